@@ -1,0 +1,124 @@
+//! No verb: be the init. Makes its settings out of the command line and the environment.
+
+#![forbid(unsafe_code)]
+
+use super::parse::Words;
+use super::table;
+use super::values::{self, Env, SERVICES_DIR};
+use crate::control::address::Address;
+use crate::init::{self, LogFormat, Settings};
+use log::LevelFilter;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::time::Duration;
+
+/// The exit status when rinit itself could not do it, as of env, timeout and docker.
+pub(super) const FAILED: u8 = 125;
+
+/// Inside the ten seconds that Docker gives, so that rinit ends it and can say who had to be killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(9);
+
+pub(super) fn run(words: &Words) -> Result<u8, String> {
+    Ok(init::run(settings(words, &values::env, Path::new(SERVICES_DIR).is_dir())?))
+}
+
+fn settings(words: &Words, env: Env<'_>, default_is_there: bool) -> Result<Settings, String> {
+    let services = values::services(words, env, default_is_there);
+    let command = words.operands.clone();
+    let default_level = match (services.is_empty(), command.is_empty()) {
+        (true, true) => {
+            return Err(format!(
+                "nothing to do: give a COMMAND, or services with --services DIR or in {SERVICES_DIR}"
+            ));
+        }
+        (true, false) => LevelFilter::Warn,
+        (false, _) => LevelFilter::Info,
+    };
+    let stop_timeout = values::read(words, env, &table::STOP_TIMEOUT, values::read_duration)?;
+    let log_level = values::read(words, env, &table::LOG_LEVEL, read_level)?;
+    let log_format = values::read(words, env, &table::LOG_FORMAT, read_format)?;
+    Ok(Settings {
+        services,
+        command,
+        stop_timeout: stop_timeout.unwrap_or(STOP_TIMEOUT),
+        socket: values::read(words, env, &table::SOCKET, Address::parse)?,
+        log_level: log_level.unwrap_or(default_level),
+        log_format: log_format.unwrap_or(LogFormat::Text),
+    })
+}
+
+fn read_level(text: &OsStr) -> Result<LevelFilter, String> {
+    let level = text.to_str().and_then(|text| text.parse().ok());
+    level.ok_or_else(|| "no level: write off, error, warn, info, debug or trace".to_owned())
+}
+
+fn read_format(text: &OsStr) -> Result<LogFormat, String> {
+    match text.to_str() {
+        Some("text") => Ok(LogFormat::Text),
+        Some("json") => Ok(LogFormat::Json),
+        _ => Err("no format: write text or json".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse::{Line, parse};
+    use super::*;
+    use std::ffi::OsString;
+
+    fn read(line: &str, env: &[(&str, &str)]) -> Result<Settings, String> {
+        let Ok(Line::Init(words)) = parse(line.split_whitespace().map(OsString::from).collect()) else {
+            panic!("{line} is not for the init");
+        };
+        let lookup = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
+        settings(&words, &lookup, false)
+    }
+
+    #[test]
+    fn the_defaults() {
+        let expected = Settings {
+            services: vec![],
+            command: vec!["sh".into(), "-c".into()],
+            stop_timeout: Duration::from_secs(9),
+            socket: None,
+            log_level: LevelFilter::Warn,
+            log_format: LogFormat::Text,
+        };
+        assert_eq!(read("sh -c", &[]), Ok(expected));
+        assert_eq!(read("--services d sh", &[]).unwrap().log_level, LevelFilter::Info);
+        assert_eq!(read("--services d", &[]).unwrap().log_level, LevelFilter::Info);
+        assert!(read("", &[]).unwrap_err().starts_with("nothing to do"));
+    }
+
+    #[test]
+    fn options_and_environment_say_the_same() {
+        let by_options = read(
+            "--services a --services b --stop-timeout 3s --socket @x --log-level Debug --log-format json sh",
+            &[("RINIT_LOG", "off"), ("RINIT_STOP_TIMEOUT", "no")],
+        );
+        let by_env = [
+            ("RINIT_SERVICES", "a:b"),
+            ("RINIT_STOP_TIMEOUT", "3s"),
+            ("RINIT_SOCKET", "@x"),
+            ("RINIT_LOG", "debug"),
+            ("RINIT_LOG_FORMAT", "json"),
+        ];
+        let by_env = read("sh", &by_env);
+        assert!(by_env.is_ok(), "{by_env:?}");
+        assert_eq!(by_options, by_env);
+    }
+
+    #[test]
+    fn every_bad_value_is_named_with_its_source() {
+        for (line, env, message) in [
+            ("--log-level loud sh", None, "--log-level \"loud\": no level"),
+            ("sh", Some(("RINIT_LOG_FORMAT", "xml")), "RINIT_LOG_FORMAT \"xml\": no format"),
+            ("sh", Some(("RINIT_LOG", "3")), "RINIT_LOG \"3\": no level"),
+            ("--socket @ sh", None, "--socket \"@\": it is empty"),
+            ("--stop-timeout 5 sh", None, "--stop-timeout \"5\": the unit is missing"),
+        ] {
+            let error = read(line, env.as_slice()).unwrap_err();
+            assert!(error.starts_with(message), "{error}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The command line: which words there are (`table`), how they are read (`parse`, `values`), and one file for what
+//! each verb does.
+
+#![forbid(unsafe_code)]
+
+mod check;
+mod health;
+pub mod help;
+mod init;
+mod output;
+pub mod parse;
+mod probe;
+mod shutdown;
+mod status;
+pub mod table;
+mod values;
+
+use crate::control::client::{self, Failure};
+use crate::control::protocol::{Request, Response};
+use parse::{Line, UsageError, Words};
+use std::ffi::OsString;
+use std::time::Duration;
+use table::{Opt, Verb};
+
+/// A verb's exit statuses beside 0. The init's are in `init`.
+const NOT_DONE: u8 = 1;
+const USAGE: u8 = 2;
+const NO_INIT: u8 = 3;
+
+/// Runs rinit with its arguments, the program's own name first, and returns the exit status.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let words = args.into_iter().skip(1).collect();
+    match parse::parse(words).and_then(dispatch) {
+        Ok(status) => status,
+        Err(error) => {
+            output::err(&error.to_string());
+            error.status
+        }
+    }
+}
+
+fn dispatch(line: Line) -> Result<u8, UsageError> {
+    let (command, words) = match line {
+        Line::Init(words) if words.has(Opt::Help) => return Ok(show(&help::general())),
+        Line::Init(words) if words.has(Opt::Version) => {
+            return Ok(show(&format!("rinit {}\n", env!("CARGO_PKG_VERSION"))));
+        }
+        Line::Init(words) => return init::run(&words).map_err(UsageError::of_init),
+        Line::Verb(command, words) => (command, words),
+    };
+    if words.has(Opt::Help) {
+        return Ok(show(&help::verb(command)));
+    }
+    let result = match command.verb {
+        Verb::Health => health::run(&words),
+        Verb::Status => status::run(&words),
+        Verb::Check => check::run(&words),
+        Verb::Shutdown => shutdown::run(&words),
+        Verb::Probe => probe::run(&words),
+        Verb::Help => help::run(&words),
+    };
+    result.map_err(|message| UsageError::of_verb(command, message))
+}
+
+/// Text that was asked for: the status says whether it could be written.
+fn show(text: &str) -> u8 {
+    if output::out(text) { 0 } else { NOT_DONE }
+}
+
+/// Asks the init. `Err` is the exit status after the reason was written.
+fn ask(words: &Words, request: &Request, timeout: Duration) -> Result<Result<Response, u8>, String> {
+    let socket = values::socket(words)?;
+    Ok(client::ask(socket.as_ref(), request, timeout).map_err(|failure| match failure {
+        Failure::NoInit(message) => {
+            output::err(&format!("rinit: {message}\n"));
+            NO_INIT
+        }
+        Failure::Refused(message) => {
+            output::err(&format!("rinit: {message}\n"));
+            NOT_DONE
+        }
+    }))
+}
+
+/// Names of services on the command line.
+fn names(words: &Words) -> Result<Vec<String>, String> {
+    let name = |word: &OsString| match word.to_str() {
+        Some(name) => Ok(name.to_owned()),
+        None => Err(format!("{word:?} is not the name of a service")),
+    };
+    words.operands.iter().map(name).collect()
+}
+
+/// A value as one line of JSON.
+fn json(value: &impl serde::Serialize) -> String {
+    let mut line = serde_json::to_string(value).unwrap_or_default();
+    line.push('\n');
+    line
+}

@@ -1,0 +1,21 @@
+//! `rinit shutdown`: asks the init to stop everything.
+
+#![forbid(unsafe_code)]
+
+use super::parse::Words;
+use super::{ask, values};
+use crate::control::protocol::{Request, Verb};
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) fn run(words: &Words) -> Result<u8, String> {
+    if !words.operands.is_empty() || words.rest.is_some() {
+        return Err("shutdown takes no names: it stops everything".to_owned());
+    }
+    let timeout = values::timeout(words, TIMEOUT)?;
+    Ok(match ask(words, &Request::new(Verb::Shutdown, Vec::new()), timeout)? {
+        Ok(_) => 0,
+        Err(status) => status,
+    })
+}

@@ -1,0 +1,275 @@
+//! Every option and every verb, defined once: the parser and the help come from these tables.
+
+#![forbid(unsafe_code)]
+
+/// An option's meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opt {
+    /// Where services are defined.
+    Services,
+    /// How long the stop may take.
+    StopTimeout,
+    /// Where the control socket is.
+    Socket,
+    /// What rinit says of itself.
+    LogLevel,
+    /// How it says that.
+    LogFormat,
+    /// Show the help.
+    Help,
+    /// Show the version.
+    Version,
+    /// Health: nothing has failed for good.
+    Live,
+    /// Health: everything is ready.
+    Ready,
+    /// Health: everything has been ready once.
+    Startup,
+    /// Health: probe first.
+    Now,
+    /// JSON in place of text.
+    Json,
+    /// How long to wait.
+    Timeout,
+}
+
+/// How an option is written.
+#[derive(Debug)]
+pub struct Flag {
+    /// Its meaning.
+    pub opt: Opt,
+    /// `-h`.
+    pub short: Option<char>,
+    /// `--help`, without the dashes.
+    pub long: &'static str,
+    /// What it takes, as the help calls it.
+    pub value: Option<&'static str>,
+    /// The environment variable that is read where it is not given.
+    pub env: Option<&'static str>,
+    /// What it does.
+    pub help: &'static str,
+}
+
+const fn switch(opt: Opt, long: &'static str, help: &'static str) -> Flag {
+    Flag { opt, short: None, long, value: None, env: None, help }
+}
+
+/// `--services`
+pub static SERVICES: Flag = Flag {
+    opt: Opt::Services,
+    short: None,
+    long: "services",
+    value: Some("DIR"),
+    env: Some("RINIT_SERVICES"),
+    help: "where services are defined; may be repeated (in the environment with : between); a service in a later \
+           DIR replaces one of the same name; default /etc/services.d, if it is there",
+};
+/// `--stop-timeout`
+pub static STOP_TIMEOUT: Flag = Flag {
+    opt: Opt::StopTimeout,
+    short: None,
+    long: "stop-timeout",
+    value: Some("DURATION"),
+    env: Some("RINIT_STOP_TIMEOUT"),
+    help: "how long the whole stop may take, from the signal to the last SIGKILL; default 9s, inside the 10s that \
+           Docker waits",
+};
+/// `--socket`
+pub static SOCKET: Flag = Flag {
+    opt: Opt::Socket,
+    short: None,
+    long: "socket",
+    value: Some("PATH"),
+    env: Some("RINIT_SOCKET"),
+    help: "the control socket: a path, or @NAME for an abstract one; by default rinit and its verbs find each other",
+};
+/// `--log-level`
+pub static LOG_LEVEL: Flag = Flag {
+    opt: Opt::LogLevel,
+    short: None,
+    long: "log-level",
+    value: Some("LEVEL"),
+    env: Some("RINIT_LOG"),
+    help: "what rinit writes of itself to standard error: off, error, warn, info, debug or trace; default info, \
+           with COMMAND alone warn",
+};
+/// `--log-format`
+pub static LOG_FORMAT: Flag = Flag {
+    opt: Opt::LogFormat,
+    short: None,
+    long: "log-format",
+    value: Some("FORMAT"),
+    env: Some("RINIT_LOG_FORMAT"),
+    help: "how it writes that: text or json; default text",
+};
+/// `--help`
+pub static HELP: Flag = Flag { short: Some('h'), ..switch(Opt::Help, "help", "show this help") };
+/// `--version`
+pub static VERSION: Flag = Flag { short: Some('V'), ..switch(Opt::Version, "version", "show the version") };
+/// `--live`
+pub static LIVE: Flag =
+    switch(Opt::Live, "live", "well means: rinit answers, and nothing has failed for good");
+/// `--ready`
+pub static READY: Flag = switch(Opt::Ready, "ready", "well means: everything is ready or healthy");
+/// `--startup`
+pub static STARTUP: Flag = switch(Opt::Startup, "startup", "well means: everything has been ready once");
+/// `--now`
+pub static NOW: Flag = switch(Opt::Now, "now", "probe first, in place of reporting the last results");
+/// `--json`
+pub static JSON: Flag = switch(Opt::Json, "json", "print JSON");
+/// `--timeout` of a verb that asks the init.
+pub static TIMEOUT: Flag = Flag {
+    opt: Opt::Timeout,
+    short: None,
+    long: "timeout",
+    value: Some("DURATION"),
+    env: None,
+    help: "how long to wait for the answer; default 5s",
+};
+/// `--timeout` of `health`.
+pub static HEALTH_TIMEOUT: Flag = Flag {
+    help: "how long to wait: for the answer 5s by default, with --now 60s; for COMMAND 30s",
+    ..TIMEOUT_BASE
+};
+/// `--timeout` of `probe`.
+pub static PROBE_TIMEOUT: Flag = Flag { help: "how long it may take; default 30s", ..TIMEOUT_BASE };
+
+const TIMEOUT_BASE: Flag =
+    Flag { opt: Opt::Timeout, short: None, long: "timeout", value: Some("DURATION"), env: None, help: "" };
+
+/// The options of the init.
+pub static INIT_FLAGS: [&Flag; 7] =
+    [&SERVICES, &STOP_TIMEOUT, &SOCKET, &LOG_LEVEL, &LOG_FORMAT, &HELP, &VERSION];
+
+/// A verb's meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Is everything well?
+    Health,
+    /// What does each service do?
+    Status,
+    /// Are the definitions right?
+    Check,
+    /// Stop the container.
+    Shutdown,
+    /// Can a service be reached?
+    Probe,
+    /// Explain.
+    Help,
+}
+
+/// How a verb is written, and what the help says of it.
+#[derive(Debug)]
+pub struct Command {
+    /// Its meaning.
+    pub verb: Verb,
+    /// Its name.
+    pub name: &'static str,
+    /// Each form, without `rinit`.
+    pub usage: &'static [&'static str],
+    /// For the list of verbs.
+    pub summary: &'static str,
+    /// What it does; paragraphs.
+    pub details: &'static [&'static str],
+    /// Its options.
+    pub flags: &'static [&'static Flag],
+    /// Command lines, each with what it does.
+    pub examples: &'static [(&'static str, &'static str)],
+}
+
+/// Every verb, in the order of the help.
+pub static COMMANDS: [Command; 6] = [
+    Command {
+        verb: Verb::Health,
+        name: "health",
+        usage: &["health [OPTION]... [NAME]...", "health [--timeout DURATION] -- COMMAND [ARG]..."],
+        summary: "tell whether everything is well",
+        details: &[
+            "Asks the running init and prints one line for each service that is not well. Well means: every \
+             service that should run does, no task has failed, and every health check is healthy. With NAME: of \
+             these services alone.",
+            "With COMMAND it asks nobody: it runs COMMAND and kills it and its children at the timeout. The exit \
+             status is 0 if COMMAND's is 0, and 1 for everything else.",
+            "Exit status: 0 well, 1 not well, 2 usage, 3 no init answers.",
+        ],
+        flags: &[&LIVE, &READY, &STARTUP, &NOW, &JSON, &HEALTH_TIMEOUT, &SOCKET, &HELP],
+        examples: &[
+            ("rinit health", "in a Dockerfile: HEALTHCHECK CMD [\"/sbin/rinit\", \"health\"]"),
+            ("rinit health --now web db", "probe two services and wait for the results"),
+            ("rinit health --timeout 2s -- redis-cli ping", "run a check that must not hang"),
+        ],
+    },
+    Command {
+        verb: Verb::Status,
+        name: "status",
+        usage: &["status [OPTION]... [NAME]..."],
+        summary: "show what each service does",
+        details: &[
+            "Prints a table of all services. With NAME: all there is to know of these, the last results of their \
+             health checks among it.",
+            "Exit status: 0 shown, 1 no such service, 2 usage, 3 no init answers.",
+        ],
+        flags: &[&JSON, &TIMEOUT, &SOCKET, &HELP],
+        examples: &[
+            ("rinit status", "all services"),
+            ("rinit status web", "one service, with its last probes"),
+            ("rinit status --json", "the same for a script"),
+        ],
+    },
+    Command {
+        verb: Verb::Check,
+        name: "check",
+        usage: &["check [OPTION]... [DIR]..."],
+        summary: "look for mistakes in service definitions",
+        details: &[
+            "Reads the definitions in each DIR (by default those that the init would read) and starts nothing. \
+             Prints every mistake with its file, line and column, or else the order in which the services start.",
+            "Exit status: 0 no mistakes, 1 mistakes, 2 usage.",
+        ],
+        flags: &[&SERVICES, &HELP],
+        examples: &[("rinit check services.d", "before an image is built from it")],
+    },
+    Command {
+        verb: Verb::Shutdown,
+        name: "shutdown",
+        usage: &["shutdown [OPTION]..."],
+        summary: "stop everything, and with it the container",
+        details: &[
+            "Asks the init to stop all services in order and to end, as SIGTERM does, and does not wait for it. \
+             Only root and rinit's own user may.",
+            "Exit status: 0 it stops, 1 refused, 2 usage, 3 no init answers.",
+        ],
+        flags: &[&TIMEOUT, &SOCKET, &HELP],
+        examples: &[("rinit shutdown", "as docker stop does from outside")],
+    },
+    Command {
+        verb: Verb::Probe,
+        name: "probe",
+        usage: &["probe [OPTION]... http URL", "probe [OPTION]... tcp ADDRESS:PORT"],
+        summary: "try once whether a service can be reached",
+        details: &[
+            "http: a GET request; a status of 200 to 399 is well. tcp: a connection; one that is accepted is well. \
+             Hosts are IP addresses or localhost, which is 127.0.0.1: no names are resolved.",
+            "Exit status: 0 well, 1 not well, 2 usage. What happened is on standard output.",
+        ],
+        flags: &[&PROBE_TIMEOUT, &HELP],
+        examples: &[
+            ("rinit probe http http://127.0.0.1:8080/health", "in place of curl"),
+            ("rinit probe --timeout 2s tcp [::1]:6379", "is the port open?"),
+        ],
+    },
+    Command {
+        verb: Verb::Help,
+        name: "help",
+        usage: &["help [VERB]"],
+        summary: "explain rinit, or one of its verbs",
+        details: &["Prints the same as --help, or as VERB --help."],
+        flags: &[&HELP],
+        examples: &[("rinit help health", "what does the health verb take?")],
+    },
+];
+
+/// The verb of that name.
+pub fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}

@@ -1,0 +1,131 @@
+//! What the values of options and environment variables mean. Messages name the one that is wrong.
+
+#![forbid(unsafe_code)]
+
+use super::parse::Words;
+use super::table::{self, Flag};
+use crate::control::address::Address;
+use crate::model::duration;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where services are defined if nothing else is said.
+pub(super) const SERVICES_DIR: &str = "/etc/services.d";
+
+/// The environment, or what a test has in its place.
+pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The process's environment.
+pub(super) fn env(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// An option's value, from the command line or else from the environment, where empty means not set; with what it
+/// was given as.
+fn given(words: &Words, env: Env<'_>, flag: &Flag) -> Option<(String, OsString)> {
+    if let Some(value) = words.last(flag.opt) {
+        return Some((format!("--{}", flag.long), value.to_owned()));
+    }
+    let name = flag.env?;
+    env(name).filter(|value| !value.is_empty()).map(|value| (name.to_owned(), value))
+}
+
+/// An option's value as `read` understands it.
+pub(super) fn read<T>(
+    words: &Words,
+    env: Env<'_>,
+    flag: &Flag,
+    read: fn(&OsStr) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    let Some((source, value)) = given(words, env, flag) else { return Ok(None) };
+    read(&value).map(Some).map_err(|cause| format!("{source} {value:?}: {cause}"))
+}
+
+/// `--timeout`, in whichever form the verb has it.
+pub(super) fn timeout(words: &Words, default: Duration) -> Result<Duration, String> {
+    match read(words, &env, &table::TIMEOUT, read_duration)? {
+        Some(Duration::ZERO) => Err("--timeout must be more than zero".to_owned()),
+        given => Ok(given.unwrap_or(default)),
+    }
+}
+
+/// `--socket`.
+pub(super) fn socket(words: &Words) -> Result<Option<Address>, String> {
+    read(words, &env, &table::SOCKET, Address::parse)
+}
+
+/// `--services`, each of them, or else `/etc/services.d` if it is there.
+pub(super) fn services(words: &Words, env: Env<'_>, default_is_there: bool) -> Vec<PathBuf> {
+    let from_env = || {
+        let value = table::SERVICES.env.and_then(env).unwrap_or_default();
+        std::env::split_paths(&value).filter(|path| !path.as_os_str().is_empty()).collect()
+    };
+    let mut dirs: Vec<PathBuf> = words.all(table::SERVICES.opt).map(PathBuf::from).collect();
+    if dirs.is_empty() {
+        dirs = from_env();
+    }
+    if dirs.is_empty() && default_is_there {
+        dirs.push(PathBuf::from(SERVICES_DIR));
+    }
+    dirs
+}
+
+/// A duration with its unit.
+pub(super) fn read_duration(text: &OsStr) -> Result<Duration, String> {
+    let text = text.to_str().unwrap_or_default().trim();
+    match humantime::parse_duration(text) {
+        Ok(read) if read <= duration::MAX => Ok(read),
+        Ok(_) => Err(format!("longer than {}", duration::format(duration::MAX))),
+        Err(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Err(format!("the unit is missing: write {text}s or {text}ms"))
+        }
+        Err(_) => Err("no duration: write a number and a unit, as in 500ms, 10s or 1m30s".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::Opt;
+    use super::*;
+
+    fn words(options: &[(Opt, &str)]) -> Words {
+        let options = options.iter().map(|(opt, value)| (*opt, OsString::from(value))).collect();
+        Words { options, ..Words::default() }
+    }
+
+    fn paths(list: &[&str]) -> Vec<PathBuf> {
+        list.iter().map(PathBuf::from).collect()
+    }
+
+    #[test]
+    fn the_command_line_goes_before_the_environment() {
+        let env: Env<'_> = &|name| (name == "RINIT_SERVICES").then(|| "x::y:".into());
+        let given = words(&[(Opt::Services, "a"), (Opt::Services, "b:c")]);
+        assert_eq!(services(&given, env, true), paths(&["a", "b:c"]));
+        assert_eq!(services(&words(&[]), env, true), paths(&["x", "y"]));
+        assert_eq!(services(&words(&[]), &|_| Some("".into()), true), paths(&[SERVICES_DIR]));
+        assert_eq!(services(&words(&[]), &|_| None, false), paths(&[]));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let env: Env<'_> = &|_| Some("10".into());
+        let read = |words: &Words| read(words, env, &table::STOP_TIMEOUT, read_duration);
+        let of_env = read(&words(&[])).unwrap_err();
+        assert_eq!(of_env, "RINIT_STOP_TIMEOUT \"10\": the unit is missing: write 10s or 10ms");
+        let of_option = read(&words(&[(Opt::StopTimeout, "soon")])).unwrap_err();
+        assert!(of_option.starts_with("--stop-timeout \"soon\": no duration"), "{of_option}");
+        assert_eq!(read(&words(&[(Opt::StopTimeout, "1m 30s")])), Ok(Some(Duration::from_secs(90))));
+    }
+
+    #[test]
+    fn durations() {
+        for (text, expected) in [("9s", 9000), ("500ms", 500), ("1h", 3_600_000), ("0s", 0), (" 1s ", 1000)] {
+            assert_eq!(read_duration(OsStr::new(text)), Ok(Duration::from_millis(expected)), "{text}");
+        }
+        for text in ["", "s", "-1s", "1x", "10", "9999years", "1s2", "99999999999999999999s"] {
+            assert!(read_duration(OsStr::new(text)).is_err(), "{text}");
+        }
+    }
+}

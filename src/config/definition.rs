@@ -1,0 +1,120 @@
+//! One definition while it is read: the service so far, and what is needed to check it against the others.
+
+use super::diagnostic::Diagnostic;
+use super::health::HealthDraft;
+use super::reader::Reader;
+use super::source::Source;
+use super::users::Accounts;
+use super::{files, keys, syntax};
+use crate::model::{Condition, Exec, MAIN, Origin, Policy, Service};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::ops::Range;
+use std::path::Path;
+
+/// One entry of `depends_on` as it is written.
+pub(super) struct Written {
+    /// The service named.
+    pub name: String,
+    /// `None`: what is written there is no condition, which has been reported.
+    pub condition: Option<Condition>,
+    /// Where the name is.
+    pub name_span: Range<usize>,
+    /// Where the condition is, or the name again.
+    pub condition_span: Range<usize>,
+}
+
+/// A service that is being read.
+pub(super) struct Draft {
+    /// What is known of it. `depends_on` and `environment` are put in at the end.
+    pub service: Service,
+    /// Its file; `None` for COMMAND alone and for a file that could not be read.
+    pub source: Option<Source>,
+    /// Its dependencies, in the order written.
+    pub depends_on: Vec<Written>,
+    /// The names in it.
+    pub dependencies: BTreeSet<String>,
+    /// Variables of all `env_file`s.
+    pub env_file: BTreeMap<OsString, OsString>,
+    /// Variables of `environment`.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// Its health check.
+    pub health: HealthDraft,
+    /// Something in its file is wrong, so what is missing from it may be just that.
+    pub flawed: bool,
+}
+
+impl Draft {
+    /// A service with nothing but a name and the defaults.
+    pub fn new(name: &str) -> Draft {
+        let policy = if name == MAIN { Policy::main() } else { Policy::default() };
+        let service = Service {
+            name: name.to_owned(),
+            description: None,
+            exec: Exec::default(),
+            policy,
+            healthcheck: None,
+            origin: None,
+        };
+        Draft {
+            service,
+            source: None,
+            depends_on: Vec::new(),
+            dependencies: BTreeSet::new(),
+            env_file: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            health: HealthDraft::default(),
+            flawed: false,
+        }
+    }
+
+    /// The finished service.
+    pub fn into_service(self) -> Service {
+        let mut service = self.service;
+        service.exec.environment = self.env_file;
+        service.exec.environment.extend(self.environment);
+        service.policy.depends_on = self
+            .depends_on
+            .into_iter()
+            .filter_map(|w| Some(crate::model::Dependency { name: w.name, condition: w.condition? }))
+            .collect();
+        service
+    }
+}
+
+/// Reads the file of one service. What can be read of it is in the draft, whatever the mistakes.
+pub(super) fn read(name: &str, path: &Path, accounts: &Accounts) -> (Draft, Vec<Diagnostic>) {
+    let mut draft = Draft::new(name);
+    let source = files::read(path)
+        .map_err(|reason| format!("cannot read the file: {reason}"))
+        .map_err(|message| Box::new(Diagnostic::of_file(path, message, None)))
+        .and_then(|bytes| Source::from_bytes(path, &bytes));
+    let source = match source {
+        Ok(source) => source,
+        Err(mistake) => {
+            draft.flawed = true;
+            return (draft, vec![*mistake]);
+        }
+    };
+    let mistakes = read_keys(&source, accounts, &mut draft);
+    draft.flawed = !mistakes.is_empty();
+    draft.source = Some(source);
+    (draft, mistakes)
+}
+
+fn read_keys(source: &Source, accounts: &Accounts, draft: &mut Draft) -> Vec<Diagnostic> {
+    let mut parsed = syntax::parse(source);
+    let has_syntax_errors = !parsed.mistakes.is_empty();
+    let mut reader = Reader::new(source, accounts, &mut parsed);
+    reader.table("", &parsed.table, keys::SERVICE, draft);
+    // What follows a syntax error may not have been read at all. COMMAND may stand in for the command of main.
+    let missing = !parsed.table.contains_key("command") && draft.service.name != MAIN;
+    if missing && !has_syntax_errors && !reader.is_misspelt("command") {
+        let help = keys::SERVICE.iter().find(|key| key.name == "command").map(|key| key.example);
+        let help = help.map(|example| format!("for instance {example}"));
+        reader.add(Diagnostic::of_file(&source.path, "the key \"command\" is missing".into(), help));
+    }
+    let lines = std::mem::take(&mut reader.lines);
+    draft.service.origin = Some(Origin { file: source.path.clone(), lines });
+    reader.into_mistakes()
+}

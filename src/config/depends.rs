@@ -1,0 +1,64 @@
+//! The key `depends_on` of one file. Whether what it names is there is checked in `set`.
+
+use super::definition::{Draft, Written};
+use super::excerpt::quote;
+use super::keys;
+use super::reader::{Reader, Value};
+use crate::model::Condition;
+use std::ops::Range;
+use toml::de::DeValue;
+
+const CONDITIONS: [(&str, Condition); 3] = [
+    ("service_started", Condition::Started),
+    ("service_healthy", Condition::Healthy),
+    ("service_completed_successfully", Condition::CompletedSuccessfully),
+];
+
+/// `depends_on`: an array of names, or a table of conditions in one of two forms.
+pub(super) fn depends_on(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    let Some(table) = value.get_ref().as_table() else {
+        let names = reader.strings(value, "an array of names or a table").unwrap_or_default();
+        for (name, span) in names {
+            add(reader, draft, name, span);
+        }
+        return;
+    };
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    for (key, value) in entries {
+        add(reader, draft, key.get_ref().to_string(), key.span());
+        match value.get_ref() {
+            DeValue::Table(inner) => {
+                let path = format!("depends_on.{}.", key.get_ref());
+                reader.table(&path, inner, keys::DEPENDENCY, draft);
+            }
+            DeValue::String(_) => condition(reader, value, draft),
+            _ => {
+                reader.wrong_type(value, "a condition or a table");
+                set_condition(draft, None, value.span());
+            }
+        }
+    }
+}
+
+/// `condition`, of the entry added last.
+pub(super) fn condition(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    let condition = reader.one_of(value, &CONDITIONS);
+    set_condition(draft, condition, value.span());
+}
+
+fn set_condition(draft: &mut Draft, condition: Option<Condition>, span: Range<usize>) {
+    if let Some(last) = draft.depends_on.last_mut() {
+        last.condition = condition;
+        last.condition_span = span;
+    }
+}
+
+fn add(reader: &mut Reader<'_>, draft: &mut Draft, name: String, span: Range<usize>) {
+    if !draft.dependencies.insert(name.clone()) {
+        reader.report(&span, &format!("{} is named twice", quote(&name)), None);
+        return;
+    }
+    let condition = Some(Condition::Started);
+    draft.depends_on.push(Written { name, condition, condition_span: span.clone(), name_span: span });
+}

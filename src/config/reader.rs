@@ -1,0 +1,144 @@
+//! Goes through the keys of one file and hands each to the function that the table of keys names.
+
+use super::definition::Draft;
+use super::diagnostic::Diagnostic;
+use super::excerpt::quote;
+use super::keys::{self, Key};
+use super::source::Source;
+use super::syntax::Parsed;
+use super::users::Accounts;
+use crate::model::suggest;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A value with its place.
+pub(super) type Value<'v> = Spanned<DeValue<'v>>;
+
+/// More mistakes in one file are counted and not shown, nor is time spent on them.
+pub(super) const MOST_MISTAKES: usize = 100;
+
+/// Reads one file.
+pub(super) struct Reader<'a> {
+    /// The file.
+    pub source: &'a Source,
+    /// Who is who.
+    pub accounts: &'a Accounts,
+    /// Where a mistake would only follow from a syntax error.
+    spoilt: Vec<Range<usize>>,
+    mistakes: Vec<Diagnostic>,
+    untold: usize,
+    /// Known keys that unknown ones were likely meant to be: that they are missing is no second mistake.
+    misspelt: Vec<&'static str>,
+    /// Line of each known key; keys of tables as `healthcheck.test`.
+    pub lines: BTreeMap<String, u32>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader that begins with the syntax errors of the file and the places that they spoil.
+    pub fn new(source: &'a Source, accounts: &'a Accounts, parsed: &mut Parsed<'_>) -> Self {
+        Reader {
+            source,
+            accounts,
+            spoilt: std::mem::take(&mut parsed.spoilt),
+            mistakes: std::mem::take(&mut parsed.mistakes),
+            untold: parsed.untold,
+            misspelt: Vec::new(),
+            lines: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a mistake at a place, unless a syntax error is the cause of it.
+    pub fn report(&mut self, span: &Range<usize>, message: &str, help: Option<String>) {
+        if self.is_spoilt(span) {
+            return;
+        }
+        // A mistake beyond the limit is not even made: each costs the length of its line.
+        if self.is_full() {
+            self.untold = self.untold.saturating_add(1);
+        } else {
+            self.add(self.source.mistake(span, message, help));
+        }
+    }
+
+    /// Adds a mistake wherever it is.
+    pub fn add(&mut self, mistake: Diagnostic) {
+        if self.is_full() {
+            self.untold = self.untold.saturating_add(1);
+        } else {
+            self.mistakes.push(mistake);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.mistakes.len() >= MOST_MISTAKES
+    }
+
+    /// The number of mistakes so far.
+    pub fn count(&self) -> usize {
+        self.mistakes.len().saturating_add(self.untold)
+    }
+
+    /// Whether an unknown key was likely meant to be this one.
+    pub fn is_misspelt(&self, name: &str) -> bool {
+        self.misspelt.contains(&name)
+    }
+
+    /// All mistakes.
+    pub fn into_mistakes(mut self) -> Vec<Diagnostic> {
+        if self.untold > 0 {
+            let message = format!("{} more mistakes are not shown", self.untold);
+            self.mistakes.push(Diagnostic::of_file(&self.source.path, message, None));
+        }
+        self.mistakes
+    }
+
+    /// Reads the keys of a table, in the order written. `path` is the table's own name and a dot, or empty.
+    pub fn table(&mut self, path: &str, table: &DeTable<'_>, known: &'static [Key], draft: &mut Draft) {
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        for (key, value) in entries {
+            let name: &str = key.get_ref();
+            let Some(found) = known.iter().find(|known| known.name == name) else {
+                self.unknown_key(path, name, &key.span(), known);
+                continue;
+            };
+            self.lines.insert(format!("{path}{name}"), self.source.line_of(key.span().start));
+            if !self.is_spoilt(&value.span()) {
+                (found.read)(self, value, draft);
+            }
+        }
+    }
+
+    /// A value that a syntax error has left nothing of stands at 0..0.
+    fn is_spoilt(&self, span: &Range<usize>) -> bool {
+        !self.spoilt.is_empty()
+            && (span.end == 0 || self.spoilt.iter().any(|spoilt| spoilt.contains(&span.start)))
+    }
+
+    fn unknown_key(&mut self, path: &str, name: &str, span: &Range<usize>, known: &'static [Key]) {
+        if self.is_full() {
+            return self.report(span, "", None);
+        }
+        let names: Vec<&'static str> = known.iter().map(|key| key.name).collect();
+        let table = path.trim_end_matches('.');
+        let mut message = format!("unknown key {}", quote(name));
+        if !table.is_empty() {
+            message.push_str(" in ");
+            message.push_str(table);
+        }
+        let help = if let Some(near) = suggest::nearest(name, &names) {
+            self.misspelt.push(near);
+            format!("did you mean \"{near}\"?")
+        } else if let Some(owner) = keys::owner(name).filter(|_| !path.starts_with("depends_on.")) {
+            match owner {
+                "" => format!("\"{name}\" is a key of the service: write it above the first [table]"),
+                owner => format!("\"{name}\" is a key of {owner}"),
+            }
+        } else {
+            format!("known keys: {}", names.join(", "))
+        };
+        self.report(span, &message, Some(help));
+    }
+}

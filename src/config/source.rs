@@ -1,0 +1,111 @@
+//! The text of one file, with the way from byte offsets to lines and columns.
+
+use super::diagnostic::{Diagnostic, Place};
+use super::excerpt::Excerpt;
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// The name as the user would write it.
+    pub path: PathBuf,
+    /// All of its text, without a byte order mark.
+    pub text: String,
+    /// The byte at which each line begins.
+    line_starts: Vec<usize>,
+}
+
+impl Source {
+    pub fn new(path: impl Into<PathBuf>, text: &str) -> Source {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
+        let after_newlines = text.match_indices('\n').map(|(at, _)| at.saturating_add(1));
+        let line_starts = std::iter::once(0).chain(after_newlines).collect();
+        Source { path: path.into(), text, line_starts }
+    }
+
+    /// Reads bytes that should be UTF-8.
+    ///
+    /// # Errors
+    /// The mistake that names the place of the first byte that is not.
+    pub fn from_bytes(path: impl Into<PathBuf>, bytes: &[u8]) -> Result<Source, Box<Diagnostic>> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Source::new(path, text)),
+            Err(error) => {
+                let source = Source::new(path, &String::from_utf8_lossy(bytes));
+                // A byte order mark before it is no part of the text any more.
+                let mark = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+                let at = error.valid_up_to().saturating_sub(mark);
+                let message = "this byte is not UTF-8";
+                let help = Some("save the file as UTF-8".into());
+                Err(Box::new(source.mistake(&(at..at.saturating_add(1)), message, help)))
+            }
+        }
+    }
+
+    /// The line that a byte is in, from 1.
+    pub fn line_of(&self, at: usize) -> u32 {
+        u32::try_from(self.line_starts.partition_point(|start| *start <= at)).unwrap_or(u32::MAX)
+    }
+
+    /// The bytes of the line that a byte is in, without its end.
+    pub fn line_range(&self, at: usize) -> Range<usize> {
+        let index = self.line_starts.partition_point(|start| *start <= at);
+        let start = self.line_starts.get(index.saturating_sub(1)).copied().unwrap_or(0);
+        let end = self.line_starts.get(index).map_or(self.text.len(), |next| next.saturating_sub(1));
+        start..end.max(start)
+    }
+
+    /// A mistake at these bytes; where they go over several lines, what is on the first is marked.
+    pub fn mistake(&self, span: &Range<usize>, message: &str, help: Option<String>) -> Diagnostic {
+        let at = self.boundary(span.start);
+        let line = self.line_range(at);
+        let text = self.text.get(line.clone()).unwrap_or_default();
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        let before = self.text.get(line.start..at).unwrap_or_default().chars().count();
+        let marked = self.text.get(at..self.boundary(span.end.min(line.end))).unwrap_or_default();
+        let width = marked.trim_end_matches('\r').chars().count().max(1);
+        let place = Place {
+            line: self.line_of(at),
+            column: u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1),
+            width: u32::try_from(width).unwrap_or(u32::MAX),
+            excerpt: Some(Excerpt::new(text, before, width)),
+        };
+        Diagnostic { file: self.path.clone(), place: Some(place), message: message.to_owned(), help }
+    }
+
+    /// The nearest character boundary at or before a byte, inside of the text.
+    fn boundary(&self, at: usize) -> usize {
+        self.text.floor_char_boundary(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(source: &Source, span: Range<usize>) -> (u32, u32, u32) {
+        let place = source.mistake(&span, "", None).place.unwrap();
+        (place.line, place.column, place.width)
+    }
+
+    #[test]
+    fn columns_are_characters() {
+        let source = Source::new("x", "ab\r\nä日x\n");
+        assert_eq!(place(&source, 0..1), (1, 1, 1));
+        assert_eq!(place(&source, 1..9), (1, 2, 1));
+        assert_eq!(place(&source, 4..6), (2, 1, 1));
+        assert_eq!(place(&source, 9..10), (2, 3, 1));
+        assert_eq!(place(&source, 11..11), (3, 1, 1));
+        assert_eq!(place(&source, 900..1000), (3, 1, 1));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_column() {
+        let source = Source::new("x", "\u{feff}ab");
+        assert_eq!(place(&source, 1..2), (1, 2, 1));
+        let mistake = Source::from_bytes("x", b"\xef\xbb\xbfa\nbc\xff").unwrap_err();
+        let place = mistake.place.unwrap();
+        assert_eq!((place.line, place.column), (2, 3));
+    }
+}

@@ -1,0 +1,191 @@
+//! One client's connection as the server sees it: its buffers, and what it is waiting for. Never blocks.
+
+#![forbid(unsafe_code)]
+
+use super::protocol::{MAX_REQUEST, Response};
+use super::server::Peer;
+use crate::sys::poll::Interest;
+use crate::sys::socket;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// How long a client may take to read an answer.
+pub(super) const READ_LIMIT: Duration = Duration::from_secs(5);
+
+/// What a client's buffer has to say.
+pub(super) enum Line {
+    /// A request, without its newline.
+    Complete(Vec<u8>),
+    /// More than a request may have, and no newline.
+    TooLong,
+}
+
+/// A client. At any time it owes us a request, or we owe it an answer, or it has to read one.
+pub(super) struct Connection {
+    stream: UnixStream,
+    pub(super) peer: Peer,
+    /// At most [`MAX_REQUEST`] and one byte; beyond that the kernel's buffer fills, and then the client waits.
+    input: Vec<u8>,
+    /// Where the first newline of `input` is.
+    line_end: Option<usize>,
+    /// The client will send no more.
+    eof: bool,
+    output: Vec<u8>,
+    sent: usize,
+    /// Since when there is something that the client has not read.
+    unread_since: Option<Instant>,
+    /// Since when it owes us a request.
+    idle_since: Instant,
+    /// We owe it an answer.
+    pub(super) busy: bool,
+    /// Closed as soon as it has read what is left.
+    closing: bool,
+    /// What the poller watches it for; `None`: it does not yet.
+    pub(super) watched: Option<Interest>,
+}
+
+impl Connection {
+    pub(super) fn new(stream: UnixStream, peer: Peer, now: Instant) -> Connection {
+        Connection {
+            stream,
+            peer,
+            input: Vec::new(),
+            line_end: None,
+            eof: false,
+            output: Vec::new(),
+            sent: 0,
+            unread_since: None,
+            idle_since: now,
+            busy: false,
+            closing: false,
+            watched: None,
+        }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    /// Takes what has arrived, as far as there is room for it.
+    pub(super) fn read(&mut self) -> io::Result<()> {
+        let mut chunk = [0; 8192];
+        while !self.eof && !self.closing {
+            let room = MAX_REQUEST.saturating_add(1).saturating_sub(self.input.len()).min(chunk.len());
+            let Some(buffer) = chunk.get_mut(..room).filter(|buffer| !buffer.is_empty()) else { break };
+            match self.stream.read(buffer) {
+                Ok(0) => self.eof = true,
+                Ok(count) => {
+                    let before = self.input.len();
+                    self.input.extend(buffer.iter().take(count));
+                    self.find_line(before);
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    fn find_line(&mut self, from: usize) {
+        if self.line_end.is_none() {
+            let found = self.input.iter().skip(from).position(|byte| *byte == b'\n');
+            self.line_end = found.map(|at| at.saturating_add(from));
+        }
+    }
+
+    /// Whether `next_line` has something, and may be asked.
+    pub(super) fn is_runnable(&self) -> bool {
+        let whole =
+            self.line_end.is_some() || self.input.len() > MAX_REQUEST || (self.eof && !self.input.is_empty());
+        whole && !self.busy && !self.closing && self.unread_since.is_none()
+    }
+
+    /// Takes the next line out of the buffer. The last one of a client that sends no more needs no newline.
+    pub(super) fn next_line(&mut self) -> Option<Line> {
+        if !self.is_runnable() {
+            return None;
+        }
+        let Some(end) = self.line_end.take() else {
+            let rest = std::mem::take(&mut self.input);
+            return Some(if rest.len() > MAX_REQUEST { Line::TooLong } else { Line::Complete(rest) });
+        };
+        let rest = self.input.split_off(end.saturating_add(1));
+        let mut line = std::mem::replace(&mut self.input, rest);
+        line.pop();
+        self.find_line(0);
+        Some(Line::Complete(line))
+    }
+
+    /// Puts an answer into the buffer and sends what the kernel takes of it.
+    pub(super) fn answer(&mut self, response: &Response, now: Instant) -> io::Result<()> {
+        self.busy = false;
+        self.idle_since = now;
+        self.unread_since.get_or_insert(now);
+        self.output.extend(response.to_line());
+        self.flush(now)
+    }
+
+    /// Answers, and closes as soon as the client has read it.
+    pub(super) fn dismiss(&mut self, error: &str, now: Instant) -> io::Result<()> {
+        self.closing = true;
+        self.input = Vec::new();
+        self.line_end = None;
+        self.answer(&Response::refused(error), now)
+    }
+
+    /// Sends as much as the kernel takes.
+    pub(super) fn flush(&mut self, now: Instant) -> io::Result<()> {
+        while let Some(rest) = self.output.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match socket::send(&self.stream, rest) {
+                Ok(count) => self.sent = self.sent.saturating_add(count),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        if self.unread_since.take().is_some() {
+            self.output = Vec::new();
+            self.sent = 0;
+            self.idle_since = now;
+        }
+        Ok(())
+    }
+
+    /// Nothing is left to be done for it.
+    pub(super) fn is_finished(&self) -> bool {
+        let nothing_more = self.closing || (self.eof && self.input.is_empty());
+        nothing_more && !self.busy && self.unread_since.is_none()
+    }
+
+    /// What it has to be watched for now. After the end of its data not for data: that end would be told for ever.
+    pub(super) fn interest(&self) -> Interest {
+        let read = !self.eof && !self.closing && self.input.len() <= MAX_REQUEST;
+        match (read, self.unread_since.is_some()) {
+            (true, true) => Interest::ReadWrite,
+            (true, false) => Interest::Read,
+            (false, true) => Interest::Write,
+            (false, false) => Interest::Hangup,
+        }
+    }
+
+    /// When it has kept us waiting for too long, if it has so much patience to expect. For one whose turn it is, that
+    /// is a time in the past.
+    pub(super) fn deadline(&self, patience: Duration) -> Option<Instant> {
+        if let Some(since) = self.unread_since {
+            return since.checked_add(READ_LIMIT);
+        }
+        match self.busy {
+            true => None,
+            false if self.is_runnable() => Some(self.idle_since),
+            false => self.idle_since.checked_add(patience),
+        }
+    }
+
+    /// Whether it is an answer that it keeps us waiting with, rather than a request.
+    pub(super) fn has_unread(&self) -> bool {
+        self.unread_since.is_some()
+    }
+}

@@ -1,0 +1,7 @@
+//! The control socket: what is said on it (`protocol`), where it is (`address`), and both of its ends.
+
+pub mod address;
+pub mod client;
+mod connection;
+pub mod protocol;
+pub mod server;

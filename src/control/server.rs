@@ -1,0 +1,338 @@
+//! The init's end of the control socket, driven by its event loop: takes requests in and gives answers out. It never
+//! blocks, and everything is bounded, so that no client can delay or fill PID 1. Its limits are a part of the
+//! protocol: `docs/protocol.md` has them.
+
+#![forbid(unsafe_code)]
+
+use super::connection::{Connection, Line};
+use super::protocol::{Request, Response};
+use crate::model::text;
+use crate::sys::poll::{Interest, Poller, Ready};
+use crate::sys::{process, socket};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::{Duration, Instant};
+
+/// So many clients are served at a time. The next ones wait in the kernel's queue.
+pub const MAX_CLIENTS: usize = 64;
+
+/// How long a client may take to send a whole request, from the connection or the last answer.
+pub const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+
+/// The same while every place is taken, or the system has no descriptor left: those who want nothing make room.
+pub const CROWDED_LIMIT: Duration = Duration::from_millis(250);
+
+/// How long the listener rests when the system lacks what a connection needs.
+const ACCEPT_RETRY: Duration = Duration::from_secs(1);
+
+/// How much is done before the event loop has its turn again.
+const ACCEPTS_A_TURN: usize = 16;
+const LINES_A_TURN: usize = 16;
+const REQUESTS_A_TURN: usize = 8;
+
+/// A client. Never the number of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(u64);
+
+/// Who a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its user ID.
+    pub uid: u32,
+    /// Its process.
+    pub pid: i32,
+    /// It is root or rinit's own user.
+    pub may_change: bool,
+}
+
+/// A request that was read, is valid, and may be carried out. It has to be answered with [`Server::reply`], now or
+/// later; until then nothing else of its client is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// Whom to answer.
+    pub client: ClientId,
+    /// Who that is.
+    pub peer: Peer,
+    /// What is wanted.
+    pub request: Request,
+}
+
+/// The listener and its clients.
+pub struct Server {
+    listener: UnixListener,
+    /// Its token; those from the next one up are the clients'.
+    token: u64,
+    clients: Vec<(ClientId, Connection)>,
+    next_id: u64,
+    /// Whose turn it was last, among those who have sent several requests at once.
+    last_served: ClientId,
+    listening: bool,
+    /// When to listen again after the system lacked something.
+    resume_at: Option<Instant>,
+    own_uid: u32,
+}
+
+impl Server {
+    /// A server on a listener that does not block. Every token from `first_token` up has to be free for it.
+    pub fn new(listener: UnixListener, first_token: u64) -> Server {
+        Server {
+            listener,
+            token: first_token,
+            clients: Vec::new(),
+            next_id: 0,
+            last_served: ClientId(0),
+            listening: false,
+            resume_at: None,
+            own_uid: process::user_id(),
+        }
+    }
+
+    /// Begins to listen.
+    pub fn register(&mut self, poller: &Poller) -> io::Result<()> {
+        poller.add(self.listener.as_fd(), self.token, Interest::Read)?;
+        self.listening = true;
+        Ok(())
+    }
+
+    /// Whether what is ready is for `ready`.
+    pub fn owns(&self, token: u64) -> bool {
+        token >= self.token
+    }
+
+    /// Whether this client still waits for an answer.
+    pub fn is_waiting(&self, client: ClientId) -> bool {
+        self.clients.iter().any(|(id, connection)| *id == client && connection.busy)
+    }
+
+    /// Something is ready. What is no valid request was answered when this returns.
+    pub fn ready(&mut self, poller: &Poller, now: Instant, ready: Ready) -> Vec<Incoming> {
+        let incoming = match ready.token.checked_sub(self.token) {
+            Some(0) => self.accept(poller, now),
+            // An event of a client that has gone since is for nobody.
+            Some(number) => self.serve(poller, now, ClientId(number), ready).into_iter().collect(),
+            None => Vec::new(),
+        };
+        self.listen_if_possible(poller, now);
+        incoming
+    }
+
+    /// Answers a client. One that has gone since is not missed.
+    pub fn reply(&mut self, poller: &Poller, now: Instant, client: ClientId, response: &Response) {
+        let Some(connection) = self.find(client).filter(|connection| connection.busy) else { return };
+        let result = connection.answer(response, now);
+        self.settle(poller, client, result);
+        self.listen_if_possible(poller, now);
+    }
+
+    /// When `expire` has to be called, unless something happens before: at once if a client has more requests in
+    /// its buffer.
+    pub fn deadline(&self) -> Option<Instant> {
+        let patience = self.patience();
+        let clients = self.clients.iter().filter_map(|(_, connection)| connection.deadline(patience));
+        clients.chain(self.resume_at).min()
+    }
+
+    /// Cuts off who has kept us waiting for too long, and goes on with those who have sent more than one request.
+    pub fn expire(&mut self, poller: &Poller, now: Instant) -> Vec<Incoming> {
+        let patience = self.patience();
+        let due = |connection: &Connection| connection.deadline(patience).is_some_and(|at| at <= now);
+        let (mut runnable, late): (Vec<ClientId>, Vec<ClientId>) = {
+            let due = self.clients.iter().filter(|(_, connection)| due(connection));
+            let (runnable, late): (Vec<_>, Vec<_>) =
+                due.partition(|(_, connection)| connection.is_runnable());
+            (runnable.iter().map(|(id, _)| *id).collect(), late.iter().map(|(id, _)| *id).collect())
+        };
+        for id in late {
+            self.cut_off(poller, now, id, patience);
+        }
+        let last_served = self.last_served;
+        runnable.sort_by_key(|id| (*id <= last_served, *id));
+        let mut incoming = Vec::new();
+        for id in runnable.into_iter().take(REQUESTS_A_TURN) {
+            self.last_served = id;
+            incoming.extend(self.advance(poller, now, id));
+        }
+        self.listen_if_possible(poller, now);
+        incoming
+    }
+
+    /// The end: gives what the clients' sockets still take, and closes them and the listener.
+    pub fn flush_and_close(mut self, poller: &Poller, now: Instant) {
+        for (_, connection) in &mut self.clients {
+            let _ = connection.flush(now);
+            let _ = poller.remove(connection.fd());
+        }
+        let _ = poller.remove(self.listener.as_fd());
+    }
+
+    fn patience(&self) -> Duration {
+        match self.clients.len() >= MAX_CLIENTS || self.resume_at.is_some() {
+            true => CROWDED_LIMIT,
+            false => REQUEST_LIMIT,
+        }
+    }
+
+    fn find(&mut self, client: ClientId) -> Option<&mut Connection> {
+        self.clients.iter_mut().find(|(id, _)| *id == client).map(|(_, connection)| connection)
+    }
+
+    fn accept(&mut self, poller: &Poller, now: Instant) -> Vec<Incoming> {
+        let mut incoming = Vec::new();
+        for _ in 0..ACCEPTS_A_TURN {
+            if self.clients.len() >= MAX_CLIENTS {
+                break;
+            }
+            match socket::accept(&self.listener) {
+                Ok(stream) => incoming.extend(self.admit(poller, now, stream)),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => {}
+                // No descriptor or memory is left, or the like. The connection stays in the queue, and the listener
+                // would tell of it without end.
+                Err(e) => {
+                    log::warn!("cannot accept a control connection: {}", text::cause(&e));
+                    self.resume_at = now.checked_add(ACCEPT_RETRY);
+                    break;
+                }
+            }
+        }
+        incoming
+    }
+
+    /// Takes a new client in and reads what it has sent already.
+    fn admit(&mut self, poller: &Poller, now: Instant, stream: UnixStream) -> Option<Incoming> {
+        let cred = socket::peer(&stream).ok()?;
+        let may_change = cred.uid == 0 || cred.uid == self.own_uid;
+        let peer = Peer { uid: cred.uid, pid: cred.pid, may_change };
+        let mut connection = Connection::new(stream, peer, now);
+        if cred.pid == 0 {
+            // The abstract socket can be reached from the whole network namespace, which other containers may share.
+            let _ = connection.dismiss("you are in another PID namespace", now);
+            return None;
+        }
+        self.next_id = self.next_id.saturating_add(1);
+        let id = ClientId(self.next_id);
+        let read = connection.read();
+        self.clients.push((id, connection));
+        if read.is_err() {
+            self.drop_client(poller, id);
+            return None;
+        }
+        self.advance(poller, now, id)
+    }
+
+    /// Reads from and writes to a client as far as that is possible.
+    fn serve(&mut self, poller: &Poller, now: Instant, id: ClientId, ready: Ready) -> Option<Incoming> {
+        let connection = self.find(id)?;
+        let mut result = Ok(());
+        if ready.readable || ready.hangup {
+            result = connection.read();
+        }
+        if result.is_ok() && ready.writable {
+            result = connection.flush(now);
+        }
+        if result.is_err() {
+            self.drop_client(poller, id);
+            return None;
+        }
+        let incoming = self.advance(poller, now, id);
+        if ready.hangup {
+            // Nobody will read an answer any more; but the request that it left behind is carried out.
+            self.drop_client(poller, id);
+        }
+        incoming
+    }
+
+    /// Takes lines from a client's buffer until one is a request that may be carried out.
+    fn advance(&mut self, poller: &Poller, now: Instant, id: ClientId) -> Option<Incoming> {
+        let connection = self.find(id)?;
+        let mut result = Ok(());
+        let mut incoming = None;
+        for _ in 0..LINES_A_TURN {
+            if result.is_err() {
+                break;
+            }
+            match connection.next_line() {
+                None => break,
+                Some(Line::TooLong) => result = connection.dismiss("the request is longer than 64 KiB", now),
+                Some(Line::Complete(line)) if line.trim_ascii().is_empty() => {}
+                Some(Line::Complete(line)) => {
+                    match Request::parse(&line).and_then(|r| permit(r, connection.peer)) {
+                        Err(error) => result = connection.answer(&Response::refused(error), now),
+                        Ok(request) => {
+                            connection.busy = true;
+                            incoming = Some(Incoming { client: id, peer: connection.peer, request });
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        self.settle(poller, id, result);
+        incoming
+    }
+
+    /// After anything was done with a client: it is dropped, or watched for what it waits for now.
+    fn settle(&mut self, poller: &Poller, id: ClientId, result: io::Result<()>) {
+        let token = self.token.saturating_add(id.0);
+        let Some(connection) = self.find(id) else { return };
+        let wanted = connection.interest();
+        let watching = match connection.watched {
+            _ if result.is_err() || connection.is_finished() => Err(io::ErrorKind::NotConnected.into()),
+            None => poller.add(connection.fd(), token, wanted),
+            Some(now) if now != wanted => poller.modify(connection.fd(), token, wanted),
+            Some(_) => Ok(()),
+        };
+        match watching {
+            Ok(()) => connection.watched = Some(wanted),
+            Err(_) => self.drop_client(poller, id),
+        }
+    }
+
+    /// Deals with a client that is late: with a request, or with reading its answer.
+    fn cut_off(&mut self, poller: &Poller, now: Instant, id: ClientId, patience: Duration) {
+        let Some(connection) = self.find(id) else { return };
+        if connection.has_unread() {
+            self.drop_client(poller, id);
+            return;
+        }
+        let limit = crate::model::duration::format(patience);
+        let result = connection.dismiss(&format!("no whole request came within {limit}"), now);
+        self.settle(poller, id, result);
+    }
+
+    fn drop_client(&mut self, poller: &Poller, id: ClientId) {
+        if let Some(at) = self.clients.iter().position(|(known, _)| *known == id) {
+            let (_, connection) = self.clients.swap_remove(at);
+            if connection.watched.is_some() {
+                let _ = poller.remove(connection.fd());
+            }
+            self.resume_at = None;
+        }
+    }
+
+    /// Listens as long as there is room; what is told level-triggered must not be told when nothing is done about it.
+    fn listen_if_possible(&mut self, poller: &Poller, now: Instant) {
+        if self.resume_at.is_some_and(|at| at <= now) {
+            self.resume_at = None;
+        }
+        let possible = self.clients.len() < MAX_CLIENTS && self.resume_at.is_none();
+        if possible != self.listening {
+            let interest = if possible { Interest::Read } else { Interest::Hangup };
+            if poller.modify(self.listener.as_fd(), self.token, interest).is_ok() {
+                self.listening = possible;
+            }
+        }
+    }
+}
+
+/// The one place where it is decided who may do what: all may read, only root and rinit's own user may change.
+fn permit(request: Request, peer: Peer) -> Result<Request, String> {
+    match request.verb.changes() && !peer.may_change {
+        true => Err(format!("user {} may not do that: only root and rinit's own user may", peer.uid)),
+        false => Ok(request),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! PID 1 and its event loop: what the kernel tells becomes events for the supervisor, and what the supervisor
+//! decides becomes system calls.
+//!
+//! One thread, one place to wait. Nothing here blocks, and once the loop runs no error ends it: what fails is
+//! reported and goes on as an event.
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod children;
+mod executor;
+mod launch;
+mod logger;
+mod narrate;
+mod requests;
+pub mod settings;
+
+pub use settings::{LogFormat, Settings};
+
+use crate::config;
+use crate::control::address::Listener;
+use crate::control::server::Server;
+use crate::model::{MAIN, Service, Signal};
+use crate::supervisor::{Event, Supervisor};
+use crate::sys::poll::{Interest, Poller, Ready};
+use crate::sys::signals::Signals;
+use crate::sys::{inherit, process};
+use children::Channel;
+use executor::{Executor, OwnDescriptors};
+use launch::Surroundings;
+use requests::Requests;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// The exit status when rinit itself could not do it, as with env, timeout and docker.
+pub const EXIT_OWN_FAILURE: u8 = 125;
+
+/// The signals that ask rinit to stop the container.
+const STOP_SIGNALS: [Signal; 5] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::PWR, Signal::RTMIN_3];
+
+/// The signal pipe's token.
+const SIGNALS: u64 = 0;
+
+/// Runs the services and COMMAND until the container is to end. Returns the exit status of section "Exit status" in
+/// the help.
+pub fn run(settings: Settings) -> u8 {
+    let inherited = inherit::open_descriptors();
+    logger::start(settings.log_level, settings.log_format);
+    // From here on a signal to stop is not lost, however early it comes.
+    let (poller, signals) = match event_sources() {
+        Ok(sources) => sources,
+        Err(e) => {
+            log::error!("cannot start: {e}");
+            return EXIT_OWN_FAILURE;
+        }
+    };
+    let sources = config::Sources {
+        dirs: settings.services.clone(),
+        command: settings.command.clone(),
+        root: "/".into(),
+    };
+    let config::Config { services, notes } = match config::load(&sources) {
+        Ok(config) => config,
+        Err(diagnostics) => return refuse(&diagnostics),
+    };
+    notes.iter().for_each(|note| log::info!("{note}"));
+    if services.is_empty() {
+        log::error!("there is no service and no COMMAND: nothing to run. Try 'rinit --help'.");
+        return EXIT_OWN_FAILURE;
+    }
+    Init::new(settings, services, inherited, poller, signals).run()
+}
+
+fn event_sources() -> std::io::Result<(Poller, Signals)> {
+    let poller = Poller::new()?;
+    let signals = Signals::catch_all()?;
+    poller.add(signals.as_fd(), SIGNALS, Interest::Read)?;
+    Ok((poller, signals))
+}
+
+/// All mistakes at once, and nothing is started.
+fn refuse(diagnostics: &[config::Diagnostic]) -> u8 {
+    let mut text = String::new();
+    for diagnostic in diagnostics {
+        text.push_str(&format!("{diagnostic}\n"));
+    }
+    let count = match diagnostics.len() {
+        1 => "1 error".to_owned(),
+        count => format!("{count} errors"),
+    };
+    text.push_str(&format!("rinit: {count}, nothing was started\n"));
+    // Waiting is right here: nothing runs yet, and the reader shall see all of it.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    EXIT_OWN_FAILURE
+}
+
+struct Init {
+    executor: Executor,
+    requests: Requests,
+    signals: Signals,
+    listener: Option<Listener>,
+    epoch: Instant,
+    interrupts: u32,
+}
+
+impl Init {
+    fn new(
+        settings: Settings,
+        services: Vec<Service>,
+        inherited: OwnDescriptors,
+        poller: Poller,
+        signals: Signals,
+    ) -> Init {
+        let surroundings = Surroundings::record();
+        let with_services = services.iter().any(|service| service.name != MAIN);
+        let (server, listener) = serve(&settings, &poller, with_services);
+        let supervisor = Supervisor::new(&services, settings.stop_timeout);
+        Init {
+            executor: Executor::new(supervisor, services, surroundings, poller, inherited),
+            requests: Requests::new(server),
+            signals,
+            listener,
+            epoch: Instant::now(),
+            interrupts: 0,
+        }
+    }
+
+    fn run(mut self) -> u8 {
+        if !process::is_pid1()
+            && let Err(e) = process::become_subreaper()
+        {
+            log::warn!("cannot become a subreaper, orphans will not be reaped: {e}");
+        }
+        // A directory that rinit stays in could not be unmounted.
+        let _ = std::env::set_current_dir("/");
+        self.feed(Event::Boot);
+        let mut ready = Vec::new();
+        loop {
+            if let Some(status) = self.executor.exit_status() {
+                self.requests.close(&self.executor.poller, Instant::now());
+                if let Some(listener) = &self.listener {
+                    listener.remove();
+                }
+                return status;
+            }
+            self.turn(&mut ready);
+        }
+    }
+
+    /// Waits for something to happen, and deals with it.
+    fn turn(&mut self, ready: &mut Vec<Ready>) {
+        if let Err(e) = self.executor.poller.wait(ready, self.timeout()) {
+            log::error!("cannot wait for events: {e}");
+        }
+        for ready in ready.drain(..) {
+            match children::Children::resolve(ready.token) {
+                Some((pid, Channel::Status)) => self.executor.set_up(self.now(), pid),
+                Some((pid, Channel::Output)) => self.executor.read_output(pid),
+                None if ready.token == SIGNALS => self.signals(),
+                None => self.requests.ready(&mut self.executor, self.epoch, ready),
+            }
+        }
+        if self.executor.has_more_to_reap() {
+            self.executor.reap(self.now());
+        }
+        let now = self.now();
+        if self.executor.supervisor.next_deadline().is_some_and(|at| at <= now) {
+            self.feed(Event::Tick);
+        }
+        self.requests.settle(&mut self.executor, self.epoch);
+    }
+
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    fn feed(&mut self, event: Event) {
+        self.executor.feed(self.epoch.elapsed(), event);
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        if self.executor.has_more_to_reap() || self.executor.exit_status().is_some() {
+            return Some(Duration::ZERO);
+        }
+        let supervisor = self.executor.supervisor.next_deadline().map(|at| at.saturating_sub(self.now()));
+        let requests = self.requests.deadline().map(|at| at.saturating_duration_since(Instant::now()));
+        [supervisor, requests].into_iter().flatten().min()
+    }
+
+    fn signals(&mut self) {
+        let mut signals = Vec::new();
+        self.signals.read(&mut signals);
+        for signal in signals {
+            match signal {
+                Signal::CHLD => self.executor.reap(self.now()),
+                stop if STOP_SIGNALS.contains(&stop) => self.stop_signal(stop),
+                other => self.feed(Event::Forward { signal: other }),
+            }
+        }
+    }
+
+    fn stop_signal(&mut self, signal: Signal) {
+        if signal == Signal::INT {
+            self.interrupts = self.interrupts.saturating_add(1);
+        }
+        let event = match self.executor.supervisor.is_stopping() {
+            false => Event::StopRequested { signal: Some(signal) },
+            true if self.interrupts >= 2 => Event::KillRequested,
+            // The main process may want to hear it more than once.
+            true => Event::Forward { signal },
+        };
+        self.feed(event);
+    }
+}
+
+/// Opens the control socket. Without it rinit does its work all the same.
+fn serve(settings: &Settings, poller: &Poller, with_services: bool) -> (Option<Server>, Option<Listener>) {
+    let listener = match Listener::open(settings.socket.as_ref(), process::is_pid1()) {
+        Ok(listener) => listener,
+        Err(e) => {
+            // With COMMAND alone nobody may ever ask: several such rinits of one user are nothing unusual.
+            let level = match with_services || settings.socket.is_some() {
+                true => log::Level::Warn,
+                false => log::Level::Debug,
+            };
+            log::log!(level, "no control socket: {e}");
+            return (None, None);
+        }
+    };
+    let socket = match listener.socket.try_clone() {
+        Ok(socket) => socket,
+        Err(e) => {
+            log::warn!("no control socket: {e}");
+            return (None, None);
+        }
+    };
+    let mut server = Server::new(socket, children::TOKEN_LIMIT);
+    match server.register(poller) {
+        Ok(()) => (Some(server), Some(listener)),
+        Err(e) => {
+            log::warn!("no control socket: {e}");
+            (None, None)
+        }
+    }
+}

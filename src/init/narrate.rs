@@ -1,0 +1,119 @@
+//! The supervisor's news in words, for the log.
+
+use crate::model::{Condition, duration};
+use crate::supervisor::{Next, Notice, ServiceId, StopCause, Supervisor};
+use log::Level;
+
+/// Writes one piece of news to the log.
+pub fn narrate(supervisor: &Supervisor, notice: &Notice) {
+    let (service, level, text) = words(supervisor, notice);
+    match service {
+        Some(id) => log::log!(target: supervisor.name(id), level, "{text}"),
+        None => log::log!(level, "{text}"),
+    }
+}
+
+fn words(supervisor: &Supervisor, notice: &Notice) -> (Option<ServiceId>, Level, String) {
+    let name = |id: &ServiceId| supervisor.name(*id).to_owned();
+    let time = duration::format;
+    let (id, level, text) = match notice {
+        Notice::Started(id, pid) => (id, Level::Info, format!("started, pid {}", pid.0)),
+        Notice::StartFailed(id, why, Next::Failed(_)) => (id, Level::Error, why.clone()),
+        Notice::StartFailed(id, why, next) => (id, failure(next), format!("{why}{}", then(next))),
+        Notice::Died(id, status, ran, next) => {
+            let level = if name(id) == crate::model::MAIN { Level::Info } else { failure(next) };
+            (
+                id,
+                level,
+                format!("{status} after {}{}", time(*ran), gave_up(next).unwrap_or_else(|| then(next))),
+            )
+        }
+        Notice::Follows(id, next) => (id, failure(next), follows(next)),
+        Notice::DependencyFailed(id, why) => (id, Level::Error, format!("failed: {why}")),
+        Notice::Waiting(id, on, condition) => (id, Level::Debug, waiting(&name(on), *condition)),
+        Notice::Healthy(id) => (id, Level::Info, "healthy".to_owned()),
+        Notice::Unhealthy(id, streak, said) => {
+            (id, Level::Warn, format!("unhealthy after {streak} failed health checks: {said}"))
+        }
+        Notice::ProbeFailed(id, said) => (id, Level::Debug, format!("health check failed: {said}")),
+        Notice::ProbeNotRun(id, why) => (id, Level::Warn, format!("health check could not run: {why}")),
+        Notice::Stopping(id, signal, grace) => {
+            (id, Level::Info, format!("stopping with {signal}, grace {}", time(*grace)))
+        }
+        Notice::Killed(id, grace) => (id, Level::Warn, format!("still there after {}: killed", time(*grace))),
+        Notice::Stopped(id, status, took) => {
+            (id, Level::Info, format!("stopped after {}, {status}", time(*took)))
+        }
+        Notice::Unkillable(id) => (id, Level::Error, "not even SIGKILL ended it: given up".to_owned()),
+        Notice::StopBegun(cause, count, limit) => {
+            let what = match count {
+                0 => "nothing is running".to_owned(),
+                1 => format!("1 service to stop, at most {}", time(*limit)),
+                _ => format!("{count} services to stop, at most {}", time(*limit)),
+            };
+            return (None, Level::Info, format!("stopping: {}, {what}", why(cause, &name)));
+        }
+        Notice::RestKilled => {
+            return (None, Level::Warn, "processes of no service were left: killed".to_owned());
+        }
+        Notice::StopDone(took, killed) if killed.is_empty() => {
+            return (None, Level::Info, format!("stopped in {}", time(*took)));
+        }
+        Notice::StopDone(took, killed) => {
+            let names: Vec<String> = killed.iter().map(name).collect();
+            return (None, Level::Warn, format!("stopped in {}, killed: {}", time(*took), names.join(", ")));
+        }
+    };
+    (Some(*id), level, text)
+}
+
+fn failure(next: &Next) -> Level {
+    match next {
+        Next::Completed | Next::Stopped => Level::Info,
+        Next::Restart(_) | Next::StopRest => Level::Warn,
+        Next::Failed(_) => Level::Error,
+    }
+}
+
+fn then(next: &Next) -> String {
+    match next {
+        Next::StopRest => ", stopping the rest of its process group".to_owned(),
+        Next::Restart(wait) if wait.is_zero() => ", restarting".to_owned(),
+        Next::Restart(wait) => format!(", restarting in {}", duration::format(*wait)),
+        Next::Completed => ", completed".to_owned(),
+        Next::Failed(_) => ", failed for good".to_owned(),
+        Next::Stopped => String::new(),
+    }
+}
+
+/// What a failure's reason says beyond the exit status.
+fn gave_up(next: &Next) -> Option<String> {
+    let Next::Failed(reason) = next else { return None };
+    reason.find(", gave up").and_then(|at| reason.get(at..)).map(str::to_owned)
+}
+
+fn follows(next: &Next) -> String {
+    match next {
+        Next::Failed(why) => format!("failed for good: {why}"),
+        Next::Stopped => "stopped".to_owned(),
+        other => then(other).trim_start_matches(", ").to_owned(),
+    }
+}
+
+fn waiting(on: &str, condition: Condition) -> String {
+    match condition {
+        Condition::Started => format!("waiting until {on} is started"),
+        Condition::Healthy => format!("waiting until {on} is healthy"),
+        Condition::CompletedSuccessfully => format!("waiting until {on} has completed"),
+    }
+}
+
+fn why(cause: &StopCause, name: &impl Fn(&ServiceId) -> String) -> String {
+    match cause {
+        StopCause::Requested(Some(signal)) => format!("{signal} received"),
+        StopCause::Requested(None) => "asked to".to_owned(),
+        StopCause::Essential(id) => format!("{} has ended", name(id)),
+        StopCause::Unhealthy(id) => format!("{} is unhealthy", name(id)),
+        StopCause::AllDone => "every service has ended".to_owned(),
+    }
+}

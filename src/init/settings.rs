@@ -1,0 +1,35 @@
+//! What the init is told to do: the command line and the environment, complete and checked.
+
+#![forbid(unsafe_code)]
+
+use crate::control::address::Address;
+use log::LevelFilter;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How the init is to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Directories with service definitions; the same name in a later one replaces the earlier definition.
+    pub services: Vec<PathBuf>,
+    /// COMMAND with its arguments, byte for byte; empty if there is none.
+    pub command: Vec<OsString>,
+    /// How long the whole stop may take.
+    pub stop_timeout: Duration,
+    /// Where the control socket is to be; `None`: at its usual place.
+    pub socket: Option<Address>,
+    /// What rinit says of itself.
+    pub log_level: LevelFilter,
+    /// How it says that.
+    pub log_format: LogFormat,
+}
+
+/// How rinit's own messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

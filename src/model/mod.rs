@@ -1,0 +1,16 @@
+//! What a service is: plain types with their units and defaults. The model knows no other module and makes no
+//! system call.
+
+#![forbid(unsafe_code)]
+
+pub mod duration;
+pub mod graph;
+pub mod service;
+pub mod signal;
+pub mod suggest;
+pub mod text;
+pub mod url;
+pub mod words;
+
+pub use service::*;
+pub use signal::Signal;

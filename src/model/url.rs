@@ -1,0 +1,164 @@
+//! Addresses that a probe connects to: `http://` URLs and `ADDRESS:PORT`. Hosts are IP addresses or `localhost`,
+//! for rinit resolves no names: a health check must not hang on a name server, and the resolver costs 180 KB.
+
+use super::HttpUrl;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+const HTTP_PORT: u16 = 80;
+
+impl HttpUrl {
+    /// Reads `http://ADDRESS[:PORT][/PATH][?QUERY]`. The message says what would be right.
+    pub fn parse(text: &str) -> Result<HttpUrl, String> {
+        let rest = without_scheme(text)?;
+        if let Some(odd) = rest.chars().find(|c| !c.is_ascii_graphic()) {
+            return Err(format!("the URL contains {odd:?}, which must be written percent-encoded"));
+        }
+        // The fragment is for browsers and never sent.
+        let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (host, target) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let path = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
+        if host.contains('@') {
+            return Err("a user name or password in the URL is not supported".to_owned());
+        }
+        let (address, port) = split_port(host)?;
+        let address = SocketAddr::new(parse_ip(address)?, port.unwrap_or(HTTP_PORT));
+        Ok(HttpUrl { text: text.to_owned(), address, host: host.to_owned(), path })
+    }
+}
+
+/// Reads `ADDRESS:PORT`, as in `127.0.0.1:6379`, `[::1]:6379` or `localhost:6379`.
+pub fn parse_tcp(text: &str) -> Result<SocketAddr, String> {
+    let (host, port) = split_port(text)?;
+    let address = parse_ip(host)?;
+    let port = port.ok_or_else(|| format!("the port is missing: write ADDRESS:PORT, as in {host}:6379"))?;
+    Ok(SocketAddr::new(address, port))
+}
+
+fn without_scheme(text: &str) -> Result<&str, String> {
+    match text.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => Ok(rest),
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => {
+            Err("https is not supported: probe an http port of the service, or use `test` with a program"
+                .to_owned())
+        }
+        Some((scheme, _)) => Err(format!("the URL must begin with http://, not {scheme}://")),
+        None => Err("the URL must begin with http://, as in http://127.0.0.1:8080/health".to_owned()),
+    }
+}
+
+/// Splits `HOST`, `HOST:PORT` or `[V6]:PORT`. The host keeps its brackets.
+fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
+    let (host, port) = match text.rsplit_once(':') {
+        // The colons of an address in brackets are its own.
+        Some((_, after)) if after.ends_with(']') => (text, None),
+        Some((before, _)) if before.contains(':') && !before.starts_with('[') => {
+            return Err(format!("an IPv6 address stands in brackets, as in [::1]:8080, not {text}"));
+        }
+        Some((before, port)) => (before, Some(port)),
+        None => (text, None),
+    };
+    match port {
+        None => Ok((host, None)),
+        // `parse` alone would take "+80".
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => match digits.parse() {
+            Ok(port) if port > 0 => Ok((host, Some(port))),
+            _ => Err(format!("the port must be a number from 1 to 65535, not \"{digits}\"")),
+        },
+        Some(other) => Err(format!("the port must be a number from 1 to 65535, not \"{other}\"")),
+    }
+}
+
+fn parse_ip(host: &str) -> Result<IpAddr, String> {
+    if host.eq_ignore_ascii_case("localhost") {
+        return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    let ip = match host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
+        Some(inner) => inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+    };
+    ip.ok_or_else(|| match host {
+        "" => "the address is missing, as in 127.0.0.1:8080".to_owned(),
+        _ => format!("the host must be an IP address or localhost, not \"{host}\": rinit resolves no names"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_taken_apart() {
+        let cases = [
+            ("http://127.0.0.1:8080/health", "127.0.0.1:8080", "127.0.0.1:8080", "/health"),
+            ("http://127.0.0.1", "127.0.0.1:80", "127.0.0.1", "/"),
+            ("HTTP://localhost:81/a?b=c#d", "127.0.0.1:81", "localhost:81", "/a?b=c"),
+            ("http://[::1]:9/x:y", "[::1]:9", "[::1]:9", "/x:y"),
+            ("http://[::1]", "[::1]:80", "[::1]", "/"),
+            ("http://10.0.0.1?q=/a", "10.0.0.1:80", "10.0.0.1", "/?q=/a"),
+            ("http://10.0.0.1/a@b", "10.0.0.1:80", "10.0.0.1", "/a@b"),
+        ];
+        for (text, address, host, path) in cases {
+            let url = HttpUrl::parse(text).unwrap();
+            let expected = HttpUrl {
+                text: text.into(),
+                address: address.parse().unwrap(),
+                host: host.into(),
+                path: path.into(),
+            };
+            assert_eq!(url, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_url_is_said() {
+        let cases = [
+            ("", "must begin with http://"),
+            ("127.0.0.1:80", "must begin with http://"),
+            ("ftp://127.0.0.1/", "not ftp://"),
+            ("https://127.0.0.1/", "https is not supported"),
+            ("http://", "address is missing"),
+            ("http://:80/", "address is missing"),
+            ("http://web/", "resolves no names"),
+            ("http://me:pw@127.0.0.1/", "password"),
+            ("http://127.0.0.1:0/", "1 to 65535"),
+            ("http://127.0.0.1:65536/", "1 to 65535"),
+            ("http://127.0.0.1:/", "1 to 65535"),
+            ("http://127.0.0.1:+80/", "1 to 65535"),
+            ("http://127.0.0.1:8a/", "1 to 65535"),
+            ("http://::1/", "brackets"),
+            ("http://[::1/", "resolves no names"),
+            ("http://127.0.0.1/a b", "percent-encoded"),
+            ("http://127.0.0.1/\r\nX: y", "percent-encoded"),
+            ("http://127.0.0.1/é", "percent-encoded"),
+            ("http://[127.0.0.1]/", "resolves no names"),
+        ];
+        for (text, part) in cases {
+            match HttpUrl::parse(text) {
+                Err(message) => assert!(message.contains(part), "{text}: {message}"),
+                Ok(url) => panic!("{text} was read as {url:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_tcp_address_needs_its_port() {
+        assert_eq!(parse_tcp("127.0.0.1:6379"), Ok("127.0.0.1:6379".parse().unwrap()));
+        assert_eq!(parse_tcp("localhost:1"), Ok("127.0.0.1:1".parse().unwrap()));
+        assert_eq!(parse_tcp("[::1]:65535"), Ok("[::1]:65535".parse().unwrap()));
+        for text in [
+            "",
+            "6379",
+            "127.0.0.1",
+            "[::1]",
+            "::1",
+            "127.0.0.1:",
+            ":80",
+            "db:5432",
+            "127.0.0.1:80/x",
+            " 127.0.0.1:80",
+        ] {
+            assert!(parse_tcp(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Probes of servers that answer in every way.
+
+use super::*;
+use std::net::TcpListener;
+use std::thread::JoinHandle;
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// A server for one connection. It reads the request's head first.
+fn serve(answer: impl FnOnce(TcpStream) + Send + 'static) -> (HttpUrl, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = HttpUrl::parse(&format!("http://{}/health?q=1", listener.local_addr().unwrap())).unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        while head_end(&request).is_none() {
+            assert_ne!(read_some(&mut stream, &mut request, LONG).unwrap(), 0);
+        }
+        answer(stream);
+        String::from_utf8(request).unwrap()
+    });
+    (url, server)
+}
+
+fn answered(answer: &'static [u8]) -> Outcome {
+    let (url, server) = serve(move |mut stream| stream.write_all(answer).unwrap());
+    let outcome = http(&url, LONG);
+    server.join().unwrap();
+    outcome
+}
+
+#[test]
+fn the_request_is_a_proper_one() {
+    let (url, server) = serve(|mut stream| stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap());
+    assert_eq!(http(&url, LONG), Outcome { healthy: true, message: "HTTP 200 OK".into() });
+    let request = server.join().unwrap();
+    assert!(request.starts_with("GET /health?q=1 HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains(&format!("\r\nHost: {}\r\n", url.address)), "{request}");
+    assert!(
+        request.contains(concat!("\r\nUser-Agent: rinit/", env!("CARGO_PKG_VERSION"), "\r\n")),
+        "{request}"
+    );
+    assert!(request.contains("\r\nConnection: close\r\n"), "{request}");
+}
+
+#[test]
+fn the_status_decides() {
+    let cases: [(&[u8], bool, &str); 10] = [
+        (b"HTTP/1.1 204 No Content\r\n\r\n", true, "HTTP 204 No Content"),
+        (b"HTTP/1.0 302 Found\r\nLocation: /x\r\n\r\n", true, "HTTP 302 Found"),
+        (b"HTTP/1.1 399\r\n\r\n", true, "HTTP 399"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", true, "HTTP 200 OK"),
+        (b"HTTP/1.1 200 OK\nServer: x\n\nbody", true, "HTTP 200 OK"),
+        (b"HTTP/1.1 200 OK", true, "HTTP 200 OK"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", false, "HTTP 101 Switching Protocols"),
+        (b"HTTP/1.1 404 Not Found\r\n\r\n", false, "HTTP 404 Not Found"),
+        (
+            b"HTTP/1.1 503 Service Unavailable\r\n\r\ndb\x1b[31m is down\r\n",
+            false,
+            "HTTP 503 Service Unavailable\ndb [31m is down",
+        ),
+        (b"HTTP/1.1 500 \xff\r\nContent-Type: image/png\r\n\r\n\x89PNG", false, "HTTP 500 \u{fffd}"),
+    ];
+    for (answer, healthy, message) in cases {
+        assert_eq!(answered(answer), Outcome { healthy, message: message.into() });
+    }
+}
+
+#[test]
+fn what_is_no_http_is_said_at_once() {
+    for (answer, message) in [
+        (&b"SSH-2.0-OpenSSH_9.9\r\n"[..], "not an HTTP answer: SSH-2.0-OpenSSH_9.9"),
+        (b"HTTP/1.1 abc\r\n\r\n", "not an HTTP answer: HTTP/1.1 abc"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "not an HTTP answer: HTTP/1.1 2000 OK"),
+        (b"", "the connection was closed without an answer"),
+    ] {
+        assert_eq!(answered(answer), Outcome::failure(message.into()));
+    }
+}
+
+#[test]
+fn a_body_is_shown_in_part_and_without_its_chunks() {
+    let (url, server) = serve(|mut stream| {
+        stream.write_all(b"HTTP/1.1 500 No\r\nContent-Type: text/plain\r\n\r\n").unwrap();
+        let _ = stream.write_all("é".repeat(100_000).as_bytes());
+    });
+    let message = http(&url, LONG).message;
+    server.join().unwrap();
+    assert_eq!(message, format!("HTTP 500 No\n{}", "é".repeat(512)));
+    let chunked =
+        b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n";
+    assert_eq!(answered(chunked).message, "HTTP 500 No\nabcdef");
+    assert_eq!(unchunk(b"zz\r\nab"), b"");
+    assert_eq!(unchunk(b"ffffffffffffffff\r\nab"), b"ab");
+}
+
+#[test]
+fn silence_and_dripping_end_at_the_timeout() {
+    let begun = Instant::now();
+    let (url, server) = serve(|mut stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nX-Drip: ").unwrap();
+        // A byte now and then, until the probe has gone away.
+        while stream.write_all(b"x").is_ok()
+            && !matches!(read_some(&mut stream, &mut Vec::new(), Duration::from_millis(10)), Ok(0))
+        {}
+    });
+    assert_eq!(http(&url, Duration::from_millis(100)), Outcome::failure("no answer within 100ms".into()));
+    server.join().unwrap();
+    let (url, server) = serve(|mut stream| drop(read_some(&mut stream, &mut Vec::new(), LONG)));
+    assert_eq!(http(&url, Duration::from_millis(100)), Outcome::failure("no answer within 100ms".into()));
+    server.join().unwrap();
+    assert!(begun.elapsed() < LONG);
+}
+
+#[test]
+fn a_head_without_end_ends_somewhere() {
+    let (url, server) = serve(|mut stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
+        while stream.write_all(b"X-Header: yes\r\n").is_ok() {}
+    });
+    assert_eq!(http(&url, LONG), Outcome { healthy: true, message: "HTTP 200 OK".into() });
+    server.join().unwrap();
+}
+
+#[test]
+fn a_port_is_open_or_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    assert_eq!(tcp(address, LONG), Outcome { healthy: true, message: format!("connected to {address}") });
+    // Nobody serves tcpmux; a port that was just given back may be another test's by now.
+    let address = "127.0.0.1:1".parse().unwrap();
+    let refused = format!("cannot connect to {address}: Connection refused");
+    assert_eq!(tcp(address, LONG), Outcome::failure(refused.clone()));
+    let url = HttpUrl::parse("http://127.0.0.1:1/").unwrap();
+    assert_eq!(http(&url, LONG), Outcome::failure(refused));
+}

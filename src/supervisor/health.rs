@@ -1,0 +1,373 @@
+//! The health of one service, accounted for as Docker does it.
+//!
+//! The first probe starts `interval` after the service, each further one `interval` after the end of the one
+//! before; during `start_period`, until the first success, it is `start_interval` in place of `interval`. A success
+//! makes the service healthy. A failure counts, unless the service is still `starting` and the probe began within
+//! `start_period`; `retries` failures in a row make it unhealthy.
+
+use super::event::{ExitStatus, Pid, Time};
+use crate::model::{HealthTiming, duration, text};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Results that are kept.
+const KEPT: usize = 5;
+
+/// Bytes of output that are kept of each.
+pub const OUTPUT_LIMIT: usize = 4096;
+
+/// What a health check says of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthState {
+    /// No probe has passed yet, nor have enough failed.
+    Starting,
+    /// The last probe passed, or not enough have failed since.
+    Healthy,
+    /// `retries` probes in a row have failed.
+    Unhealthy,
+}
+
+impl HealthState {
+    /// Docker's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HealthState::Starting => "starting",
+            HealthState::Healthy => "healthy",
+            HealthState::Unhealthy => "unhealthy",
+        }
+    }
+}
+
+/// The result of one probe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProbeResult {
+    /// When the probe started.
+    pub started: Time,
+    /// How long it took.
+    pub took: Duration,
+    /// How it ended; `None` if it took too long and was killed.
+    pub status: Option<ExitStatus>,
+    /// What it said, made printable.
+    pub output: String,
+}
+
+impl ProbeResult {
+    fn passed(&self) -> bool {
+        self.status.is_some_and(ExitStatus::success)
+    }
+
+    /// The failure in one line.
+    pub fn summary(&self) -> String {
+        let line = self.output.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
+        match (self.status, line) {
+            (None, _) => format!("no result within {}", duration::format(self.took)),
+            (Some(status), "") => status.to_string(),
+            (Some(_), line) => line.chars().take(200).collect(),
+        }
+    }
+}
+
+/// What the end of a probe has changed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Nothing: it passed, as before.
+    None,
+    /// Healthy now.
+    Healthy,
+    /// Failed, and unhealthy now for the first time since it was not.
+    Unhealthy,
+    /// Failed; the state is what it was.
+    Failed,
+}
+
+/// A probe under way.
+#[derive(Clone, Debug)]
+struct Probing {
+    /// Not known between the effect and its answer.
+    pid: Option<Pid>,
+    started: Time,
+    /// Its timeout is over: it was killed and accounted for, but is not reaped yet.
+    overdue: bool,
+}
+
+/// The health of one service: off while the service does not run.
+#[derive(Clone, Debug)]
+pub struct Health {
+    timing: HealthTiming,
+    state: HealthState,
+    failing_streak: u32,
+    results: VecDeque<ProbeResult>,
+    /// Results since the beginning of time.
+    count: u64,
+    /// When the service started; `None`: off.
+    service_started: Option<Time>,
+    next: Time,
+    probing: Option<Probing>,
+}
+
+impl Health {
+    /// Health that is off.
+    pub fn new(timing: HealthTiming) -> Health {
+        Health {
+            timing,
+            state: HealthState::Starting,
+            failing_streak: 0,
+            results: VecDeque::new(),
+            count: 0,
+            service_started: None,
+            next: Time::ZERO,
+            probing: None,
+        }
+    }
+
+    /// The service has started: the accounting begins anew.
+    pub fn begin(&mut self, now: Time) {
+        self.state = HealthState::Starting;
+        self.failing_streak = 0;
+        self.service_started = Some(now);
+        self.next = now.saturating_add(self.interval(now));
+    }
+
+    /// The service runs no longer. Returns the probe that is to be killed, if one is under way; its result no
+    /// longer counts.
+    pub fn end(&mut self) -> Option<Pid> {
+        self.service_started = None;
+        self.probing.take().and_then(|probing| probing.pid)
+    }
+
+    /// What the health check says.
+    pub fn state(&self) -> HealthState {
+        self.state
+    }
+
+    /// Failures in a row that count.
+    pub fn failing_streak(&self) -> u32 {
+        self.failing_streak
+    }
+
+    /// The last five results, the oldest first.
+    pub fn results(&self) -> impl Iterator<Item = &ProbeResult> {
+        self.results.iter()
+    }
+
+    /// Results so far, to tell whether there is a new one.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether results are to be expected.
+    pub fn is_on(&self) -> bool {
+        self.service_started.is_some()
+    }
+
+    /// When something is to be done next.
+    pub fn deadline(&self) -> Option<Time> {
+        self.service_started?;
+        match &self.probing {
+            None => Some(self.next),
+            Some(probing) if probing.overdue => None,
+            Some(probing) => Some(probing.started.saturating_add(self.timing.timeout)),
+        }
+    }
+
+    /// Whether a probe is to be started; if so, it counts as started.
+    pub fn take_due(&mut self, now: Time) -> bool {
+        if self.probing.is_some() || self.service_started.is_none() || now < self.next {
+            return false;
+        }
+        self.probing = Some(Probing { pid: None, started: now, overdue: false });
+        true
+    }
+
+    /// Makes the next probe due at once.
+    pub fn hurry(&mut self, now: Time) {
+        self.next = self.next.min(now);
+    }
+
+    /// The probe has a process.
+    pub fn spawned(&mut self, pid: Pid) {
+        if let Some(probing) = &mut self.probing {
+            probing.pid = Some(pid);
+        }
+    }
+
+    /// The probe could not be made. That says nothing about the service.
+    pub fn not_run(&mut self, now: Time) {
+        self.probing = None;
+        self.schedule(now);
+    }
+
+    /// The probe's timeout is over. Returns the process to kill and what changed.
+    pub fn overdue(&mut self, now: Time) -> Option<(Pid, Change)> {
+        let timeout = self.timing.timeout;
+        let probing = self.probing.as_mut()?;
+        if probing.overdue || now < probing.started.saturating_add(timeout) {
+            return None;
+        }
+        let pid = probing.pid?;
+        probing.overdue = true;
+        let started = probing.started;
+        let took = now.saturating_sub(started);
+        let change = self.account(ProbeResult { started, took, status: None, output: String::new() });
+        self.schedule(now);
+        Some((pid, change))
+    }
+
+    /// The probe was reaped.
+    pub fn exited(&mut self, now: Time, pid: Pid, status: ExitStatus, output: &[u8]) -> Change {
+        let Some(probing) = self.probing.take_if(|probing| probing.pid == Some(pid)) else {
+            return Change::None;
+        };
+        if probing.overdue {
+            return Change::None;
+        }
+        let output = text::printable(output, OUTPUT_LIMIT);
+        let took = now.saturating_sub(probing.started);
+        let change =
+            self.account(ProbeResult { started: probing.started, took, status: Some(status), output });
+        self.schedule(now);
+        change
+    }
+
+    fn account(&mut self, result: ProbeResult) -> Change {
+        let change = if result.passed() { self.passed() } else { self.failed(result.started) };
+        if self.results.len() >= KEPT {
+            self.results.pop_front();
+        }
+        self.results.push_back(result);
+        self.count = self.count.saturating_add(1);
+        change
+    }
+
+    fn passed(&mut self) -> Change {
+        self.failing_streak = 0;
+        match std::mem::replace(&mut self.state, HealthState::Healthy) {
+            HealthState::Healthy => Change::None,
+            HealthState::Starting | HealthState::Unhealthy => Change::Healthy,
+        }
+    }
+
+    fn failed(&mut self, probe_started: Time) -> Change {
+        if self.state == HealthState::Starting && self.in_start_period(probe_started) {
+            return Change::Failed;
+        }
+        self.failing_streak = self.failing_streak.saturating_add(1);
+        if self.failing_streak < self.timing.retries || self.state == HealthState::Unhealthy {
+            return Change::Failed;
+        }
+        self.state = HealthState::Unhealthy;
+        Change::Unhealthy
+    }
+
+    fn in_start_period(&self, at: Time) -> bool {
+        self.service_started.is_some_and(|started| at.saturating_sub(started) < self.timing.start_period)
+    }
+
+    fn interval(&self, now: Time) -> Duration {
+        match self.state {
+            HealthState::Starting if self.in_start_period(now) => self.timing.start_interval,
+            _ => self.timing.interval,
+        }
+    }
+
+    fn schedule(&mut self, now: Time) {
+        self.next = now.saturating_add(self.interval(now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn s(seconds: u64) -> Time {
+        Duration::from_secs(seconds)
+    }
+
+    fn health(start_period: u64) -> Health {
+        let mut health = Health::new(HealthTiming {
+            interval: s(10),
+            timeout: s(3),
+            start_period: s(start_period),
+            start_interval: s(2),
+            retries: 2,
+            ..HealthTiming::default()
+        });
+        health.begin(s(0));
+        health
+    }
+
+    /// Runs the next probe to its end within the second and returns when it began and what it changed.
+    fn probe(health: &mut Health, code: i32) -> (Time, Change) {
+        let at = health.deadline().unwrap();
+        assert!(health.take_due(at));
+        health.spawned(Pid(9));
+        (at, health.exited(at, Pid(9), ExitStatus::Code(code), b"said\n"))
+    }
+
+    #[test]
+    fn retries_in_a_row_make_it_unhealthy_and_one_success_healthy() {
+        let mut health = health(0);
+        assert_eq!(probe(&mut health, 0), (s(10), Change::Healthy));
+        assert_eq!(probe(&mut health, 1), (s(20), Change::Failed));
+        assert_eq!(probe(&mut health, 0), (s(30), Change::None));
+        assert_eq!(probe(&mut health, 1), (s(40), Change::Failed));
+        assert_eq!(health.state(), HealthState::Healthy);
+        assert_eq!(probe(&mut health, 1), (s(50), Change::Unhealthy));
+        assert_eq!(probe(&mut health, 1), (s(60), Change::Failed));
+        assert_eq!(health.failing_streak(), 3);
+        assert_eq!(probe(&mut health, 0), (s(70), Change::Healthy));
+        assert_eq!(health.results().count(), KEPT);
+        assert_eq!(health.count(), 7);
+    }
+
+    #[test]
+    fn failures_within_the_start_period_do_not_count() {
+        let mut health = health(5);
+        assert_eq!(probe(&mut health, 1), (s(2), Change::Failed));
+        assert_eq!(probe(&mut health, 1), (s(4), Change::Failed));
+        assert_eq!(health.failing_streak(), 0);
+        assert_eq!(probe(&mut health, 1), (s(6), Change::Failed));
+        assert_eq!(probe(&mut health, 1), (s(16), Change::Unhealthy));
+    }
+
+    #[test]
+    fn a_success_within_the_start_period_ends_its_leniency() {
+        let mut health = health(60);
+        assert_eq!(probe(&mut health, 0), (s(2), Change::Healthy));
+        assert_eq!(probe(&mut health, 1), (s(12), Change::Failed));
+        assert_eq!(probe(&mut health, 1), (s(22), Change::Unhealthy));
+    }
+
+    #[test]
+    fn a_probe_that_takes_too_long_counts_at_once_and_the_next_waits_for_its_end() {
+        let mut health = health(0);
+        assert!(health.take_due(s(10)));
+        health.spawned(Pid(9));
+        assert_eq!(health.overdue(s(12)), None);
+        assert_eq!(health.overdue(s(13)), Some((Pid(9), Change::Failed)));
+        assert_eq!(health.deadline(), None);
+        assert_eq!(health.exited(s(14), Pid(9), ExitStatus::Signal(9), b""), Change::None);
+        assert_eq!(health.deadline(), Some(s(23)));
+        assert_eq!(health.results().last().unwrap().summary(), "no result within 3s");
+    }
+
+    #[test]
+    fn a_probe_that_could_not_be_made_says_nothing_about_the_service() {
+        let mut health = health(0);
+        assert!(health.take_due(s(10)));
+        health.not_run(s(10));
+        assert_eq!((health.failing_streak(), health.count()), (0, 0));
+        assert_eq!(health.deadline(), Some(s(20)));
+    }
+
+    #[test]
+    fn the_result_of_an_earlier_life_is_ignored() {
+        let mut health = health(0);
+        assert!(health.take_due(s(10)));
+        health.spawned(Pid(9));
+        assert_eq!(health.end(), Some(Pid(9)));
+        health.begin(s(11));
+        assert_eq!(health.exited(s(12), Pid(9), ExitStatus::Code(0), b""), Change::None);
+        assert_eq!(health.state(), HealthState::Starting);
+    }
+}

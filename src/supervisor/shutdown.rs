@@ -1,0 +1,218 @@
+//! The stop of the container: dependents before what they depend on, each with its own grace, all of it inside the
+//! stop timeout.
+//!
+//! The graces along a chain of dependencies follow one another. Where they add up to more than is left, each is
+//! scaled down in proportion when its turn comes, so what one does not use goes to the next. Then everything that
+//! belongs to no service gets SIGTERM, and at the deadline whatever is left SIGKILL.
+
+use super::Supervisor;
+use super::ending::Purpose;
+use super::event::*;
+use super::unit::{State, Unit};
+use crate::model::Signal;
+use std::time::Duration;
+
+/// How long to wait for what was killed at the deadline before the exit is due anyway.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where the stop is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Services are stopped, in order.
+    Services,
+    /// Processes that belong to no service are.
+    Rest,
+    /// The exit was told.
+    Over,
+}
+
+/// A stop under way.
+pub struct Shutdown {
+    since: Time,
+    deadline: Time,
+    cause: StopCause,
+    phase: Phase,
+    /// SIGKILL was sent to everything.
+    killed_all: bool,
+}
+
+impl Shutdown {
+    /// When the next thing is due, apart from what is due for single units.
+    pub fn deadline(&self) -> Option<Time> {
+        match self.phase {
+            Phase::Over => None,
+            Phase::Services | Phase::Rest if self.killed_all => {
+                Some(self.deadline.saturating_add(LAST_PATIENCE))
+            }
+            Phase::Services | Phase::Rest => Some(self.deadline),
+        }
+    }
+
+    /// Whether the exit was told.
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Over
+    }
+}
+
+impl Supervisor {
+    /// Whether the container stops.
+    pub fn is_stopping(&self) -> bool {
+        self.shutdown.is_some()
+    }
+
+    pub(super) fn begin_stop(&mut self, now: Time, cause: StopCause, out: &mut Vec<Effect>) {
+        if self.shutdown.is_some() {
+            return;
+        }
+        let alive = self.units.iter().filter(|unit| unit.is_alive()).count();
+        out.push(Effect::Notice(Notice::StopBegun(cause, alive, self.stop_timeout)));
+        let deadline = now.saturating_add(self.stop_timeout);
+        self.shutdown =
+            Some(Shutdown { since: now, deadline, cause, phase: Phase::Services, killed_all: false });
+        for index in 0..self.units.len() {
+            self.with(ServiceId(index), |unit| {
+                unit.wanted = false;
+                unit.end_health(out);
+                // What does not run yet will not; what runs waits for its turn.
+                if !unit.is_alive() {
+                    unit.stop(now, Purpose::Halt, Signal::TERM, Duration::ZERO, out);
+                }
+            });
+        }
+        self.queue.clear();
+        self.queue.extend((0..self.units.len()).map(ServiceId));
+    }
+
+    /// Tells a unit to stop if nothing that depends on it is alive.
+    pub(super) fn stop_if_free(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
+        let Some(unit) = self.units.get(id.0) else { return };
+        let dependent_alive = |id: &ServiceId| self.units.get(id.0).is_some_and(Unit::is_alive);
+        if !unit.is_alive() || unit.is_halting() || unit.needed_by.iter().any(dependent_alive) {
+            return;
+        }
+        let grace = self.scaled_grace(now, id);
+        let signal = match (&self.shutdown, unit.policy.stop_signal) {
+            (_, Some(signal)) => signal,
+            // The main process gets the very signal that rinit got, as from tini.
+            (Some(Shutdown { cause: StopCause::Requested(Some(signal)), .. }), None) if unit.is_main => {
+                *signal
+            }
+            _ => Signal::TERM,
+        };
+        self.with(id, |unit| unit.stop(now, Purpose::Halt, signal, grace, out));
+    }
+
+    /// The grace of a unit whose turn it is: its own, or its share of what is left for the chains below it.
+    fn scaled_grace(&self, now: Time, id: ServiceId) -> Duration {
+        let Some(unit) = self.units.get(id.0) else { return Duration::ZERO };
+        let own = unit.policy.stop_grace_period;
+        let left = self.shutdown.as_ref().map_or(Duration::ZERO, |stop| stop.deadline.saturating_sub(now));
+        let chain = if unit.needs.is_empty() { own } else { self.longest_chain(id) };
+        if chain <= left {
+            return own;
+        }
+        // chain > left >= 0, so the quotient is a number between 0 and 1.
+        left.mul_f64(own.as_secs_f64() / chain.as_secs_f64()).min(own)
+    }
+
+    /// The graces along the longest chain of units alive that begins with `id` and follows what it depends on.
+    fn longest_chain(&self, id: ServiceId) -> Duration {
+        let mut below = vec![Duration::ZERO; self.units.len()];
+        for at in &self.order {
+            let Some(unit) = self.units.get(at.0) else { continue };
+            let longest = unit.needs.iter().filter_map(|need| below.get(need.on.0)).max();
+            let own = if unit.is_alive() { unit.policy.stop_grace_period } else { Duration::ZERO };
+            let chain = own.saturating_add(longest.copied().unwrap_or_default());
+            if let Some(place) = below.get_mut(at.0) {
+                *place = chain;
+            }
+            if *at == id {
+                return chain;
+            }
+        }
+        Duration::ZERO
+    }
+
+    /// Goes on to the next phase when this one is through.
+    pub(super) fn settle_stop(&mut self, _now: Time, out: &mut Vec<Effect>) {
+        let alive = self.units.iter().any(Unit::is_alive);
+        if let Some(stop) = &mut self.shutdown
+            && stop.phase == Phase::Services
+            && !alive
+        {
+            stop.phase = Phase::Rest;
+            out.push(if stop.killed_all { Effect::KillRest } else { Effect::TerminateRest });
+        }
+    }
+
+    pub(super) fn nothing_left(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if self.shutdown.as_ref().is_some_and(|stop| stop.phase == Phase::Rest) {
+            self.exit(now, out);
+        }
+    }
+
+    /// The stop timeout may be over.
+    pub(super) fn stop_tick(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let Some(stop) = &self.shutdown else { return };
+        if stop.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        if stop.killed_all {
+            self.exit(now, out);
+        } else {
+            self.kill_all(now, out);
+        }
+    }
+
+    /// No more grace for anyone.
+    pub(super) fn kill_all(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if self.shutdown.is_none() {
+            self.begin_stop(now, StopCause::Requested(None), out);
+        }
+        for index in 0..self.units.len() {
+            self.with(ServiceId(index), |unit| {
+                if unit.is_alive() {
+                    unit.kill(now, out);
+                }
+            });
+        }
+        let Some(stop) = &mut self.shutdown else { return };
+        if !stop.killed_all {
+            stop.killed_all = true;
+            stop.deadline = stop.deadline.min(now);
+            if stop.phase == Phase::Rest {
+                out.push(Effect::Notice(Notice::RestKilled));
+            }
+            out.push(Effect::KillRest);
+        }
+    }
+
+    fn exit(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let status = self.exit_status();
+        let killed = self.units.iter().filter(|unit| unit.killed).map(|unit| unit.id).collect();
+        let Some(stop) = &mut self.shutdown else { return };
+        stop.phase = Phase::Over;
+        out.push(Effect::Notice(Notice::StopDone(now.saturating_sub(stop.since), killed)));
+        out.push(Effect::Exit(status));
+    }
+
+    /// The exit status of the container.
+    fn exit_status(&self) -> u8 {
+        let main = self.units.iter().find(|unit| unit.is_main);
+        let cause = self.shutdown.as_ref().map(|stop| stop.cause);
+        let ended = match cause {
+            Some(StopCause::Essential(id)) => self.units.get(id.0),
+            Some(StopCause::AllDone) => self.units.iter().find(|unit| unit.state == State::Failed),
+            Some(StopCause::Unhealthy(_)) => return 1,
+            Some(StopCause::Requested(_)) | None => main.filter(|unit| unit.starts > 0),
+        };
+        match ended {
+            Some(unit) if unit.state == State::Failed => unit.fail_code,
+            Some(unit) if unit.state == State::Completed => 0,
+            Some(unit) => unit.last_exit.map_or(137, ExitStatus::code),
+            None if cause == Some(StopCause::AllDone) => 0,
+            None if self.units.iter().any(|unit| unit.killed) => 137,
+            None => 0,
+        }
+    }
+}

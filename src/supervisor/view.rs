@@ -1,0 +1,168 @@
+//! What can be asked of the supervisor: the state of each service, and whether it is well.
+
+use super::NeedState;
+use super::Supervisor;
+use super::event::*;
+use super::health::{Health, HealthState, ProbeResult};
+use super::unit::{State, Unit};
+use crate::model::{Condition, duration};
+use std::time::Duration;
+
+/// One service as it stands.
+#[derive(Clone, Debug)]
+pub struct View<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its state.
+    pub state: State,
+    /// For how long it has been in that state.
+    pub since: Duration,
+    /// What its health check says; `None` without one, or while it does not run.
+    pub health: Option<HealthState>,
+    /// Probes in a row that have failed.
+    pub failing_streak: u32,
+    /// Its main process.
+    pub pid: Option<Pid>,
+    /// How many times it was started again.
+    pub restarts: u64,
+    /// How its last process ended.
+    pub last_exit: Option<ExitStatus>,
+    /// Why it has failed or was restarted.
+    pub reason: Option<&'a str>,
+    /// Dependencies that are not there yet, with what they lack.
+    pub waiting_for: Vec<(&'a str, Condition)>,
+    /// In what time it is started again.
+    pub restart_in: Option<Duration>,
+    /// The last results of its health check, the oldest first.
+    pub probes: Vec<&'a ProbeResult>,
+}
+
+/// What "well" is to mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// Every service that should run does, and is healthy where it has a health check.
+    Well,
+    /// Nothing has failed for good.
+    Live,
+    /// Everything has been ready, or completed, at least once.
+    StartedUp,
+}
+
+/// A service that is not well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it lacks, for people.
+    pub message: String,
+}
+
+impl Supervisor {
+    /// How many services there are; their IDs count from 0.
+    pub fn len(&self) -> usize {
+        self.units.len()
+    }
+
+    /// Whether there is no service.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty()
+    }
+
+    /// The service of that name.
+    pub fn find(&self, name: &str) -> Option<ServiceId> {
+        self.units.iter().find(|unit| unit.name == name).map(|unit| unit.id)
+    }
+
+    /// The name of a service.
+    pub fn name(&self, id: ServiceId) -> &str {
+        self.units.get(id.0).map_or("?", |unit| &unit.name)
+    }
+
+    /// The state of one service.
+    pub fn view(&self, now: Time, id: ServiceId) -> Option<View<'_>> {
+        let unit = self.units.get(id.0)?;
+        let health = unit.health.as_ref();
+        Some(View {
+            name: &unit.name,
+            state: unit.state,
+            since: now.saturating_sub(unit.since),
+            health: health.filter(|health| health.is_on()).map(Health::state),
+            failing_streak: health.map_or(0, Health::failing_streak),
+            pid: unit.pid(),
+            restarts: unit.starts.saturating_sub(1),
+            last_exit: unit.last_exit,
+            reason: unit.reason.as_deref(),
+            waiting_for: if unit.state == State::Waiting { self.waiting_for(unit) } else { Vec::new() },
+            restart_in: unit.retry_at().map(|at| at.saturating_sub(now)),
+            probes: health.map(|health| health.results().collect()).unwrap_or_default(),
+        })
+    }
+
+    /// What a service lacks, if it is not well by that scale.
+    pub fn problem(&self, now: Time, id: ServiceId, scale: Scale) -> Option<Problem<'_>> {
+        let unit = self.units.get(id.0)?;
+        let message = match scale {
+            _ if unit.state == State::Failed => Some(self.message(now, unit)),
+            Scale::Live => None,
+            Scale::StartedUp if unit.been_ready || !unit.wanted => None,
+            Scale::Well if self.is_well(unit) => None,
+            Scale::Well | Scale::StartedUp => Some(self.message(now, unit)),
+        }?;
+        Some(Problem { name: &unit.name, message })
+    }
+
+    /// How many probe results a service has had, and whether another one is to be expected.
+    pub fn probes(&self, id: ServiceId) -> (u64, bool) {
+        self.units
+            .get(id.0)
+            .and_then(|unit| unit.health.as_ref())
+            .map_or((0, false), |health| (health.count(), health.is_on()))
+    }
+
+    fn is_well(&self, unit: &Unit) -> bool {
+        match unit.state {
+            State::Running => unit.health.is_none() || unit.is_healthy(),
+            State::Completed => true,
+            State::Stopped => !unit.wanted && !self.is_stopping(),
+            State::Waiting | State::Starting | State::Stopping | State::Backoff | State::Failed => false,
+        }
+    }
+
+    fn message(&self, now: Time, unit: &Unit) -> String {
+        let because = |text: &str| match (&unit.reason, unit.last_exit) {
+            (Some(reason), _) => format!("{text}: {reason}"),
+            (None, Some(status)) => format!("{text}: {status}"),
+            (None, None) => text.to_owned(),
+        };
+        match unit.state {
+            State::Stopped | State::Starting | State::Completed => unit.state.as_str().to_owned(),
+            State::Stopping if unit.is_halting() => "stopping".to_owned(),
+            State::Stopping => because("restarting"),
+            State::Failed => because("failed"),
+            State::Waiting => {
+                let on: Vec<&str> = self.waiting_for(unit).into_iter().map(|(name, _)| name).collect();
+                format!("waiting for {}", on.join(", "))
+            }
+            State::Backoff => {
+                let wait = unit.retry_at().unwrap_or(now).saturating_sub(now);
+                format!("{}, restarting in {}", because("backoff"), duration::format(wait))
+            }
+            State::Running => running_message(unit.health.as_ref()),
+        }
+    }
+
+    fn waiting_for(&self, unit: &Unit) -> Vec<(&str, Condition)> {
+        let open = unit.needs.iter().filter(|need| self.need(need) != NeedState::Met);
+        open.map(|need| (self.name(need.on), need.condition)).collect()
+    }
+}
+
+fn running_message(health: Option<&Health>) -> String {
+    let Some(health) = health else { return State::Running.as_str().to_owned() };
+    let last = health.results().last().map(ProbeResult::summary);
+    match (health.state(), last) {
+        (HealthState::Healthy, _) => "healthy".to_owned(),
+        (state, Some(last)) => format!("{}: {last}", state.as_str()),
+        (state, None) => format!("{}: no result of its health check yet", state.as_str()),
+    }
+}

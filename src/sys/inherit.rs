@@ -1,0 +1,105 @@
+//! What rinit was started with, recorded before Rust's runtime changes it: the runtime ignores SIGPIPE before `main`
+//! begins, and the command is to find everything as it was.
+
+use nix::libc;
+use std::ffi::{CStr, CString};
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bit N-1 is set if signal N was ignored.
+static IGNORED: AtomicU64 = AtomicU64::new(0);
+/// Bit N-1 is set if signal N was blocked.
+static BLOCKED: AtomicU64 = AtomicU64::new(0);
+
+/// Run by the C library before `main`, as the linker puts it into that section.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static RECORD: extern "C" fn() = record;
+
+extern "C" fn record() {
+    // SAFETY: a zeroed `sigset_t` and `sigaction` are valid values; both calls only write into the locals that
+    // they are given, and change nothing.
+    let (ignored, blocked) = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigprocmask(libc::SIG_BLOCK, std::ptr::null(), &mut set);
+        let mut ignored = 0_u64;
+        let mut blocked = 0_u64;
+        let mut bit = 1_u64;
+        for number in 1..=64 {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            if libc::sigaction(number, std::ptr::null(), &mut action) == 0
+                && action.sa_sigaction == libc::SIG_IGN
+            {
+                ignored |= bit;
+            }
+            if libc::sigismember(&set, number) == 1 {
+                blocked |= bit;
+            }
+            bit = bit.rotate_left(1);
+        }
+        (ignored, blocked)
+    };
+    IGNORED.store(ignored, Ordering::Relaxed);
+    BLOCKED.store(blocked, Ordering::Relaxed);
+}
+
+/// Whether a signal was ignored when rinit was started.
+pub fn was_ignored(number: i32) -> bool {
+    bit(&IGNORED, number)
+}
+
+/// Whether a signal was blocked when rinit was started.
+pub fn was_blocked(number: i32) -> bool {
+    bit(&BLOCKED, number)
+}
+
+fn bit(set: &AtomicU64, number: i32) -> bool {
+    let shift = u32::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    shift.and_then(|shift| set.load(Ordering::Relaxed).checked_shr(shift)).is_some_and(|bits| bits & 1 == 1)
+}
+
+/// The environment, entry by entry and byte for byte, also what is not `NAME=VALUE`.
+pub fn environment() -> Vec<CString> {
+    unsafe extern "C" {
+        static environ: *const *const libc::c_char;
+    }
+    let mut entries = Vec::new();
+    // SAFETY: `environ` is the C library's array, ended by a null pointer, of strings ended by a null byte. rinit
+    // has one thread and never changes its own environment.
+    unsafe {
+        let mut at = environ;
+        while !at.is_null() && !(*at).is_null() {
+            entries.push(CStr::from_ptr(*at).to_owned());
+            at = at.add(1);
+        }
+    }
+    entries
+}
+
+/// The descriptors of 3 and more that are open now. Called first of all, these are the inherited ones.
+pub fn open_descriptors() -> Vec<RawFd> {
+    match std::fs::read_dir("/proc/self/fd") {
+        Ok(entries) => {
+            let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+            let candidates: Vec<RawFd> = numbers.filter(|fd| *fd > 2).collect();
+            // The directory's own descriptor was among them, and is closed by now.
+            candidates.into_iter().filter(|fd| is_open(*fd)).collect()
+        }
+        Err(_) => (3..1024).filter(|fd| is_open(*fd)).collect(),
+    }
+}
+
+fn is_open(fd: RawFd) -> bool {
+    // SAFETY: F_GETFD takes no argument and fails on a number that is no descriptor.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
+}
+
+/// Closes descriptors that nothing in rinit owns: those that `open_descriptors` found at the beginning.
+pub fn close_inherited(descriptors: &[RawFd]) {
+    for fd in descriptors {
+        // SAFETY: the numbers were open before rinit opened anything, so no object of rinit owns them.
+        unsafe {
+            libc::close(*fd);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The one seam to the kernel: every system call, and every `unsafe`, of rinit is below this module. It knows no
+//! service.
+
+pub mod inherit;
+pub mod io;
+pub mod poll;
+pub mod process;
+pub mod signals;
+pub mod socket;
+pub mod spawn;
+pub mod timed;
+pub mod tty;

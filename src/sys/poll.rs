@@ -1,0 +1,105 @@
+//! Waiting for descriptors: a thin, level-triggered `epoll`.
+
+#![forbid(unsafe_code)]
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+/// So many descriptors are looked at for one wake-up; the rest comes with the next.
+const BATCH: usize = 64;
+
+/// What a descriptor is watched for. A hang-up or an error is always told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Data, or the end of it.
+    Read,
+    /// Room for data.
+    Write,
+    /// Both.
+    ReadWrite,
+    /// Only that the other side is gone.
+    Hangup,
+}
+
+impl Interest {
+    fn flags(self) -> EpollFlags {
+        match self {
+            Interest::Read => EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP,
+            Interest::Write => EpollFlags::EPOLLOUT,
+            Interest::ReadWrite => EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP,
+            Interest::Hangup => EpollFlags::empty(),
+        }
+    }
+}
+
+/// One descriptor that has something to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The number that it was added with.
+    pub token: u64,
+    /// Reading will not block.
+    pub readable: bool,
+    /// Writing will not block.
+    pub writable: bool,
+    /// The other side is gone, or the descriptor is in error.
+    pub hangup: bool,
+}
+
+/// A set of watched descriptors.
+pub struct Poller {
+    epoll: Epoll,
+}
+
+impl Poller {
+    /// An empty set. Its own descriptor is closed on exec.
+    pub fn new() -> io::Result<Poller> {
+        Ok(Poller { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)? })
+    }
+
+    /// Watches `fd`; `token` comes back with what it has to tell.
+    pub fn add(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
+        Ok(self.epoll.add(fd, EpollEvent::new(interest.flags(), token))?)
+    }
+
+    /// Changes what a watched descriptor is watched for.
+    pub fn modify(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
+        Ok(self.epoll.modify(fd, &mut EpollEvent::new(interest.flags(), token))?)
+    }
+
+    /// Watches `fd` no longer. To be called before it is closed.
+    pub fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        Ok(self.epoll.delete(fd)?)
+    }
+
+    /// Waits until a descriptor has something to tell or `timeout` is over (`None`: for ever), and puts what is
+    /// ready into `ready`. An interruption by a signal is no error: nothing is ready then.
+    pub fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
+        ready.clear();
+        let mut events = [EpollEvent::empty(); BATCH];
+        let count = match self.epoll.wait(&mut events, rounded_up(timeout)) {
+            Ok(count) => count,
+            Err(nix::errno::Errno::EINTR) => 0,
+            Err(e) => return Err(e.into()),
+        };
+        ready.extend(events.iter().take(count).map(|event| {
+            let flags = event.events();
+            Ready {
+                token: event.data(),
+                readable: flags
+                    .intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP),
+                writable: flags.contains(EpollFlags::EPOLLOUT),
+                hangup: flags.intersects(EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR),
+            }
+        }));
+        Ok(())
+    }
+}
+
+/// In whole milliseconds, rounded up: waking early would mean waking twice.
+fn rounded_up(timeout: Option<Duration>) -> EpollTimeout {
+    let Some(timeout) = timeout else { return EpollTimeout::NONE };
+    let millis = timeout.as_nanos().div_ceil(1_000_000);
+    EpollTimeout::try_from(millis.min(i32::MAX as u128)).unwrap_or(EpollTimeout::MAX)
+}

@@ -1,0 +1,181 @@
+//! Processes: reaping, signalling, finding what is left.
+
+use crate::model::Signal;
+use nix::libc;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+
+/// How a reaped process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It exited with this code.
+    Code(i32),
+    /// A signal of this number ended it.
+    Signal(i32),
+}
+
+/// The answer of `reap`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaped {
+    /// This child has ended and is reaped.
+    Child(i32, Status),
+    /// No child has ended, but there are some.
+    NoneEnded,
+    /// There is no child at all.
+    NoChildren,
+}
+
+/// Reaps one child that has ended, whichever it is. Never waits.
+pub fn reap() -> Reaped {
+    loop {
+        let mut status = 0;
+        // SAFETY: waitpid writes only into `status`. (nix's wrapper fails on real-time signals.)
+        let pid = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG | libc::__WALL) };
+        match pid {
+            0 => return Reaped::NoneEnded,
+            pid if pid > 0 && libc::WIFSIGNALED(status) => {
+                return Reaped::Child(pid, Status::Signal(libc::WTERMSIG(status)));
+            }
+            pid if pid > 0 && libc::WIFEXITED(status) => {
+                return Reaped::Child(pid, Status::Code(libc::WEXITSTATUS(status)));
+            }
+            // Stopped or continued: not asked for, but no reason to end the loop.
+            pid if pid > 0 => {}
+            _ if io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) => {}
+            _ => return Reaped::NoChildren,
+        }
+    }
+}
+
+/// Whether there is no child at all, neither running nor to be reaped.
+pub fn has_no_child() -> bool {
+    // SAFETY: a zeroed siginfo_t is a valid value, and waitid only writes into it; WNOWAIT leaves every child as it
+    // is.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+        libc::waitid(libc::P_ALL, 0, &mut info, options) < 0
+            && io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD)
+    }
+}
+
+/// Sends a signal to a process. That it is gone already is no error.
+pub fn kill(pid: i32, signal: Signal) -> io::Result<()> {
+    send(pid, signal.number())
+}
+
+/// Sends a signal to a process group. Where the group is not made yet, because its leader was forked a moment ago,
+/// to the leader.
+pub fn kill_group(leader: i32, signal: Signal) -> io::Result<()> {
+    match try_send(leader.saturating_neg(), signal.number()) {
+        Err(e) if e.raw_os_error() == Some(libc::ESRCH) => send(leader, signal.number()),
+        other => other,
+    }
+}
+
+/// Whether a process group has a member, be it a zombie.
+pub fn group_exists(leader: i32) -> bool {
+    match try_send(leader.saturating_neg(), 0) {
+        Ok(()) => true,
+        // A member that has changed its user is a member.
+        Err(e) => e.raw_os_error() == Some(libc::EPERM),
+    }
+}
+
+fn send(pid: i32, number: i32) -> io::Result<()> {
+    match try_send(pid, number) {
+        Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+        other => other,
+    }
+}
+
+fn try_send(pid: i32, number: i32) -> io::Result<()> {
+    // SAFETY: kill has no memory effects. (nix's wrapper knows no real-time signals.)
+    match unsafe { libc::kill(pid, number) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Whether this is the first process of its PID namespace.
+pub fn is_pid1() -> bool {
+    std::process::id() == 1
+}
+
+/// Orphans among the descendants become children of this process, as they do for a PID 1.
+pub fn become_subreaper() -> io::Result<()> {
+    // SAFETY: PR_SET_CHILD_SUBREAPER takes one number and has no memory effects.
+    match unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Sends a signal to every process that is left but this one: in a PID namespace of our own to all of it, otherwise
+/// to our descendants.
+pub fn kill_rest(signals: &[Signal]) {
+    let targets = if is_pid1() { vec![-1] } else { descendants(std::process::id() as i32) };
+    for signal in signals {
+        for pid in &targets {
+            // Nobody left, or somebody who is out of reach: nothing more can be done.
+            let _ = send(*pid, signal.number());
+        }
+    }
+}
+
+/// All descendants of a process, as `/proc` shows them. Empty where it is not mounted.
+fn descendants(of: i32) -> Vec<i32> {
+    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = std::str::from_utf8(name.as_bytes()).ok().and_then(|name| name.parse::<i32>().ok());
+        if let Some(pid) = pid
+            && let Some(parent) = parent(pid)
+        {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut found = Vec::new();
+    let mut open = vec![of];
+    while let Some(pid) = open.pop() {
+        let next = children.remove(&pid).unwrap_or_default();
+        found.extend(&next);
+        open.extend(next);
+    }
+    found
+}
+
+fn parent(pid: i32) -> Option<i32> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parent_in_stat(&stat)
+}
+
+/// The fourth field of `/proc/PID/stat`. The second one, a program's name in parentheses, may hold anything.
+fn parent_in_stat(stat: &[u8]) -> Option<i32> {
+    let after_name = stat.rsplitn(2, |byte| *byte == b')').next()?;
+    let mut fields = after_name.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
+    std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()
+}
+
+/// The effective user ID of this process.
+pub fn user_id() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
+/// The effective group ID of this process.
+pub fn group_id() -> u32 {
+    nix::unistd::getegid().as_raw()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parent_is_found_behind_any_program_name() {
+        assert_eq!(parent_in_stat(b"12 (sh) S 7 12 12 0"), Some(7));
+        assert_eq!(parent_in_stat(b"12 (a) S 9 (b)) R 7 12 12 0"), Some(7));
+        assert_eq!(parent_in_stat(b"12"), None);
+    }
+}

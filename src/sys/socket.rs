@@ -1,0 +1,250 @@
+//! Unix stream sockets: names, listening, connecting, and who is on the other side.
+
+#![forbid(unsafe_code)]
+
+use super::process::user_id;
+use nix::sys::socket as nix_socket;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sockopt};
+use nix::sys::time::TimeVal;
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What `sockaddr_un` has room for, less the byte that ends a path or begins an abstract name.
+pub const MAX_NAME: usize = 107;
+
+/// The name of a Unix socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A name in the network namespace's own space; needs no file system.
+    Abstract(Vec<u8>),
+    /// A file.
+    Path(PathBuf),
+}
+
+impl Address {
+    /// Reads `PATH`, or `@NAME` for an abstract one.
+    pub fn parse(text: &OsStr) -> Result<Address, String> {
+        let bytes = text.as_bytes();
+        let (name, address) = match bytes.strip_prefix(b"@") {
+            Some(name) => (name, Address::Abstract(name.to_vec())),
+            None => (bytes, Address::Path(PathBuf::from(text))),
+        };
+        match name.len() {
+            0 => Err("it is empty: give a path, or @NAME for an abstract socket".to_owned()),
+            1..=MAX_NAME if !name.contains(&0) => Ok(address),
+            1..=MAX_NAME => Err("it contains a NUL byte".to_owned()),
+            length => Err(format!("it is {length} bytes long; a socket's name has room for {MAX_NAME}")),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Abstract(name) => write!(f, "@{}", String::from_utf8_lossy(name).escape_debug()),
+            Address::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// The process on the other side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerCred {
+    /// Its process ID as seen from here; 0 if it is in a PID namespace that cannot be seen from here.
+    pub pid: i32,
+    /// Its user.
+    pub uid: u32,
+}
+
+/// Makes a listening socket that does not block. A file gets this mode, whatever the umask. A socket file that
+/// nobody listens on is replaced; `AddrInUse` means that somebody does, `AlreadyExists` that it is no socket.
+pub fn listen(address: &Address, mode: u32) -> io::Result<UnixListener> {
+    let listener = match address {
+        Address::Abstract(name) => UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?,
+        Address::Path(path) => {
+            let listener = match UnixListener::bind(path) {
+                Err(e) if e.kind() == io::ErrorKind::AddrInUse => {
+                    remove_if_stale(path)?;
+                    UnixListener::bind(path)
+                }
+                other => other,
+            }?;
+            set_mode(path, mode);
+            listener
+        }
+    };
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Removes a socket file that nobody listens on any more.
+fn remove_if_stale(path: &Path) -> io::Result<()> {
+    if !fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+    }
+    // Connecting must not wait for a place in the queue of somebody who is there but busy: EAGAIN is a sign of life.
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = nix_socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    match nix_socket::connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
+        Ok(()) | Err(nix::errno::Errno::EAGAIN) => Err(io::Error::from(io::ErrorKind::AddrInUse)),
+        Err(nix::errno::Errno::ECONNREFUSED) => fs::remove_file(path),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Sets a socket file's mode, but never that of what somebody may have put in its place. Not to succeed is no
+/// error: the umask has made the file narrower than wanted, not wider than the umask allows.
+fn set_mode(path: &Path, mode: u32) {
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path);
+    if let Ok(file) = opened
+        && file.metadata().is_ok_and(|meta| meta.file_type().is_socket())
+    {
+        // A descriptor opened with O_PATH takes no fchmod; through /proc it does.
+        let by_descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let _ = fs::set_permissions(by_descriptor, Permissions::from_mode(mode));
+    }
+}
+
+/// The next connection that waits, as a socket that does not block.
+pub fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
+    let (stream, _) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    Ok(stream)
+}
+
+/// Connects, waiting at most so long for a place in the listener's queue. The socket blocks.
+pub fn connect(address: &Address, timeout: Duration) -> io::Result<UnixStream> {
+    let socket = nix_socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let limit = TimeVal::new(
+        i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+        i64::from(timeout.subsec_micros()).max(i64::from(timeout.as_secs() == 0)),
+    );
+    nix_socket::setsockopt(&socket, sockopt::SendTimeout, &limit)?;
+    let address = match address {
+        Address::Abstract(name) => UnixAddr::new_abstract(name)?,
+        Address::Path(path) => UnixAddr::new(path)?,
+    };
+    nix_socket::connect(socket.as_raw_fd(), &address)?;
+    Ok(UnixStream::from(socket))
+}
+
+/// Who is on the other side: for a connection that was accepted who has connected, else who listens.
+pub fn peer(stream: &UnixStream) -> io::Result<PeerCred> {
+    let cred = nix_socket::getsockopt(stream, sockopt::PeerCredentials)?;
+    Ok(PeerCred { pid: cred.pid(), uid: cred.uid() })
+}
+
+/// Sends what there is room for. Never waits, never raises SIGPIPE.
+pub fn send(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
+    let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    Ok(nix_socket::send(stream.as_raw_fd(), bytes, flags)?)
+}
+
+/// The number that tells this PID namespace from every other one on the machine.
+pub fn pid_namespace() -> io::Result<u64> {
+    Ok(fs::metadata("/proc/self/ns/pid")?.ino())
+}
+
+/// Makes a directory that only this user can enter. One that is there already is fine if it is so.
+pub fn make_private_dir(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
+        _ if is_private_dir(path) => Ok(()),
+        _ => Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "it is not a directory of this user that others cannot write to",
+        )),
+    }
+}
+
+/// Whether this is a directory, not a link to one, that belongs to this user and that nobody else can write to: what
+/// is found in it was not put there by somebody else.
+pub fn is_private_dir(path: &Path) -> bool {
+    fs::symlink_metadata(path)
+        .is_ok_and(|meta| meta.is_dir() && meta.uid() == user_id() && meta.mode() & 0o022 == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_shown() {
+        let parse = |text: &str| Address::parse(OsStr::new(text));
+        assert_eq!(parse("/run/rinit.sock"), Ok(Address::Path("/run/rinit.sock".into())));
+        assert_eq!(parse("@rinit/1"), Ok(Address::Abstract(b"rinit/1".to_vec())));
+        assert_eq!(parse("@rinit/1").unwrap().to_string(), "@rinit/1");
+        for wrong in ["", "@", "a\0b", &"x".repeat(108), &format!("@{}", "x".repeat(108))] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse(&"x".repeat(107)).is_ok());
+    }
+
+    #[test]
+    fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let address = Address::Path(path.clone());
+        drop(listen(&address, 0o600).unwrap());
+        assert!(path.exists());
+        let live = listen(&address, 0o666).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o666);
+        assert_eq!(listen(&address, 0o600).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert!(connect(&address, Duration::from_secs(5)).is_ok());
+        drop(live);
+        assert_eq!(
+            connect(&address, Duration::from_secs(5)).unwrap_err().kind(),
+            io::ErrorKind::ConnectionRefused
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_socket_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        fs::write(&path, "precious").unwrap();
+        let address = Address::Path(path.clone());
+        assert_eq!(listen(&address, 0o600).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn the_peer_of_an_abstract_socket_is_known() {
+        let address = Address::Abstract(format!("rinit-test/{}", std::process::id()).into_bytes());
+        let listener = listen(&address, 0).unwrap();
+        let client = connect(&address, Duration::from_secs(5)).unwrap();
+        let server = accept(&listener).unwrap();
+        for side in [&client, &server] {
+            let cred = peer(side).unwrap();
+            assert_eq!(cred.pid, i32::try_from(std::process::id()).unwrap());
+            assert_eq!(cred.uid, user_id());
+        }
+        assert_eq!(listen(&address, 0).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_to_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("d");
+        make_private_dir(&path).unwrap();
+        make_private_dir(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o770)).unwrap();
+        assert!(make_private_dir(&path).is_err());
+        let link = dir.path().join("l");
+        let own = dir.path().join("own");
+        make_private_dir(&own).unwrap();
+        std::os::unix::fs::symlink(&own, &link).unwrap();
+        assert!(make_private_dir(&link).is_err());
+        fs::write(dir.path().join("f"), "").unwrap();
+        assert!(make_private_dir(&dir.path().join("f")).is_err());
+    }
+}

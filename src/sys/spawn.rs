@@ -1,0 +1,376 @@
+//! Making a process. Everything is prepared before the fork; the child makes system calls only, and reports what it
+//! cannot do over a pipe, so that the caller waits for nothing.
+
+use super::signals::Blocked;
+use super::{inherit, tty};
+use nix::fcntl::OFlag;
+use nix::libc;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+/// What the child does before it executes its program, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stage {
+    /// Its own session or process group.
+    Session,
+    /// The signals' dispositions.
+    Signals,
+    /// Standard input, output and error.
+    Stdio,
+    /// The supplementary groups.
+    Groups,
+    /// The group.
+    Group,
+    /// The user.
+    User,
+    /// The working directory.
+    WorkingDir,
+    /// The program itself.
+    Execute,
+}
+
+impl Stage {
+    const ALL: [Stage; 8] = [
+        Stage::Session,
+        Stage::Signals,
+        Stage::Stdio,
+        Stage::Groups,
+        Stage::Group,
+        Stage::User,
+        Stage::WorkingDir,
+        Stage::Execute,
+    ];
+}
+
+/// The session or group that the process gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Session {
+    /// Its own session, and with it its own group and no terminal.
+    New,
+    /// Its own group in the session of rinit, the terminal's foreground group if there is a terminal.
+    Foreground,
+}
+
+/// Who the process runs as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ids {
+    /// User ID.
+    pub uid: u32,
+    /// Group ID.
+    pub gid: u32,
+    /// Supplementary group IDs.
+    pub groups: Vec<u32>,
+}
+
+/// What is executed, by name.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// The first of these paths that can be executed, as `execvp` tries them.
+    Paths(Vec<CString>),
+    /// The program of an open descriptor: rinit itself, wherever its file is and whoever executes it.
+    Descriptor(RawFd),
+}
+
+/// Where a process starts.
+#[derive(Clone, Debug)]
+pub enum WorkingDir {
+    /// Where rinit is.
+    Unchanged,
+    /// In this directory.
+    Path(CString),
+    /// In the directory of this descriptor, be it deleted meanwhile.
+    Descriptor(RawFd),
+}
+
+/// Everything about a process to be made.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// What is executed.
+    pub program: Program,
+    /// Its arguments, its name the first of them.
+    pub arguments: Vec<CString>,
+    /// Its environment.
+    pub environment: Vec<CString>,
+    /// Its working directory.
+    pub working_dir: WorkingDir,
+    /// Who it runs as; `None`: as rinit does.
+    pub ids: Option<Ids>,
+    /// Its session.
+    pub session: Session,
+    /// Everything as rinit found it: standard input, inherited descriptors, signals ignored or blocked. Otherwise
+    /// standard input is /dev/null, no descriptor of 3 or more is left, and signals are as after boot.
+    pub as_inherited: bool,
+}
+
+/// A process that was made. It has not executed its program yet.
+pub struct Spawned {
+    /// The process, and with it its process group.
+    pub pid: i32,
+    /// Tells how it goes on: see `read_outcome`.
+    pub status: OwnedFd,
+}
+
+/// How the set-up of a child went.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is still at it.
+    Pending,
+    /// It has executed its program.
+    Executed,
+    /// It could not do this, and has exited.
+    Failed(Stage, io::Error),
+}
+
+/// Forks a child that executes the program. `output` becomes its standard output and error.
+///
+/// Errors: no process (EAGAIN, ENOMEM) or no descriptor (EMFILE, ENFILE) could be had.
+pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned> {
+    let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    let arguments = pointers(&spec.arguments);
+    let environment = pointers(&spec.environment);
+    let child = Child {
+        spec,
+        arguments: &arguments,
+        environment: &environment,
+        script: script_arguments(&spec.arguments),
+        output: output.map(|fd| fd.as_raw_fd()),
+        status: writer.as_raw_fd(),
+    };
+    // A signal that comes before the child has its own dispositions must neither be lost nor run rinit's handlers
+    // there.
+    let blocked = Blocked::all();
+    // SAFETY: rinit has one thread, so no lock can be held by another one in the child.
+    match unsafe { libc::fork() } {
+        0 => child.run(),
+        -1 => Err(io::Error::last_os_error()),
+        pid => {
+            if spec.session == Session::Foreground {
+                // In the child too: whoever comes first. Fails harmlessly once the child has executed its program.
+                // SAFETY: setpgid has no memory effects.
+                unsafe {
+                    libc::setpgid(pid, pid);
+                }
+            }
+            drop(blocked);
+            Ok(Spawned { pid, status: reader })
+        }
+    }
+}
+
+/// What a child has reported over `Spawned::status`.
+pub fn read_outcome(status: BorrowedFd<'_>) -> Outcome {
+    let mut report = [0_u8; 5];
+    match super::io::read(status, &mut report) {
+        Ok(5) => {
+            let [stage, error @ ..] = report;
+            let stage = Stage::ALL.get(usize::from(stage)).copied().unwrap_or(Stage::Execute);
+            Outcome::Failed(stage, io::Error::from_raw_os_error(i32::from_ne_bytes(error)))
+        }
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Outcome::Pending,
+        // The end: the descriptor was closed by the exec (or with the process, whose exit then tells the rest).
+        Ok(_) | Err(_) => Outcome::Executed,
+    }
+}
+
+/// Whether a failure may pass by itself: the system, or the user's limits, lacked something at that moment.
+pub fn may_pass(error: &io::Error) -> bool {
+    use libc::{EAGAIN, EMFILE, ENFILE, ENOMEM, ETXTBSY};
+    matches!(error.raw_os_error(), Some(EAGAIN | EMFILE | ENFILE | ENOMEM | ETXTBSY))
+}
+
+/// A pipe for what a child writes: the reading end does not wait.
+pub fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+    nix::fcntl::fcntl(&reader, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok((reader, writer))
+}
+
+/// The directory that rinit is in, held open, so that a child can start there after rinit has left it.
+pub fn current_dir() -> io::Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC | OFlag::O_DIRECTORY;
+    Ok(nix::fcntl::open(".", flags, nix::sys::stat::Mode::empty())?)
+}
+
+/// rinit's own program, held open so that a child can execute it as any user and in any root.
+pub fn own_program() -> io::Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    Ok(nix::fcntl::open("/proc/self/exe", flags, nix::sys::stat::Mode::empty())?)
+}
+
+/// A null-terminated array of the strings' addresses.
+fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+/// The arguments with which `/bin/sh` runs a script that has no `#!`; the script's path goes into the second place.
+fn script_arguments(arguments: &[CString]) -> Vec<*const libc::c_char> {
+    let rest = arguments.iter().skip(1).map(|argument| argument.as_ptr());
+    [SHELL.as_ptr(), std::ptr::null()].into_iter().chain(rest).chain([std::ptr::null()]).collect()
+}
+
+const SHELL: &CStr = c"/bin/sh";
+const NULL: &CStr = c"/dev/null";
+
+/// What the child needs, prepared by the parent: it allocates nothing.
+struct Child<'a> {
+    spec: &'a Spec,
+    arguments: &'a [*const libc::c_char],
+    environment: &'a [*const libc::c_char],
+    script: Vec<*const libc::c_char>,
+    output: Option<RawFd>,
+    status: RawFd,
+}
+
+impl Child<'_> {
+    fn run(mut self) -> ! {
+        let stage = match self.set_up() {
+            Ok(()) => {
+                self.execute();
+                Stage::Execute
+            }
+            Err(stage) => stage,
+        };
+        let [a, b, c, d] = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO).to_ne_bytes();
+        let report = [stage as u8, a, b, c, d];
+        // SAFETY: `report` is valid for its length; `_exit` runs nothing of the parent's.
+        unsafe {
+            libc::write(self.status, report.as_ptr().cast(), report.len());
+            libc::_exit(127)
+        }
+    }
+
+    fn set_up(&self) -> Result<(), Stage> {
+        self.own_session().or(Err(Stage::Session))?;
+        self.reset_signals().or(Err(Stage::Signals))?;
+        self.standard_descriptors().or(Err(Stage::Stdio))?;
+        if let Some(ids) = &self.spec.ids {
+            // SAFETY: the pointer and the length are those of one vector; the others take numbers.
+            unsafe {
+                check(libc::setgroups(ids.groups.len(), ids.groups.as_ptr())).or(Err(Stage::Groups))?;
+                check(libc::setgid(ids.gid)).or(Err(Stage::Group))?;
+                check(libc::setuid(ids.uid)).or(Err(Stage::User))?;
+            }
+        }
+        match &self.spec.working_dir {
+            WorkingDir::Unchanged => Ok(()),
+            // SAFETY: the string ends with a null byte.
+            WorkingDir::Path(dir) => check(unsafe { libc::chdir(dir.as_ptr()) }),
+            // SAFETY: fchdir takes a number.
+            WorkingDir::Descriptor(fd) => check(unsafe { libc::fchdir(*fd) }),
+        }
+        .or(Err(Stage::WorkingDir))
+    }
+
+    fn own_session(&self) -> Result<(), ()> {
+        match self.spec.session {
+            // SAFETY: neither call touches memory.
+            Session::New => check(unsafe { libc::setsid() }),
+            Session::Foreground => {
+                // SAFETY: as above.
+                check(unsafe { libc::setpgid(0, 0) })?;
+                tty::take_foreground();
+                Ok(())
+            }
+        }
+    }
+
+    /// rinit's handlers must not run in the child: a signal to it would look like one to rinit.
+    fn reset_signals(&self) -> Result<(), ()> {
+        // SAFETY: a zeroed sigaction is SIG_DFL without flags, and a sigset_t is emptied before use; both are
+        // locals. Numbers that are no signal, or cannot be changed, are refused without effect.
+        unsafe {
+            let mut mask: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&mut mask);
+            for number in 1..=64 {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                if self.spec.as_inherited && inherit::was_ignored(number) {
+                    action.sa_sigaction = libc::SIG_IGN;
+                }
+                libc::sigaction(number, &action, std::ptr::null_mut());
+                if self.spec.as_inherited && inherit::was_blocked(number) {
+                    libc::sigaddset(&mut mask, number);
+                }
+            }
+            // The C library keeps 32 and 33 for itself and refuses to touch them; its default is zero as well.
+            let default = [0_u64; 4];
+            for number in [32, 33] {
+                libc::syscall(
+                    libc::SYS_rt_sigaction,
+                    number,
+                    default.as_ptr(),
+                    std::ptr::null_mut::<u64>(),
+                    8,
+                );
+            }
+            check(libc::sigprocmask(libc::SIG_SETMASK, &mask, std::ptr::null_mut()))
+        }
+    }
+
+    fn standard_descriptors(&self) -> Result<(), ()> {
+        // SAFETY: the calls take numbers and one constant string. The child owns all its descriptors.
+        unsafe {
+            if !self.spec.as_inherited {
+                let null = libc::open(NULL.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+                check(null)?;
+                check(libc::dup2(null, libc::STDIN_FILENO))?;
+                // What is left open of 3 and more is closed on exec. Before Linux 5.11 there is no such call;
+                // rinit's own descriptors have that flag anyway.
+                libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            }
+            if let Some(output) = self.output {
+                check(libc::dup2(output, libc::STDOUT_FILENO))?;
+                check(libc::dup2(output, libc::STDERR_FILENO))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns only if it fails, with the reason in errno.
+    fn execute(&mut self) {
+        let (arguments, environment) = (self.arguments.as_ptr(), self.environment.as_ptr());
+        match &self.spec.program {
+            // SAFETY: both arrays end with a null pointer, and point to strings that the parent keeps.
+            Program::Descriptor(fd) => unsafe {
+                libc::syscall(
+                    libc::SYS_execveat,
+                    *fd,
+                    c"".as_ptr(),
+                    arguments,
+                    environment,
+                    libc::AT_EMPTY_PATH,
+                );
+            },
+            Program::Paths(paths) => {
+                let mut denied = false;
+                for path in paths {
+                    // SAFETY: as above.
+                    unsafe { libc::execve(path.as_ptr(), arguments, environment) };
+                    match io::Error::last_os_error().raw_os_error() {
+                        Some(libc::ENOENT | libc::ENOTDIR) => {}
+                        Some(libc::EACCES) => denied = true,
+                        Some(libc::ENOEXEC) => {
+                            if let Some(place) = self.script.get_mut(1) {
+                                *place = path.as_ptr();
+                            }
+                            // SAFETY: as above.
+                            unsafe { libc::execve(SHELL.as_ptr(), self.script.as_ptr(), environment) };
+                            return;
+                        }
+                        _ => return,
+                    }
+                }
+                set_errno(if denied { libc::EACCES } else { libc::ENOENT });
+            }
+        }
+    }
+}
+
+fn set_errno(error: i32) {
+    nix::errno::Errno::from_raw(error).set();
+}
+
+fn check(result: i32) -> Result<(), ()> {
+    if result < 0 { Err(()) } else { Ok(()) }
+}

@@ -1,0 +1,138 @@
+//! Runs a program for a limited time and waits for it. For verbs only: in PID 1 nobody but its loop reaps.
+
+#![forbid(unsafe_code)]
+
+use super::process;
+use crate::model::Signal;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::{flag, low_level};
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How the program has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// With this exit code.
+    Exited(i32),
+    /// A signal of this number ended it.
+    Killed(i32),
+    /// Its time was over; its process group was killed.
+    TimedOut,
+    /// This process was told to end; the program's group was killed.
+    Interrupted,
+}
+
+/// Runs `command` in a process group of its own, with this process's output and nothing to read.
+pub fn run(command: &[OsString], timeout: Duration) -> io::Result<Outcome> {
+    let deadline = Instant::now().checked_add(timeout);
+    let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut wake = Wake::new()?;
+    let mut child = Command::new(program).args(arguments).process_group(0).stdin(Stdio::null()).spawn()?;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(outcome(status));
+        }
+        if wake.interrupted() {
+            end(&mut child)?;
+            return Ok(Outcome::Interrupted);
+        }
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            end(&mut child)?;
+            return Ok(Outcome::TimedOut);
+        }
+        wake.wait(left)?;
+    }
+}
+
+fn outcome(status: ExitStatus) -> Outcome {
+    match status.code() {
+        Some(code) => Outcome::Exited(code),
+        None => Outcome::Killed(status.signal().unwrap_or_default()),
+    }
+}
+
+fn end(child: &mut Child) -> io::Result<()> {
+    if let Ok(group) = i32::try_from(child.id()) {
+        process::kill_group(group, Signal::KILL)?;
+    }
+    child.wait().map(drop)
+}
+
+/// Told by signal handlers when there is something to look at.
+struct Wake {
+    pipe: UnixStream,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Wake {
+    fn new() -> io::Result<Wake> {
+        let (pipe, write_end) = UnixStream::pair()?;
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            // Handlers run in this order: the flag is up when the pipe tells of it.
+            flag::register(signal, Arc::clone(&interrupted))?;
+            low_level::pipe::register(signal, write_end.try_clone()?)?;
+        }
+        low_level::pipe::register(SIGCHLD, write_end)?;
+        Ok(Wake { pipe, interrupted })
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::SeqCst)
+    }
+
+    fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        self.pipe.set_read_timeout(limit)?;
+        match self.pipe.read(&mut [0; 64]) {
+            Ok(_) => Ok(()),
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    fn shell(script: &str, timeout: Duration) -> io::Result<Outcome> {
+        run(&["/bin/sh".into(), "-c".into(), script.into()], timeout)
+    }
+
+    #[test]
+    fn the_end_of_a_program_is_told() {
+        assert_eq!(shell("exit 0", LONG).unwrap(), Outcome::Exited(0));
+        assert_eq!(shell("exit 7", LONG).unwrap(), Outcome::Exited(7));
+        assert_eq!(shell("kill -TERM $$", LONG).unwrap(), Outcome::Killed(15));
+        assert!(run(&["/nonexistent/program".into()], LONG).is_err());
+    }
+
+    #[test]
+    fn at_the_timeout_the_whole_group_is_killed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("pid");
+        let script = format!("sleep 1000 & echo $! > {}; wait", file.display());
+        let started = Instant::now();
+        assert_eq!(shell(&script, Duration::from_millis(300)).unwrap(), Outcome::TimedOut);
+        assert!(started.elapsed() < LONG);
+        let pid = std::fs::read_to_string(&file).unwrap();
+        // Gone, or a zombie that its new parent has not reaped yet.
+        let ended = || match std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())) {
+            Ok(stat) => stat.contains(") Z "),
+            Err(_) => true,
+        };
+        while !ended() {
+            assert!(started.elapsed() < LONG, "the child of the program lives");
+            std::thread::yield_now();
+        }
+    }
+}

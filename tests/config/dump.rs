@@ -1,0 +1,104 @@
+//! A configuration as text for people: each service with what differs from the defaults.
+
+use rinit::config::Config;
+use rinit::model::duration::format;
+use rinit::model::{Backoff, HealthCheck, HealthTiming, OnUnhealthy, Policy, Probe, Service};
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// All of it. Origins are shown where there is one, as `key:line`.
+pub fn config(config: &Config) -> String {
+    let mut out = String::new();
+    for note in &config.notes {
+        out.push_str(&format!("note: {note}\n"));
+    }
+    for each in &config.services {
+        service(&mut out, each);
+    }
+    if out.is_empty() {
+        out.push_str("no services\n");
+    }
+    out
+}
+
+fn service(out: &mut String, service: &Service) {
+    let mut line = |text: String| out.push_str(&format!("{text}\n"));
+    line(format!("[{}]", service.name));
+    if let Some(text) = &service.description {
+        line(format!("description: {text}"));
+    }
+    line(format!("command: {}", words(&service.exec.command)));
+    if let Some(user) = &service.exec.user {
+        let home = user.home.as_ref().map(|home| home.display().to_string());
+        line(format!(
+            "user: {:?} uid {} gid {} groups {:?} home {home:?}",
+            user.name, user.uid, user.gid, user.groups
+        ));
+    }
+    if let Some(dir) = &service.exec.working_dir {
+        line(format!("working_dir: {}", dir.display()));
+    }
+    for (name, value) in &service.exec.environment {
+        line(format!("environment: {name:?} = {value:?}"));
+    }
+    policy(&mut line, &service.policy);
+    if let Some(check) = &service.healthcheck {
+        health(&mut line, check);
+    }
+    if let Some(origin) = &service.origin {
+        let keys: Vec<String> = origin.lines.iter().map(|(key, line)| format!("{key}:{line}")).collect();
+        line(format!("origin: {} {}", origin.file.display(), keys.join(" ")));
+    }
+}
+
+fn words(words: &[OsString]) -> String {
+    words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ")
+}
+
+fn policy(line: &mut dyn FnMut(String), policy: &Policy) {
+    line(format!("restart: {:?}", policy.restart));
+    let Backoff { initial, factor, max, reset_after } = policy.backoff;
+    if policy.backoff != Backoff::default() {
+        let (initial, max, reset) = (format(initial), format(max), format(reset_after));
+        line(format!("backoff: initial {initial} factor {factor} max {max} reset_after {reset}"));
+    }
+    if policy.essential {
+        line("essential".to_owned());
+    }
+    if !policy.autostart {
+        line("no autostart".to_owned());
+    }
+    for dependency in &policy.depends_on {
+        line(format!("depends_on: {} {}", dependency.name, dependency.condition.as_str()));
+    }
+    if let Some(signal) = policy.stop_signal {
+        line(format!("stop_signal: {signal}"));
+    }
+    if policy.stop_grace_period != Duration::from_secs(10) {
+        line(format!("stop_grace_period: {}", format(policy.stop_grace_period)));
+    }
+}
+
+fn health(line: &mut dyn FnMut(String), check: &HealthCheck) {
+    line(match &check.probe {
+        Probe::Command(command) => format!("health: run {}", words(command)),
+        Probe::Http(url) => {
+            format!("health: GET {} of {}, Host {} ({})", url.path, url.address, url.host, url.text)
+        }
+        Probe::Tcp(address) => format!("health: connect to {address}"),
+    });
+    let HealthTiming { interval, timeout, start_period, start_interval, retries, on_unhealthy } =
+        check.timing;
+    if check.timing != HealthTiming::default() {
+        let (interval, timeout) = (format(interval), format(timeout));
+        line(format!("health: interval {interval} timeout {timeout} retries {retries}"));
+        line(format!(
+            "health: start_period {} start_interval {}",
+            format(start_period),
+            format(start_interval)
+        ));
+    }
+    if on_unhealthy != OnUnhealthy::Restart {
+        line(format!("health: on_unhealthy {on_unhealthy:?}"));
+    }
+}

@@ -1,0 +1,50 @@
+//! The examples in services.d, as a new user runs them: no root, no container.
+
+use crate::support::{Launch, PATIENCE, Running, repository, skip};
+use nix::sys::signal::Signal;
+use std::time::{Duration, Instant};
+
+/// Starts a copy of the examples, as an ordinary user also where the tests run as root.
+fn start() -> Running {
+    let mut launch = Launch::plain().default_socket();
+    for entry in std::fs::read_dir(repository().join("services.d")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        launch = launch.file(&format!("services.d/{name}"), &std::fs::read_to_string(&path).unwrap());
+    }
+    let services = launch.dir().join("services.d");
+    launch = launch.services(&services);
+    if skip::is_root() { launch.user(1000).start() } else { launch.start() }
+}
+
+/// Everything is healthy within five seconds; Ctrl-C ends it at once with 0, and nothing is left behind.
+#[test]
+fn examples_are_healthy_in_five_seconds_and_end_at_once() {
+    let start_time = Instant::now();
+    let mut init = start();
+    init.wait_healthy(PATIENCE);
+    let healthy = start_time.elapsed();
+    assert!(healthy < Duration::from_secs(5), "healthy after {healthy:?}");
+    init.wait_line("the clock's time from the reader", |line| line.starts_with("the clock says"));
+
+    let signalled = Instant::now();
+    init.signal(Signal::SIGINT);
+    let end = init.wait_exit(PATIENCE);
+    assert_eq!(end.status, 0);
+    let took = end.at - signalled;
+    assert!(took < Duration::from_secs(1), "Ctrl-C took {took:?}");
+}
+
+/// Each of them can be checked without being run.
+#[test]
+fn examples_are_accepted_by_check() {
+    for dir in ["services.d", "examples/nginx-redis/services.d"] {
+        let program = crate::support::rinit_bin();
+        let dir = repository().join(dir);
+        let args = ["check", "--services", dir.to_str().unwrap()];
+        let checked = crate::support::output(program.to_str().unwrap(), &args).unwrap();
+        // The users that the second one names are in the image, not on this machine.
+        let accepted = checked.status == 0 || checked.stderr.contains("redis");
+        assert!(accepted, "{checked:?}");
+    }
+}

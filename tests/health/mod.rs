@@ -1,0 +1,143 @@
+//! Health checks, and `rinit health` in all its forms.
+
+use crate::require_namespace;
+use crate::support::{Launch, PATIENCE, wait_for};
+use nix::sys::signal::Signal;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+const QUICK: &str = r#"command = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done"]"#;
+
+fn checked(test: &str) -> String {
+    format!("{QUICK}\n[healthcheck]\n{test}\ninterval = \"100ms\"\ntimeout = \"1s\"\nretries = 2\n")
+}
+
+#[test]
+fn an_unhealthy_service_is_restarted_and_healthy_again() {
+    require_namespace!();
+    let dir = tempfile::tempdir().unwrap();
+    let flag = dir.path().join("well");
+    std::fs::write(&flag, "").unwrap();
+    let test = format!("test = \"test -e {0} || {{ echo the flag is gone; exit 1; }}\"", flag.display());
+    let init = Launch::pid1().service("web", &checked(&test)).start();
+    init.wait_healthy(PATIENCE);
+    std::fs::remove_file(&flag).unwrap();
+    init.wait_line("the reason", |line| line.contains("web: unhealthy") && line.contains("the flag is gone"));
+    init.wait_line("the stop", |line| line.contains("web: stopping with SIGTERM"));
+    let health = init.rinit(&["health"]);
+    assert_eq!(health.status, 1);
+    assert!(health.stdout.contains("web"), "{health:?}");
+    std::fs::write(&flag, "").unwrap();
+    init.wait_healthy(PATIENCE);
+}
+
+#[test]
+fn a_probe_that_hangs_is_killed_with_its_group_and_counts() {
+    require_namespace!();
+    let toml = checked("test = \"sleep 1234 & sleep 1234\"\non_unhealthy = \"none\"").replace("1s", "200ms");
+    let init = Launch::pid1().service("web", &toml).start();
+    init.wait_line("unhealthy", |line| {
+        line.contains("web: unhealthy") && line.contains("no result within 200ms")
+    });
+    assert!(init.find("sleep 1234").len() <= 3, "one probe at a time: a shell and two sleeps");
+}
+
+#[test]
+fn http_and_tcp_need_no_program_in_the_image() {
+    require_namespace!();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 1024];
+            let count = stream.read(&mut request).unwrap_or(0);
+            let well = request[..count].starts_with(b"GET /well ");
+            let answer = if well { "HTTP/1.1 204 No Content\r\n\r\n" } else { "HTTP/1.1 503 Busy\r\n\r\n" };
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    let init = Launch::pid1()
+        .service("well", &checked(&format!("http = \"http://127.0.0.1:{port}/well\"")))
+        .service("open", &checked(&format!("tcp = \"127.0.0.1:{port}\"")))
+        .service("ill", &checked(&format!("http = \"http://127.0.0.1:{port}/ill\"\non_unhealthy = \"none\"")))
+        .start();
+    init.wait_line("the first", |line| line.ends_with("well: healthy"));
+    init.wait_line("the second", |line| line.ends_with("open: healthy"));
+    init.wait_line("the third", |line| line.contains("ill: unhealthy") && line.contains("503"));
+    let health = init.rinit(&["health"]);
+    assert_eq!(health.status, 1);
+    assert!(health.stdout.starts_with("ill: unhealthy: HTTP 503"), "{health:?}");
+    assert_eq!(init.rinit(&["health", "well", "open"]).status, 0);
+    assert_eq!(init.rinit(&["health", "--live"]).status, 0);
+    assert_eq!(init.rinit(&["health", "--startup"]).status, 1);
+}
+
+#[test]
+fn startup_live_and_ready_tell_what_their_names_say() {
+    require_namespace!();
+    let init = Launch::pid1()
+        .service("web", QUICK)
+        .service(
+            "flaky",
+            "command = [\"sh\", \"-c\", \"sleep 0.3; exit 1\"]\nbackoff = { initial = \"1h\", max = \"1h\" }",
+        )
+        .service("broken", "command = \"sh -c 'exit 1'\"\nrestart = \"no\"\nautostart = false")
+        .start();
+    init.wait_line("flaky has ended", |line| line.contains("flaky: exited with code 1"));
+    assert_eq!(init.rinit(&["health", "--startup"]).status, 0, "all have been ready once");
+    assert_eq!(init.rinit(&["health", "--live"]).status, 0, "nothing has failed for good");
+    assert_eq!(init.rinit(&["health", "--ready"]).status, 1, "flaky is in backoff");
+    let health = init.rinit(&["health"]);
+    assert_eq!(health.status, 1);
+    assert!(health.stdout.contains("flaky: backoff: exited with code 1, restarting in"), "{health:?}");
+    assert_eq!(init.rinit(&["health", "web"]).status, 0);
+    assert_eq!(init.rinit(&["health", "nosuch"]).status, 1);
+}
+
+#[test]
+fn now_probes_at_once() {
+    require_namespace!();
+    let toml = format!("{QUICK}\n[healthcheck]\ntest = \"true\"\ninterval = \"1h\"");
+    let init = Launch::pid1().service("web", &toml).start();
+    init.wait_line("it is up", |line| line.contains("web: started"));
+    assert_eq!(init.rinit(&["health"]).status, 1, "no probe has run");
+    assert_eq!(init.rinit(&["health", "--now"]).status, 0);
+    assert_eq!(init.rinit(&["health"]).status, 0);
+}
+
+#[test]
+fn on_unhealthy_shutdown_ends_the_container_with_1() {
+    require_namespace!();
+    let mut init =
+        Launch::pid1().service("web", &checked("test = \"false\"\non_unhealthy = \"shutdown\"")).start();
+    assert_eq!(init.wait_exit(PATIENCE).status, 1);
+}
+
+#[test]
+fn a_command_is_run_with_a_time_limit_and_answers_0_or_1() {
+    let init = Launch::plain().service("web", QUICK).start();
+    for (command, status) in [("exit 0", 0), ("exit 1", 1), ("exit 2", 1), ("kill -9 $$", 1)] {
+        assert_eq!(init.rinit(&["health", "--", "sh", "-c", command]).status, status, "{command}");
+    }
+    assert_eq!(init.rinit(&["health", "--", "no-such-program"]).status, 1);
+    let begun = Instant::now();
+    assert_eq!(
+        init.rinit(&["health", "--timeout", "200ms", "--", "sh", "-c", "sleep 4321 & sleep 4321"]).status,
+        1
+    );
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    wait_for("the group to be gone", PATIENCE, || init.find("sleep 4321").is_empty().then_some(()));
+}
+
+#[test]
+fn without_an_init_the_status_is_3_and_the_remedy_is_named() {
+    let mut init = Launch::plain().service("web", QUICK).start();
+    init.wait_healthy(PATIENCE);
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.wait_exit(PATIENCE).status, 0);
+    let health = init.rinit(&["health"]);
+    assert_eq!(health.status, 3, "{health:?}");
+    assert!(health.stderr.contains("no init answers"), "{health:?}");
+}

@@ -1,0 +1,25 @@
+//! The integration tests: the real binary in PID namespaces and containers. tests/run runs them with all they need.
+
+// A test fails by panicking.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects
+)]
+
+mod support;
+
+mod binary;
+mod config;
+mod control;
+mod docker;
+mod documentation;
+mod examples;
+mod health;
+mod init;
+mod simulation;
+mod supervise;
