@@ -1,10 +1,11 @@
-//! `rinit probe`: one attempt to reach a service over the network, with a deadline. Runs in a process of its own: it
+//! `rinit probe`: one attempt to reach a service over the network or a socket, with a deadline. Runs in a process of its own: it
 //! may block, and what it reads may be hostile.
 
 #![forbid(unsafe_code)]
 
 use crate::model::text::printable;
 use crate::model::{HttpUrl, duration, text};
+use crate::sys::socket::{self, Address};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -39,6 +40,24 @@ pub fn tcp(address: SocketAddr, timeout: Duration) -> Outcome {
     match connect(address, &Deadline::new(timeout)) {
         Ok(_) => Outcome { healthy: true, message: format!("connected to {address}") },
         Err(message) => Outcome::failure(message),
+    }
+}
+
+/// Whether somebody accepts connections at that socket.
+pub fn unix(address: &Address, timeout: Duration) -> Outcome {
+    let deadline = Deadline::new(timeout);
+    loop {
+        // A listener that is there but never accepts fills its queue; then connecting waits.
+        let connected = deadline.left().and_then(|left| socket::connect(address, left));
+        return match connected {
+            Ok(_) => Outcome { healthy: true, message: format!("connected to {address}") },
+            // This process was stopped and goes on, for instance.
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                Outcome::failure(deadline.message())
+            }
+            Err(e) => Outcome::failure(format!("cannot connect to {address}: {}", text::cause(&e))),
+        };
     }
 }
 

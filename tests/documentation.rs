@@ -1,7 +1,7 @@
 //! The documentation agrees with the code.
 
 use crate::support::repository;
-use rinit::config::keys::{BACKOFF, HEALTHCHECK, Key, SERVICE};
+use rinit::config::keys::{Key, SERVICE, TABLES};
 
 const BEGIN: &str = "<!-- keys: written by the test of the same name; RINIT_BLESS=1 writes it anew -->\n";
 const END: &str = "<!-- end of keys -->\n";
@@ -28,12 +28,10 @@ fn keys() {
     let page = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
-    let tables = format!(
-        "\n{}\n`backoff`:\n\n{}\n`healthcheck`:\n\n{}\n",
-        table(SERVICE),
-        table(BACKOFF),
-        table(HEALTHCHECK)
-    );
+    let mut tables = format!("\n{}\n", table(SERVICE));
+    for (name, keys) in TABLES {
+        tables += &format!("`{name}`:\n\n{}\n", table(keys));
+    }
     let expected = format!("{before}{BEGIN}{tables}{END}{after}");
     if std::env::var_os("RINIT_BLESS").is_some() {
         std::fs::write(&path, &expected).unwrap();
@@ -61,7 +59,11 @@ fn the_service_in_the_readme_is_without_a_mistake() {
     std::fs::write(dir.path().join("nginx.toml"), toml).unwrap();
     std::fs::write(dir.path().join("redis.toml"), "command = \"redis\"\nhealthcheck.tcp = \"127.0.0.1:1\"")
         .unwrap();
-    let sources =
-        rinit::config::Sources { dirs: vec![dir.path().to_owned()], command: vec![], root: "/".into() };
+    let sources = rinit::config::Sources {
+        dirs: vec![dir.path().to_owned()],
+        command: vec![],
+        environment: vec![],
+        root: "/".into(),
+    };
     assert_eq!(rinit::config::load(&sources).unwrap().services.len(), 2);
 }

@@ -21,7 +21,13 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
     if dirs.is_empty() {
         return Err(format!("there is nothing to check: give a DIR; {SERVICES_DIR} is not there"));
     }
-    match config::load(&Sources { dirs, command: Vec::new(), root: PathBuf::from("/") }) {
+    let sources = Sources {
+        dirs,
+        command: Vec::new(),
+        environment: std::env::vars_os().collect(),
+        root: PathBuf::from("/"),
+    };
+    match config::load(&sources) {
         Ok(config) => {
             for note in &config.notes {
                 output::err(&format!("note: {note}\n"));
@@ -86,18 +92,24 @@ fn steps(services: &[Service]) -> Vec<Vec<&str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Condition, Dependency, Exec, Policy};
+    use crate::model::{Condition, Dependency, Exec, Hooks, Policy};
 
     fn service(name: &str, depends_on: &[&str]) -> Service {
         let depends_on = depends_on
             .iter()
-            .map(|name| Dependency { name: (*name).to_owned(), condition: Condition::Started })
+            .map(|name| Dependency {
+                name: (*name).to_owned(),
+                condition: Condition::Started,
+                required: true,
+                restart: false,
+            })
             .collect();
         Service {
             name: name.into(),
             description: None,
             exec: Exec::default(),
             policy: Policy { depends_on, ..Policy::default() },
+            hooks: Hooks::default(),
             healthcheck: None,
             origin: None,
         }

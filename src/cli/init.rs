@@ -9,7 +9,7 @@ use crate::control::address::Address;
 use crate::init::{self, LogFormat, Settings};
 use log::LevelFilter;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The exit status when rinit itself could not do it, as of env, timeout and docker.
@@ -42,9 +42,18 @@ fn settings(words: &Words, env: Env<'_>, default_is_there: bool) -> Result<Setti
         command,
         stop_timeout: stop_timeout.unwrap_or(STOP_TIMEOUT),
         socket: values::read(words, env, &table::SOCKET, Address::parse)?,
+        state_dir: values::read(words, env, &table::STATE_DIR, read_dir)?,
         log_level: log_level.unwrap_or(default_level),
         log_format: log_format.unwrap_or(LogFormat::Text),
     })
+}
+
+fn read_dir(text: &OsStr) -> Result<PathBuf, String> {
+    // rinit leaves the directory that it was started in before it needs this one.
+    match std::path::absolute(text) {
+        Ok(path) => Ok(path),
+        Err(_) => Err("it is empty: give a directory".to_owned()),
+    }
 }
 
 fn read_level(text: &OsStr) -> Result<LevelFilter, String> {
@@ -81,6 +90,7 @@ mod tests {
             command: vec!["sh".into(), "-c".into()],
             stop_timeout: Duration::from_secs(9),
             socket: None,
+            state_dir: None,
             log_level: LevelFilter::Warn,
             log_format: LogFormat::Text,
         };
@@ -93,13 +103,15 @@ mod tests {
     #[test]
     fn options_and_environment_say_the_same() {
         let by_options = read(
-            "--services a --services b --stop-timeout 3s --socket @x --log-level Debug --log-format json sh",
+            "--services a --services b --stop-timeout 3s --socket @x --state-dir /s --log-level Debug \
+             --log-format json sh",
             &[("RINIT_LOG", "off"), ("RINIT_STOP_TIMEOUT", "no")],
         );
         let by_env = [
             ("RINIT_SERVICES", "a:b"),
             ("RINIT_STOP_TIMEOUT", "3s"),
             ("RINIT_SOCKET", "@x"),
+            ("RINIT_STATE_DIR", "/s"),
             ("RINIT_LOG", "debug"),
             ("RINIT_LOG_FORMAT", "json"),
         ];
@@ -115,6 +127,7 @@ mod tests {
             ("sh", Some(("RINIT_LOG_FORMAT", "xml")), "RINIT_LOG_FORMAT \"xml\": no format"),
             ("sh", Some(("RINIT_LOG", "3")), "RINIT_LOG \"3\": no level"),
             ("--socket @ sh", None, "--socket \"@\": it is empty"),
+            ("--state-dir= sh", None, "--state-dir \"\": it is empty"),
             ("--stop-timeout 5 sh", None, "--stop-timeout \"5\": the unit is missing"),
         ] {
             let error = read(line, env.as_slice()).unwrap_err();

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod act;
 mod check;
 mod health;
 pub mod help;
@@ -10,13 +11,14 @@ mod init;
 mod output;
 pub mod parse;
 mod probe;
+mod reload;
 mod shutdown;
 mod status;
 pub mod table;
 mod values;
 
 use crate::control::client::{self, Failure};
-use crate::control::protocol::{Request, Response};
+use crate::control::protocol::{self, Request, Response};
 use parse::{Line, UsageError, Words};
 use std::ffi::OsString;
 use std::time::Duration;
@@ -55,6 +57,12 @@ fn dispatch(line: Line) -> Result<u8, UsageError> {
         Verb::Health => health::run(&words),
         Verb::Status => status::run(&words),
         Verb::Check => check::run(&words),
+        Verb::Start => act::run(protocol::Verb::Start, &words),
+        Verb::Stop => act::run(protocol::Verb::Stop, &words),
+        Verb::Restart => act::run(protocol::Verb::Restart, &words),
+        Verb::Pause => act::run(protocol::Verb::Pause, &words),
+        Verb::Resume => act::run(protocol::Verb::Resume, &words),
+        Verb::Reload => reload::run(&words),
         Verb::Shutdown => shutdown::run(&words),
         Verb::Probe => probe::run(&words),
         Verb::Help => help::run(&words),

@@ -6,24 +6,29 @@ use super::parse::Words;
 use super::{NOT_DONE, output, values};
 use crate::model::{HttpUrl, url};
 use crate::probe;
+use crate::sys::socket::Address;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
+const FORMS: &str = "http URL, tcp ADDRESS:PORT or unix PATH";
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn run(words: &Words) -> Result<u8, String> {
-    let operands: Vec<&str> = words
-        .operands
-        .iter()
-        .chain(words.rest.iter().flatten())
-        .map(|word| word.to_str().unwrap_or("?"))
-        .collect();
+    let given: Vec<&OsStr> =
+        words.operands.iter().chain(words.rest.iter().flatten()).map(OsString::as_os_str).collect();
+    // Of all that can be given here, a path alone need not be text.
+    let operands: Vec<&str> = given.iter().map(|word| word.to_str().unwrap_or("?")).collect();
     let timeout = values::timeout(words, TIMEOUT)?;
     let outcome = match operands.as_slice() {
         ["http", target] => probe::http(&HttpUrl::parse(target)?, timeout),
         ["tcp", target] => probe::tcp(url::parse_tcp(target)?, timeout),
-        ["http" | "tcp", ..] => return Err("probe takes one address".to_owned()),
-        [kind, ..] => return Err(format!("cannot probe {kind:?}: write http URL or tcp ADDRESS:PORT")),
-        [] => return Err("what is to be probed? Write http URL or tcp ADDRESS:PORT".to_owned()),
+        ["unix", _] => {
+            let target = given.get(1).copied().unwrap_or_default();
+            probe::unix(&Address::parse(target)?, timeout)
+        }
+        ["http" | "tcp" | "unix", ..] => return Err("probe takes one address".to_owned()),
+        [kind, ..] => return Err(format!("cannot probe {kind:?}: write {FORMS}")),
+        [] => return Err(format!("what is to be probed? Write {FORMS}")),
     };
     // That nobody reads the text does not change what the status says.
     let _ = output::out(&format!("{}\n", outcome.message));
@@ -46,6 +51,7 @@ mod tests {
         assert_eq!(probe(&["tcp", &address]), Ok(0));
         // Nobody serves tcpmux; a port that was just given back may be another test's by now.
         assert_eq!(probe(&["tcp", "127.0.0.1:1"]), Ok(1));
+        assert_eq!(probe(&["unix", "/nonexistent/socket"]), Ok(1));
     }
 
     #[test]
@@ -55,6 +61,8 @@ mod tests {
             (&["icmp", "x"], "cannot probe \"icmp\""),
             (&["http"], "one address"),
             (&["tcp", "127.0.0.1:1", "127.0.0.1:2"], "one address"),
+            (&["unix"], "one address"),
+            (&["unix", ""], "it is empty"),
             (&["tcp", "db:1"], "resolves no names"),
             (&["http", "https://127.0.0.1/"], "https"),
         ] {

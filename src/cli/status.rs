@@ -44,6 +44,11 @@ fn table(report: &StatusReport) -> String {
             aligned(&[head].into_iter().chain(report.services.iter().map(row)).collect::<Vec<_>>())
         }
     };
+    if let Some(stop) = report.last_stop.as_ref().filter(|stop| !stop.killed.is_empty()) {
+        let took = duration::format(Duration::from_millis(stop.took_ms));
+        let killed = stop.killed.join(", ");
+        text.push_str(&format!("\nThe last stop, {}, took {took}; killed: {killed}\n", stop.when));
+    }
     if report.stopping {
         text.push_str("\nEverything is being stopped.\n");
     }
@@ -111,6 +116,7 @@ fn details(service: &ServiceStatus) -> String {
         ("state", Some(format!("{} for {}", service.state, since(service.since_ms)))),
         ("waiting for", waiting_for),
         ("reason", service.reason.clone()),
+        ("says", service.says.clone()),
         ("health", health),
         ("pid", service.pid.map(|pid| pid.to_string())),
         ("restarts", Some(service.restarts.to_string())),
@@ -210,7 +216,8 @@ mod tests {
             reason: Some("cannot execute /x: no such file".into()),
             ..service("x", "failed")
         };
-        let report = StatusReport { services: vec![web(), backoff, waiting, failed], stopping: true };
+        let report =
+            StatusReport { services: vec![web(), backoff, waiting, failed], stopping: true, last_stop: None };
         let expected = "\
 NAME    STATE    HEALTH     PID  SINCE   RESTARTS  LAST EXIT / WAITING FOR
 web     running  unhealthy  17   3m 20s  2         killed by SIGKILL

@@ -11,6 +11,8 @@ pub enum Opt {
     StopTimeout,
     /// Where the control socket is.
     Socket,
+    /// Where rinit keeps what it remembers.
+    StateDir,
     /// What rinit says of itself.
     LogLevel,
     /// How it says that.
@@ -83,6 +85,16 @@ pub static SOCKET: Flag = Flag {
     env: Some("RINIT_SOCKET"),
     help: "the control socket: a path, or @NAME for an abstract one; by default rinit and its verbs find each other",
 };
+/// `--state-dir`
+pub static STATE_DIR: Flag = Flag {
+    opt: Opt::StateDir,
+    short: None,
+    long: "state-dir",
+    value: Some("DIR"),
+    env: Some("RINIT_STATE_DIR"),
+    help: "where it is remembered which unless-stopped services were stopped by hand, and how the last stop went; \
+           default /var/lib/rinit, for an init that is not PID 1 ~/.local/state/rinit",
+};
 /// `--log-level`
 pub static LOG_LEVEL: Flag = Flag {
     opt: Opt::LogLevel,
@@ -131,6 +143,9 @@ pub static HEALTH_TIMEOUT: Flag = Flag {
     help: "how long to wait: for the answer 5s by default, with --now 60s; for COMMAND 30s",
     ..TIMEOUT_BASE
 };
+/// `--timeout` of what waits for services.
+pub static ACT_TIMEOUT: Flag =
+    Flag { help: "how long to wait until it is done; default 60s", ..TIMEOUT_BASE };
 /// `--timeout` of `probe`.
 pub static PROBE_TIMEOUT: Flag = Flag { help: "how long it may take; default 30s", ..TIMEOUT_BASE };
 
@@ -138,8 +153,8 @@ const TIMEOUT_BASE: Flag =
     Flag { opt: Opt::Timeout, short: None, long: "timeout", value: Some("DURATION"), env: None, help: "" };
 
 /// The options of the init.
-pub static INIT_FLAGS: [&Flag; 7] =
-    [&SERVICES, &STOP_TIMEOUT, &SOCKET, &LOG_LEVEL, &LOG_FORMAT, &HELP, &VERSION];
+pub static INIT_FLAGS: [&Flag; 8] =
+    [&SERVICES, &STOP_TIMEOUT, &SOCKET, &STATE_DIR, &LOG_LEVEL, &LOG_FORMAT, &HELP, &VERSION];
 
 /// A verb's meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +165,18 @@ pub enum Verb {
     Status,
     /// Are the definitions right?
     Check,
+    /// Run services.
+    Start,
+    /// Stop services.
+    Stop,
+    /// Stop services and start them.
+    Restart,
+    /// Have services stand still.
+    Pause,
+    /// Have them go on.
+    Resume,
+    /// Read the definitions again.
+    Reload,
     /// Stop the container.
     Shutdown,
     /// Can a service be reached?
@@ -178,7 +205,7 @@ pub struct Command {
 }
 
 /// Every verb, in the order of the help.
-pub static COMMANDS: [Command; 6] = [
+pub static COMMANDS: [Command; 12] = [
     Command {
         verb: Verb::Health,
         name: "health",
@@ -230,6 +257,85 @@ pub static COMMANDS: [Command; 6] = [
         examples: &[("rinit check services.d", "before an image is built from it")],
     },
     Command {
+        verb: Verb::Start,
+        name: "start",
+        usage: &["start [OPTION]... NAME..."],
+        summary: "run services, and what they depend on",
+        details: &[
+            "Starts each service as soon as its dependencies are there, also one that has failed or completed, and waits \
+             until it runs.",
+            "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
+        ],
+        flags: &[&JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
+        examples: &[("rinit start web", "after rinit stop web")],
+    },
+    Command {
+        verb: Verb::Stop,
+        name: "stop",
+        usage: &["stop [OPTION]... NAME..."],
+        summary: "stop services",
+        details: &[
+            "Stops each service with its stop signal and grace, and waits until it has stopped. It stays so until it is \
+             started; one with restart = \"unless-stopped\" also after a restart of the container. What depends on it \
+             goes on running.",
+            "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
+        ],
+        flags: &[&JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
+        examples: &[("rinit stop web", "until rinit start web")],
+    },
+    Command {
+        verb: Verb::Restart,
+        name: "restart",
+        usage: &["restart [OPTION]... NAME..."],
+        summary: "stop services and start them",
+        details: &[
+            "Stops each service with its stop signal and grace, starts it and waits until it runs. What depends on it with \
+             restart = true is restarted with it.",
+            "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
+        ],
+        flags: &[&JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
+        examples: &[("rinit restart web", "after a change that a reload does not see")],
+    },
+    Command {
+        verb: Verb::Pause,
+        name: "pause",
+        usage: &["pause [OPTION]... NAME..."],
+        summary: "have services stand still",
+        details: &[
+            "Sends SIGSTOP to each service's process group. Its health check rests meanwhile.",
+            "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
+        ],
+        flags: &[&JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
+        examples: &[("rinit pause worker", "until rinit resume worker")],
+    },
+    Command {
+        verb: Verb::Resume,
+        name: "resume",
+        usage: &["resume [OPTION]... NAME..."],
+        summary: "have paused services go on",
+        details: &[
+            "Sends SIGCONT to each service's process group.",
+            "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
+        ],
+        flags: &[&JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
+        examples: &[("rinit resume worker", "after rinit pause worker")],
+    },
+    Command {
+        verb: Verb::Reload,
+        name: "reload",
+        usage: &["reload [OPTION]..."],
+        summary: "read the service definitions again",
+        details: &[
+            "Has the init read every definition again and carry out what has changed: new services start, those that \
+             are gone stop, changed ones restart. A change of only healthcheck, restart, backoff, stop_signal, \
+             stop_grace_period or description takes effect without a restart. With any mistake nothing is changed, \
+             and all of them are shown. SIGHUP to rinit does the same where there is no main process.",
+            "Only root and rinit's own user may. Exit status: 0 done, 1 mistakes, 2 usage, 3 no init answers.",
+        ],
+        flags: &[&JSON, &TIMEOUT, &SOCKET, &HELP],
+        examples: &[("rinit reload", "after a change; rinit check looks without doing it")],
+    },
+    Command {
         verb: Verb::Shutdown,
         name: "shutdown",
         usage: &["shutdown [OPTION]..."],
@@ -245,17 +351,22 @@ pub static COMMANDS: [Command; 6] = [
     Command {
         verb: Verb::Probe,
         name: "probe",
-        usage: &["probe [OPTION]... http URL", "probe [OPTION]... tcp ADDRESS:PORT"],
+        usage: &[
+            "probe [OPTION]... http URL",
+            "probe [OPTION]... tcp ADDRESS:PORT",
+            "probe [OPTION]... unix PATH",
+        ],
         summary: "try once whether a service can be reached",
         details: &[
             "http: a GET request; a status of 200 to 399 is well. tcp: a connection; one that is accepted is well. \
-             Hosts are IP addresses or localhost, which is 127.0.0.1: no names are resolved.",
+             unix: the same to a stream socket, at PATH or at @NAME for an abstract one. Hosts are IP addresses or localhost, which is 127.0.0.1: no names are resolved.",
             "Exit status: 0 well, 1 not well, 2 usage. What happened is on standard output.",
         ],
         flags: &[&PROBE_TIMEOUT, &HELP],
         examples: &[
             ("rinit probe http http://127.0.0.1:8080/health", "in place of curl"),
             ("rinit probe --timeout 2s tcp [::1]:6379", "is the port open?"),
+            ("rinit probe unix /run/app.sock", "does somebody listen there?"),
         ],
     },
     Command {

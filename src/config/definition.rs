@@ -2,15 +2,15 @@
 
 use super::diagnostic::Diagnostic;
 use super::health::HealthDraft;
-use super::reader::Reader;
+use super::reader::{Reader, Surroundings};
 use super::source::Source;
-use super::users::Accounts;
-use super::{files, keys, syntax};
-use crate::model::{Condition, Exec, MAIN, Origin, Policy, Service};
+use super::ulimits::LimitDraft;
+use super::{files, keys, readiness, syntax};
+use crate::model::{Condition, Dependency, Exec, Hooks, MAIN, Origin, Policy, Service, Variable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One entry of `depends_on` as it is written.
 pub(super) struct Written {
@@ -18,6 +18,10 @@ pub(super) struct Written {
     pub name: String,
     /// `None`: what is written there is no condition, which has been reported.
     pub condition: Option<Condition>,
+    /// Whether it has to be there at all.
+    pub required: bool,
+    /// Whether its restart is one of this service too.
+    pub restart: bool,
     /// Where the name is.
     pub name_span: Range<usize>,
     /// Where the condition is, or the name again.
@@ -35,9 +39,13 @@ pub(super) struct Draft {
     /// The names in it.
     pub dependencies: BTreeSet<String>,
     /// Variables of all `env_file`s.
-    pub env_file: BTreeMap<OsString, OsString>,
+    pub env_file: BTreeMap<OsString, Variable>,
     /// Variables of `environment`.
-    pub environment: BTreeMap<OsString, OsString>,
+    pub environment: BTreeMap<OsString, Variable>,
+    /// The file of the variable that is being read.
+    pub variable_file: Option<PathBuf>,
+    /// The limit that is being read.
+    pub limit: LimitDraft,
     /// Its health check.
     pub health: HealthDraft,
     /// Something in its file is wrong, so what is missing from it may be just that.
@@ -53,6 +61,7 @@ impl Draft {
             description: None,
             exec: Exec::default(),
             policy,
+            hooks: Hooks::default(),
             healthcheck: None,
             origin: None,
         };
@@ -63,6 +72,8 @@ impl Draft {
             dependencies: BTreeSet::new(),
             env_file: BTreeMap::new(),
             environment: BTreeMap::new(),
+            variable_file: None,
+            limit: LimitDraft::default(),
             health: HealthDraft::default(),
             flawed: false,
         }
@@ -76,14 +87,17 @@ impl Draft {
         service.policy.depends_on = self
             .depends_on
             .into_iter()
-            .filter_map(|w| Some(crate::model::Dependency { name: w.name, condition: w.condition? }))
+            .filter_map(|written| {
+                let Written { name, condition, required, restart, .. } = written;
+                Some(Dependency { name, condition: condition?, required, restart })
+            })
             .collect();
         service
     }
 }
 
 /// Reads the file of one service. What can be read of it is in the draft, whatever the mistakes.
-pub(super) fn read(name: &str, path: &Path, accounts: &Accounts) -> (Draft, Vec<Diagnostic>) {
+pub(super) fn read(name: &str, path: &Path, outside: &Surroundings) -> (Draft, Vec<Diagnostic>) {
     let mut draft = Draft::new(name);
     let source = files::read(path)
         .map_err(|reason| format!("cannot read the file: {reason}"))
@@ -96,17 +110,20 @@ pub(super) fn read(name: &str, path: &Path, accounts: &Accounts) -> (Draft, Vec<
             return (draft, vec![*mistake]);
         }
     };
-    let mistakes = read_keys(&source, accounts, &mut draft);
+    let mistakes = read_keys(&source, outside, &mut draft);
     draft.flawed = !mistakes.is_empty();
     draft.source = Some(source);
     (draft, mistakes)
 }
 
-fn read_keys(source: &Source, accounts: &Accounts, draft: &mut Draft) -> Vec<Diagnostic> {
+fn read_keys(source: &Source, outside: &Surroundings, draft: &mut Draft) -> Vec<Diagnostic> {
     let mut parsed = syntax::parse(source);
     let has_syntax_errors = !parsed.mistakes.is_empty();
-    let mut reader = Reader::new(source, accounts, &mut parsed);
+    let mut reader = Reader::new(source, outside, &mut parsed);
     reader.table("", &parsed.table, keys::SERVICE, draft);
+    if !has_syntax_errors {
+        readiness::check(&mut reader, &parsed.table, draft);
+    }
     // What follows a syntax error may not have been read at all. COMMAND may stand in for the command of main.
     let missing = !parsed.table.contains_key("command") && draft.service.name != MAIN;
     if missing && !has_syntax_errors && !reader.is_misspelt("command") {

@@ -47,6 +47,20 @@ pub(super) fn condition(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut 
     set_condition(draft, condition, value.span());
 }
 
+/// `required`, of the entry added last.
+pub(super) fn required(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    if let (Some(required), Some(last)) = (reader.boolean(value), draft.depends_on.last_mut()) {
+        last.required = required;
+    }
+}
+
+/// `restart`, of the entry added last.
+pub(super) fn restart(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    if let (Some(restart), Some(last)) = (reader.boolean(value), draft.depends_on.last_mut()) {
+        last.restart = restart;
+    }
+}
+
 fn set_condition(draft: &mut Draft, condition: Option<Condition>, span: Range<usize>) {
     if let Some(last) = draft.depends_on.last_mut() {
         last.condition = condition;
@@ -59,6 +73,12 @@ fn add(reader: &mut Reader<'_>, draft: &mut Draft, name: String, span: Range<usi
         reader.report(&span, &format!("{} is named twice", quote(&name)), None);
         return;
     }
-    let condition = Some(Condition::Started);
-    draft.depends_on.push(Written { name, condition, condition_span: span.clone(), name_span: span });
+    draft.depends_on.push(Written {
+        name,
+        condition: Some(Condition::Started),
+        required: true,
+        restart: false,
+        condition_span: span.clone(),
+        name_span: span,
+    });
 }

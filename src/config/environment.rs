@@ -4,34 +4,49 @@ use super::definition::Draft;
 use super::env_file;
 use super::excerpt::quote;
 use super::files;
+use super::keys;
 use super::reader::{Reader, Value};
 use super::source::Source;
 use super::values::whole;
+use crate::model::Variable;
+use std::ffi::OsString;
 use std::ops::Range;
-use std::path::Path;
-use toml::de::DeValue;
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
 
 /// `environment`: a table, or Compose's array of `NAME=VALUE`.
 pub(super) fn environment(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(table) = value.get_ref().as_table() else {
-        let texts = reader.strings(value, "a table or an array of \"NAME=VALUE\"").unwrap_or_default();
-        for (text, span) in texts {
-            match text.split_once('=') {
-                Some((name, text)) => add(reader, draft, name, text.to_owned(), &span),
-                None => reader.report(&span, "expected \"NAME=VALUE\"", None),
-            }
+        let Some(array) = value.get_ref().as_array() else {
+            return reader.wrong_type(value, "a table or an array of \"NAME=VALUE\"");
+        };
+        for item in array.iter() {
+            let Some(text) = reader.string(item) else { continue };
+            let Some((name, text)) = text.split_once('=') else {
+                reader.report(&item.span(), "expected \"NAME=VALUE\"", None);
+                continue;
+            };
+            let text = reader.put_in(item, text, name.len().saturating_add(1));
+            add(reader, draft, name, text.map(|text| Variable::Text(text.into())), &item.span());
         }
         return;
     };
-    for (key, value) in table.iter() {
-        if let Some(text) = variable(reader, value) {
-            add(reader, draft, key.get_ref(), text, &key.span());
-        }
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    for (key, value) in entries {
+        let variable = match value.get_ref().as_table() {
+            Some(inner) => {
+                let path = format!("environment.{}.", key.get_ref());
+                from_file(reader, &path, inner, &value.span(), draft)
+            }
+            None => text(reader, value).map(|text| Variable::Text(text.into())),
+        };
+        add(reader, draft, key.get_ref(), variable, &key.span());
     }
 }
 
 /// The text of a variable's value. Numbers and booleans become text, as in Compose.
-fn variable(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
+fn text(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
     match value.get_ref() {
         DeValue::Boolean(true) => Some("true".into()),
         DeValue::Boolean(false) => Some("false".into()),
@@ -44,17 +59,60 @@ fn variable(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
             }
             number.map(|number| number.to_string())
         }
-        _ => reader.string(value),
+        _ => reader.text(value),
     }
 }
 
-fn add(reader: &mut Reader<'_>, draft: &mut Draft, name: &str, text: String, span: &Range<usize>) {
-    if name.is_empty() || name.contains(['=', '\0']) {
+/// The value `{ file = PATH }`.
+fn from_file(
+    reader: &mut Reader<'_>,
+    path: &str,
+    table: &DeTable<'_>,
+    span: &Range<usize>,
+    draft: &mut Draft,
+) -> Option<Variable> {
+    draft.variable_file = None;
+    reader.table(path, table, keys::VARIABLE, draft);
+    if table.is_empty() {
+        let help = "for instance { file = \"/run/secrets/db_password\" }";
+        reader.report(span, "the key \"file\" is missing", Some(help.into()));
+    }
+    draft.variable_file.take().map(Variable::File)
+}
+
+/// `file`, of the variable that is being read. It need not be there yet.
+pub(super) fn file(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    let Some(path) = reader.text(value) else { return };
+    if path.is_empty() {
+        return reader.report(&value.span(), "the path is empty", None);
+    }
+    let path = beside(reader, &path);
+    // rinit reads it, at each start, wherever the service's own directory is.
+    draft.variable_file = Some(std::path::absolute(&path).unwrap_or(path));
+}
+
+/// Adds a variable; `None` for one whose value is a mistake.
+fn add(
+    reader: &mut Reader<'_>,
+    draft: &mut Draft,
+    name: &str,
+    variable: Option<Variable>,
+    span: &Range<usize>,
+) {
+    if name.is_empty() || name.contains(['=', '\0']) || name.contains("${") {
         let message = format!("{} cannot be the name of a variable", quote(name));
-        reader.report(span, &message, None);
-    } else if draft.environment.insert(name.into(), text.into()).is_some() {
+        let help = name.contains("${").then(|| "only values may hold ${...}".to_owned());
+        return reader.report(span, &message, help);
+    }
+    let variable = variable.unwrap_or(Variable::Text(OsString::new()));
+    if draft.environment.insert(name.into(), variable).is_some() {
         reader.report(span, &format!("{} is set twice", quote(name)), None);
     }
+}
+
+/// A path that may be relative to the definition's directory.
+fn beside(reader: &Reader<'_>, path: &str) -> PathBuf {
+    reader.source.path.parent().unwrap_or(Path::new("")).join(path)
 }
 
 /// `env_file`: one path or several; a later file goes before an earlier one.
@@ -68,7 +126,7 @@ pub(super) fn env_file(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut D
             reader.report(&span, "the path is empty", None);
             continue;
         }
-        let path = reader.source.path.parent().unwrap_or(Path::new("")).join(path);
+        let path = beside(reader, &path);
         match files::read(&path) {
             Ok(bytes) => read_variables(reader, &path, &bytes, draft),
             Err(reason) => {
@@ -86,7 +144,7 @@ fn read_variables(reader: &mut Reader<'_>, path: &Path, bytes: &[u8], draft: &mu
     };
     let (variables, mistakes) = env_file::parse(&source.text);
     for (name, text) in variables {
-        draft.env_file.insert(name.into(), text.into());
+        draft.env_file.insert(name.into(), Variable::Text(text.into()));
     }
     for (span, message) in mistakes {
         reader.add(source.mistake(&span, message, None).without_excerpt());

@@ -2,6 +2,7 @@
 
 use super::definition::Draft;
 use super::keys::{self, set};
+use super::process;
 use super::reader::{Reader, Value};
 use super::values::{Text, Zero};
 use crate::model::{HealthCheck, HealthTiming, HttpUrl, OnUnhealthy, Probe, url};
@@ -9,7 +10,10 @@ use std::ffi::OsString;
 use std::ops::Range;
 
 /// The keys of which exactly one is wanted.
-const PROBES: [&str; 3] = ["test", "http", "tcp"];
+const PROBES: [&str; 4] = ["test", "http", "tcp", "unix"];
+
+/// What `sockaddr_un` has room for, with the zero at its end.
+const LONGEST_SOCKET_PATH: usize = 107;
 
 const ON_UNHEALTHY: [(&str, OnUnhealthy); 3] =
     [("restart", OnUnhealthy::Restart), ("none", OnUnhealthy::None), ("shutdown", OnUnhealthy::Shutdown)];
@@ -32,10 +36,10 @@ pub(super) fn healthcheck(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mu
     written.sort_by_key(|span| span.start);
     if written.is_empty() && !PROBES.iter().any(|name| reader.is_misspelt(name)) {
         let help = "for instance test = [\"CMD\", \"redis-cli\", \"ping\"]";
-        reader.report(&value.span(), "healthcheck needs one of test, http and tcp", Some(help.into()));
+        reader.report(&value.span(), "healthcheck needs one of test, http, tcp and unix", Some(help.into()));
     }
     for span in written.iter().skip(1) {
-        reader.report(span, "only one of test, http and tcp is possible", None);
+        reader.report(span, "only one of test, http, tcp and unix is possible", None);
     }
     let timing = draft.health.timing;
     draft.service.healthcheck = draft.health.probe.take().map(|probe| HealthCheck { probe, timing });
@@ -44,10 +48,12 @@ pub(super) fn healthcheck(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mu
 /// `test`: a program in one of Compose's forms.
 pub(super) fn test(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let command = match value.get_ref().as_str() {
-        Some("NONE") => None,
-        Some(_) => reader.string(value).and_then(|line| shell(reader, line, &value.span())),
+        Some(_) => match reader.text(value) {
+            Some(text) if text == "NONE" => None,
+            text => text.and_then(|line| shell(reader, line, &value.span())),
+        },
         None => reader
-            .strings(value, "an array of strings or a string")
+            .texts(value, "an array of strings or a string")
             .and_then(|words| test_words(reader, &words, &value.span())),
     };
     draft.health.probe = command.map(Probe::Command);
@@ -96,7 +102,7 @@ fn shell(reader: &mut Reader<'_>, line: String, span: &Range<usize>) -> Option<V
 
 /// `http`: a URL that is asked for.
 pub(super) fn http(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    let Some(text) = reader.string(value) else { return };
+    let Some(text) = reader.text(value) else { return };
     match HttpUrl::parse(&text) {
         Ok(url) => draft.health.probe = Some(Probe::Http(url)),
         Err(message) => reader.report(&value.span(), &message, None),
@@ -105,11 +111,21 @@ pub(super) fn http(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft
 
 /// `tcp`: an address that is connected to.
 pub(super) fn tcp(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    let Some(text) = reader.string(value) else { return };
+    let Some(text) = reader.text(value) else { return };
     match url::parse_tcp(&text) {
         Ok(address) => draft.health.probe = Some(Probe::Tcp(address)),
         Err(message) => reader.report(&value.span(), &message, None),
     }
+}
+
+/// `unix`: a socket that is connected to.
+pub(super) fn unix(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    let Some(path) = process::absolute_path(reader, value) else { return };
+    if path.as_os_str().len() > LONGEST_SOCKET_PATH {
+        let message = format!("longer than {LONGEST_SOCKET_PATH} bytes, the longest path of a socket");
+        return reader.report(&value.span(), &message, None);
+    }
+    draft.health.probe = Some(Probe::Unix(path));
 }
 
 /// `interval`. Zero would probe without a pause.

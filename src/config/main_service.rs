@@ -34,6 +34,8 @@ pub(super) fn wait_for_others(services: &mut [Service]) {
                 true => Condition::CompletedSuccessfully,
                 false => Condition::Started,
             },
+            required: true,
+            restart: false,
         })
         .collect();
     let Some(main) = services.iter_mut().find(|service| service.name == MAIN) else { return };

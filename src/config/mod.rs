@@ -14,13 +14,18 @@ mod environment;
 mod excerpt;
 mod files;
 mod health;
+mod interpolate;
 pub mod keys;
 mod main_service;
+mod process;
 mod reader;
+mod readiness;
+mod secrets;
 mod service;
 mod set;
 mod source;
 mod syntax;
+mod ulimits;
 mod users;
 mod values;
 
@@ -39,6 +44,8 @@ pub struct Sources {
     pub dirs: Vec<PathBuf>,
     /// COMMAND of the command line, which becomes the service `main`; may be empty.
     pub command: Vec<OsString>,
+    /// rinit's own environment, which `${NAME}` is looked up in.
+    pub environment: Vec<(OsString, OsString)>,
     /// Where `etc/passwd` and `etc/group` are, `/` but in tests.
     pub root: PathBuf,
 }
@@ -59,15 +66,18 @@ pub struct Config {
 /// looked at. The cause of a mistake is shown once: what only follows from it is left out.
 pub fn load(sources: &Sources) -> Result<Config, Vec<Diagnostic>> {
     let found = files::find(&sources.dirs);
-    let accounts = users::Accounts::new(&sources.root);
+    let outside = reader::Surroundings {
+        accounts: users::Accounts::new(&sources.root),
+        variables: interpolate::Variables::new(&sources.environment),
+    };
     let mut mistakes = Vec::new();
     let mut drafts: BTreeMap<String, Draft> = BTreeMap::new();
     for (name, path) in &found.definitions {
-        let (draft, of_file) = definition::read(name, path, &accounts);
+        let (draft, of_file) = definition::read(name, path, &outside);
         mistakes.extend(of_file);
         drafts.insert(name.clone(), draft);
     }
-    let notes = main_service::set_command(&mut drafts, &sources.command);
+    let mut notes = main_service::set_command(&mut drafts, &sources.command);
     mistakes.extend(set::check(&drafts, &found));
     mistakes.extend(found.mistakes);
     if !mistakes.is_empty() {
@@ -76,6 +86,7 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<Diagnostic>> {
         mistakes.dedup();
         return Err(mistakes);
     }
+    notes.extend(set::leave_out_missing(&mut drafts));
     let mut services: Vec<Service> = drafts.into_values().map(Draft::into_service).collect();
     main_service::wait_for_others(&mut services);
     Ok(Config { services, notes })

@@ -3,6 +3,7 @@
 use super::definition::Draft;
 use super::diagnostic::Diagnostic;
 use super::excerpt::quote;
+use super::interpolate::Variables;
 use super::keys::{self, Key};
 use super::source::Source;
 use super::syntax::Parsed;
@@ -19,12 +20,20 @@ pub(super) type Value<'v> = Spanned<DeValue<'v>>;
 /// More mistakes in one file are counted and not shown, nor is time spent on them.
 pub(super) const MOST_MISTAKES: usize = 100;
 
+/// What lies outside of the files and is the same for all of them.
+pub(super) struct Surroundings {
+    /// Who is who.
+    pub accounts: Accounts,
+    /// What `${NAME}` stands for.
+    pub variables: Variables,
+}
+
 /// Reads one file.
 pub(super) struct Reader<'a> {
     /// The file.
     pub source: &'a Source,
-    /// Who is who.
-    pub accounts: &'a Accounts,
+    /// What lies outside of it.
+    pub outside: &'a Surroundings,
     /// Where a mistake would only follow from a syntax error.
     spoilt: Vec<Range<usize>>,
     mistakes: Vec<Diagnostic>,
@@ -37,10 +46,10 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A reader that begins with the syntax errors of the file and the places that they spoil.
-    pub fn new(source: &'a Source, accounts: &'a Accounts, parsed: &mut Parsed<'_>) -> Self {
+    pub fn new(source: &'a Source, outside: &'a Surroundings, parsed: &mut Parsed<'_>) -> Self {
         Reader {
             source,
-            accounts,
+            outside,
             spoilt: std::mem::take(&mut parsed.spoilt),
             mistakes: std::mem::take(&mut parsed.mistakes),
             untold: parsed.untold,
@@ -131,7 +140,7 @@ impl<'a> Reader<'a> {
         let help = if let Some(near) = suggest::nearest(name, &names) {
             self.misspelt.push(near);
             format!("did you mean \"{near}\"?")
-        } else if let Some(owner) = keys::owner(name).filter(|_| !path.starts_with("depends_on.")) {
+        } else if let Some(owner) = keys::owner(name).filter(|_| path.matches('.').count() < 2) {
             match owner {
                 "" => format!("\"{name}\" is a key of the service: write it above the first [table]"),
                 owner => format!("\"{name}\" is a key of {owner}"),

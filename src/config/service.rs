@@ -1,15 +1,13 @@
-//! The keys that belong to the service itself.
+//! The keys for what a service runs and how it is restarted and stopped.
 
 use super::definition::Draft;
 use super::excerpt::quote;
 use super::keys::{self, set};
 use super::reader::{Reader, Value};
-use super::users::Problem;
 use super::values::Zero;
 use crate::model::suggest;
-use crate::model::{Restart, Signal, words};
+use crate::model::{KillMode, Restart, Signal, words};
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 const RESTART_WORDS: [(&str, Restart); 4] = [
     ("always", Restart::Always),
@@ -18,25 +16,39 @@ const RESTART_WORDS: [(&str, Restart); 4] = [
     ("unless-stopped", Restart::UnlessStopped),
 ];
 
-/// `command`: an array, or a string that is split into words.
+const KILL_MODES: [(&str, KillMode); 3] =
+    [("mixed", KillMode::Mixed), ("group", KillMode::Group), ("process", KillMode::Process)];
+
+/// `command`.
 pub(super) fn command(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    let words = match value.get_ref().as_str() {
-        Some(_) => split(reader, value),
-        None => reader
-            .strings(value, "an array of strings or a string")
-            .map(|texts| texts.into_iter().map(|(text, _)| text).collect()),
+    set(&mut draft.service.exec.command, words(reader, value));
+}
+
+/// One of the four hooks: a command as well.
+pub(super) fn hook(reader: &mut Reader<'_>, value: &Value<'_>, hook: &mut Option<Vec<OsString>>) {
+    *hook = words(reader, value);
+}
+
+/// A command: an array, or a string that is split into words.
+fn words(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<OsString>> {
+    let words: Vec<String> = match value.get_ref().as_str() {
+        Some(written) => split(reader, value, written)?,
+        None => {
+            let texts = reader.texts(value, "an array of strings or a string")?;
+            texts.into_iter().map(|(text, _)| text).collect()
+        }
     };
-    let Some(words) = words else { return };
     if words.first().is_none_or(String::is_empty) {
         let message = if words.is_empty() { "the command is empty" } else { "the program's name is empty" };
         reader.report(&value.span(), message, None);
-        return;
+        return None;
     }
-    draft.service.exec.command = words.into_iter().map(OsString::from).collect();
+    Some(words.into_iter().map(OsString::from).collect())
 }
 
-fn split(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
-    let text = reader.string(value)?;
+/// As in Compose, the values of variables are put in before the words are split.
+fn split(reader: &mut Reader<'_>, value: &Value<'_>, written: &str) -> Option<Vec<String>> {
+    let text = reader.text(value)?;
     match words::split(&text) {
         Ok(words) => Some(words),
         Err(unclosed) => {
@@ -44,7 +56,11 @@ fn split(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
                 '\\' => "nothing follows this backslash",
                 _ => "this quote is not closed",
             };
-            reader.report(&reader.inside(value, unclosed.at), message, None);
+            let place = match text == written {
+                true => reader.inside(value, unclosed.at..unclosed.at.saturating_add(1)),
+                false => value.span(),
+            };
+            reader.report(&place, message, None);
             None
         }
     }
@@ -124,45 +140,6 @@ pub(super) fn backoff_reset_after(reader: &mut Reader<'_>, value: &Value<'_>, dr
     set(&mut draft.service.policy.backoff.reset_after, reader.duration(value, Zero::Refused));
 }
 
-/// `user`: looked up now, so that an unknown one is found before anything starts.
-pub(super) fn user(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    let Some(text) = reader.string(value) else { return };
-    let (message, help) = match reader.accounts.resolve(&text) {
-        Ok(user) => {
-            draft.service.exec.user = Some(user);
-            return;
-        }
-        Err(Problem::Form) => (
-            "expected NAME or UID, or either with :GROUP or :GID".to_owned(),
-            Some("for instance \"www-data\", \"1000\" or \"www-data:adm\"".to_owned()),
-        ),
-        Err(Problem::UnknownUser { name, known, file }) => unknown("user", &name, &known, &file),
-        Err(Problem::UnknownGroup { name, known, file }) => unknown("group", &name, &known, &file),
-        Err(Problem::Unreadable { name, file, reason }) => {
-            let message = format!("cannot look up {}: cannot read {file}: {reason}", quote(&name));
-            (message, Some("write numbers, which need no file".to_owned()))
-        }
-    };
-    reader.report(&value.span(), &message, help);
-}
-
-fn unknown(what: &str, name: &str, known: &[String], file: &str) -> (String, Option<String>) {
-    let message = format!("unknown {what} {}: it is not in {file}", quote(name));
-    let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    let help = suggest::did_you_mean(name, &known);
-    (message, help.or_else(|| Some("add it there, or write its number".to_owned())))
-}
-
-/// `working_dir`: an absolute path. Whether it is there is known when the service starts.
-pub(super) fn working_dir(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    let Some(text) = reader.string(value) else { return };
-    if !text.starts_with('/') {
-        reader.report(&value.span(), "expected an absolute path", Some("it begins with /".into()));
-        return;
-    }
-    draft.service.exec.working_dir = Some(PathBuf::from(text));
-}
-
 /// `stop_signal`.
 pub(super) fn stop_signal(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(text) = reader.string(value) else { return };
@@ -177,6 +154,11 @@ pub(super) fn stop_signal(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mu
     let help = suggest::did_you_mean(&full, &known)
         .unwrap_or_else(|| "for instance \"SIGTERM\", \"SIGQUIT\" or \"SIGRTMIN+3\"".into());
     reader.report(&value.span(), &format!("unknown signal {}", quote(&text)), Some(help));
+}
+
+/// `kill_mode`.
+pub(super) fn kill_mode(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    set(&mut draft.service.policy.kill_mode, reader.one_of(value, &KILL_MODES));
 }
 
 /// `stop_grace_period`. Zero: killed at once.

@@ -7,7 +7,7 @@ use super::files::Found;
 use super::reader::MOST_MISTAKES;
 use crate::model::suggest;
 use crate::model::{Condition, MAIN, Restart, graph};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Checks all `depends_on`.
@@ -20,6 +20,7 @@ pub(super) fn check(drafts: &BTreeMap<String, Draft>, found: &Found) -> Vec<Diag
                     (&written.name_span, format!("{} depends on itself", quote(&written.name)), None)
                 }
                 Some(target) => impossible(written, target)?,
+                None if !written.required => return None,
                 None => unknown(written, drafts, found)?,
             };
             place(draft, span, &message, help)
@@ -28,6 +29,27 @@ pub(super) fn check(drafts: &BTreeMap<String, Draft>, found: &Found) -> Vec<Diag
     }
     mistakes.extend(cycles(drafts));
     mistakes
+}
+
+/// Takes away the dependencies that need not be there and are not. Returns a note for each.
+pub(super) fn leave_out_missing(drafts: &mut BTreeMap<String, Draft>) -> Vec<String> {
+    let names: BTreeSet<String> = drafts.keys().cloned().collect();
+    let mut notes = Vec::new();
+    for draft in drafts.values_mut() {
+        let Draft { depends_on, source: Some(source), .. } = draft else { continue };
+        depends_on.retain(|written| {
+            let there = names.contains(&written.name);
+            if !there {
+                let (file, line) = (source.path.display(), source.line_of(written.name_span.start));
+                notes.push(format!(
+                    "{file}:{line}: there is no service {}, which is not required",
+                    quote(&written.name)
+                ));
+            }
+            there
+        });
+    }
+    notes
 }
 
 type Mistake<'w> = (&'w Range<usize>, String, Option<String>);

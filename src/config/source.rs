@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Diagnostic, Place};
 use super::excerpt::Excerpt;
+use super::secrets::{self, Secret};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -14,6 +15,8 @@ pub(super) struct Source {
     pub text: String,
     /// The byte at which each line begins.
     line_starts: Vec<usize>,
+    /// What of it is not to be shown.
+    secrets: Vec<Secret>,
 }
 
 impl Source {
@@ -21,7 +24,8 @@ impl Source {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
         let after_newlines = text.match_indices('\n').map(|(at, _)| at.saturating_add(1));
         let line_starts = std::iter::once(0).chain(after_newlines).collect();
-        Source { path: path.into(), text, line_starts }
+        let secrets = secrets::find(&text);
+        Source { path: path.into(), text, line_starts, secrets }
     }
 
     /// Reads bytes that should be UTF-8.
@@ -56,7 +60,20 @@ impl Source {
         start..end.max(start)
     }
 
-    /// A mistake at these bytes; where they go over several lines, what is on the first is marked.
+    /// Whether the line that a byte is in sets a variable, so that no message may repeat what it holds.
+    pub fn is_secret(&self, at: usize) -> bool {
+        self.shown_end(self.line_range(at)).is_some()
+    }
+
+    /// Where a line has to be cut, for it sets a variable.
+    fn shown_end(&self, line: Range<usize>) -> Option<usize> {
+        let before = self.secrets.partition_point(|secret| secret.span.end < line.start);
+        let secret = self.secrets.get(before)?;
+        (secret.span.start <= line.end).then(|| secret.shown.clamp(line.start, line.end))
+    }
+
+    /// A mistake at these bytes; where they go over several lines, what is on the first is marked. A line that sets a
+    /// variable is cut before the value.
     pub fn mistake(&self, span: &Range<usize>, message: &str, help: Option<String>) -> Diagnostic {
         let at = self.boundary(span.start);
         let line = self.line_range(at);
@@ -65,11 +82,22 @@ impl Source {
         let before = self.text.get(line.start..at).unwrap_or_default().chars().count();
         let marked = self.text.get(at..self.boundary(span.end.min(line.end))).unwrap_or_default();
         let width = marked.trim_end_matches('\r').chars().count().max(1);
+        let excerpt = match self.shown_end(line.clone()) {
+            None => Excerpt::new(text, before, width),
+            Some(end) => {
+                let shown = self.text.get(line.start..self.boundary(end)).unwrap_or_default();
+                let length = shown.chars().count();
+                let start = before.min(length.saturating_add(1));
+                let shown = if shown.is_empty() { "…".to_owned() } else { format!("{shown} …") };
+                let left = shown.chars().count().saturating_sub(start).max(1);
+                Excerpt::new(&shown, start, width.min(left))
+            }
+        };
         let place = Place {
             line: self.line_of(at),
             column: u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1),
             width: u32::try_from(width).unwrap_or(u32::MAX),
-            excerpt: Some(Excerpt::new(text, before, width)),
+            excerpt: Some(excerpt),
         };
         Diagnostic { file: self.path.clone(), place: Some(place), message: message.to_owned(), help }
     }

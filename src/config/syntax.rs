@@ -43,7 +43,7 @@ pub(super) fn parse(source: &Source) -> Parsed<'_> {
             continue;
         }
         let word = source.text.get(span.clone()).unwrap_or_default();
-        let (message, help) = reword(message, word);
+        let (message, help) = reword(message, word, source.is_secret(span.start));
         parsed.mistakes.push(source.mistake(&span, &message, help));
         // The line's end is included, so that an empty line is spoilt as well.
         parsed.spoilt.push(line.start..line.end.saturating_add(1));
@@ -93,8 +93,8 @@ fn enclosing(table: &DeTable<'_>, at: usize) -> Option<Range<usize>> {
     None
 }
 
-/// A syntax error in words that help. `word` is what stands there.
-fn reword(message: &str, word: &str) -> (String, Option<String>) {
+/// A syntax error in words that help. `word` is what stands there, and is repeated unless it may be a secret.
+fn reword(message: &str, word: &str, is_secret: bool) -> (String, Option<String>) {
     let begins_like_a_word = word.starts_with(|c: char| c.is_ascii_alphabetic());
     let bare = message.starts_with("string values must be quoted")
         || message.starts_with("invalid float") && begins_like_a_word
@@ -107,6 +107,7 @@ fn reword(message: &str, word: &str) -> (String, Option<String>) {
         "False" | "FALSE" if bare => {
             ("a boolean is written in small letters".into(), Some("write false".into()))
         }
+        _ if bare && is_secret => ("a string must be in quotes".into(), None),
         _ if bare => ("a string must be in quotes".into(), Some(format!("write {}", quote(word)))),
         _ if message.ends_with("string, expected `\"`") || message.ends_with("string, expected `'`") => {
             ("this string is not closed".into(), None)
@@ -121,6 +122,11 @@ fn reword(message: &str, word: &str) -> (String, Option<String>) {
         _ if message.starts_with("unexpected key or value") => {
             ("the line must end after the value".into(), None)
         }
+        _ if message.starts_with("unexpected leading zero") => {
+            let help = "write 0o before octal digits, or the number in quotes";
+            ("a number must not begin with a zero".into(), Some(help.into()))
+        }
+        _ if message == "duplicate key" && is_secret => ("this key is written twice".into(), None),
         _ if message == "duplicate key" => (format!("{} is written twice", quote(word)), None),
         _ => (message.to_owned(), None),
     }

@@ -68,7 +68,8 @@ impl Accounts {
         Ok(user)
     }
 
-    fn group_id(&self, group: &str) -> Result<u32, Problem> {
+    /// Finds a group by its name or number.
+    pub fn group_id(&self, group: &str) -> Result<u32, Problem> {
         let found = entries(self.group.text()).find(|fields| fields.first() == Some(&group.as_bytes()));
         found.and_then(|fields| id(&fields, 2)).or_else(|| number(group)).ok_or_else(|| {
             self.group.unknown(group, |name, known, file| Problem::UnknownGroup { name, known, file })

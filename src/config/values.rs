@@ -4,7 +4,8 @@ use super::excerpt::quote;
 use super::reader::{Reader, Value};
 use crate::model::duration;
 use crate::model::suggest;
-use std::ops::Range;
+use std::fmt::Display;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 use toml::de::{DeInteger, DeTable, DeValue};
 
@@ -26,7 +27,10 @@ impl Reader<'_> {
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_)
                 if wanted.starts_with("a string") =>
             {
-                Some(format!("write it in quotes: {}", quote(self.written(value))))
+                Some(match self.source.is_secret(value.span().start) {
+                    true => "write it in quotes".into(),
+                    false => format!("write it in quotes: {}", quote(self.written(value))),
+                })
             }
             DeValue::Array(_) if wanted == "a table" && self.written(value).starts_with("[[") => {
                 Some("write single brackets".into())
@@ -61,6 +65,38 @@ impl Reader<'_> {
         (self.count() == before).then_some(texts)
     }
 
+    /// A string with the values of variables put in.
+    pub fn text(&mut self, value: &Value<'_>) -> Option<String> {
+        let text = self.string(value)?;
+        self.put_in(value, &text, 0)
+    }
+
+    /// The strings of an array with the values of variables put in.
+    pub fn texts(&mut self, value: &Value<'_>, wanted: &str) -> Option<Vec<Text>> {
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong_type(value, wanted);
+            return None;
+        };
+        let before = self.count();
+        let texts = array.iter().filter_map(|item| Some((self.text(item)?, item.span()))).collect();
+        (self.count() == before).then_some(texts)
+    }
+
+    /// The values of variables put into `text`, which stands at byte `offset` of a string.
+    pub fn put_in(&mut self, value: &Value<'_>, text: &str, offset: usize) -> Option<String> {
+        match self.outside.variables.put_in(text) {
+            Ok(done) => Some(done),
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    let Range { start, end } = mistake.span;
+                    let span = self.inside(value, start.saturating_add(offset)..end.saturating_add(offset));
+                    self.report(&span, &mistake.message, mistake.help);
+                }
+                None
+            }
+        }
+    }
+
     /// A boolean.
     pub fn boolean(&mut self, value: &Value<'_>) -> Option<bool> {
         let found = value.get_ref().as_bool();
@@ -81,13 +117,22 @@ impl Reader<'_> {
 
     /// A number of at least 1.
     pub fn count_from_1(&mut self, value: &Value<'_>) -> Option<u32> {
+        self.number(value, 1..=u32::MAX)
+    }
+
+    /// A whole number of a range.
+    pub fn number<T>(&mut self, value: &Value<'_>, range: RangeInclusive<T>) -> Option<T>
+    where
+        T: TryFrom<i64> + PartialOrd + Display,
+    {
         let Some(integer) = value.get_ref().as_integer() else {
             self.wrong_type(value, "a whole number");
             return None;
         };
-        let number = whole(integer).and_then(|n| u32::try_from(n).ok()).filter(|n| *n >= 1);
+        let number = whole(integer).and_then(|n| T::try_from(n).ok()).filter(|n| range.contains(n));
         if number.is_none() {
-            self.report(&value.span(), "expected a whole number from 1 to 4294967295", None);
+            let message = format!("expected a whole number from {} to {}", range.start(), range.end());
+            self.report(&value.span(), &message, None);
         }
         number
     }
@@ -168,8 +213,8 @@ impl Reader<'_> {
         self.report(span, &message, suggest::did_you_mean(word, known));
     }
 
-    /// The place of one byte of a string, where the string stands in the file as it is; else the whole value.
-    pub fn inside(&self, value: &Value<'_>, at: usize) -> Range<usize> {
+    /// The place of some bytes of a string, where the string stands in the file as it is; else the whole value.
+    pub fn inside(&self, value: &Value<'_>, bytes: Range<usize>) -> Range<usize> {
         let span = value.span();
         let (Some(text), Some(written)) = (value.get_ref().as_str(), self.source.text.get(span.clone()))
         else {
@@ -177,8 +222,8 @@ impl Reader<'_> {
         };
         // With escapes in it the string is not found, and there is no simple way from one to the other.
         let Some(offset) = written.find(text) else { return span };
-        let start = span.start.saturating_add(offset).saturating_add(at);
-        start..start.saturating_add(1)
+        let start = span.start.saturating_add(offset);
+        start.saturating_add(bytes.start)..start.saturating_add(bytes.end)
     }
 
     /// A value as it stands in the file.

@@ -23,6 +23,18 @@ pub enum Verb {
     Health,
     /// What does each service do?
     Status,
+    /// Run services, and what they depend on.
+    Start,
+    /// Stop services until they are started again.
+    Stop,
+    /// Stop services and start them.
+    Restart,
+    /// Have services stand still.
+    Pause,
+    /// Have them go on.
+    Resume,
+    /// Read the definitions again.
+    Reload,
     /// Stop the container.
     Shutdown,
 }
@@ -32,7 +44,13 @@ impl Verb {
     pub fn changes(self) -> bool {
         match self {
             Verb::Health | Verb::Status => false,
-            Verb::Shutdown => true,
+            Verb::Start
+            | Verb::Stop
+            | Verb::Restart
+            | Verb::Pause
+            | Verb::Resume
+            | Verb::Reload
+            | Verb::Shutdown => true,
         }
     }
 
@@ -41,6 +59,12 @@ impl Verb {
         match self {
             Verb::Health => "health",
             Verb::Status => "status",
+            Verb::Start => "start",
+            Verb::Stop => "stop",
+            Verb::Restart => "restart",
+            Verb::Pause => "pause",
+            Verb::Resume => "resume",
+            Verb::Reload => "reload",
             Verb::Shutdown => "shutdown",
         }
     }
@@ -101,16 +125,19 @@ impl Request {
             return Err(wrong_version(request.v.into()));
         }
         let verb = request.verb.as_str();
-        match request.verb {
-            Verb::Health => {}
-            Verb::Status | Verb::Shutdown if request.now => return Err(format!("{verb} takes no \"now\"")),
-            Verb::Status | Verb::Shutdown if request.mode != Mode::Default => {
-                return Err(format!("{verb} takes no \"mode\""));
-            }
-            Verb::Shutdown if !request.names.is_empty() => return Err(format!("{verb} takes no \"names\"")),
-            Verb::Status | Verb::Shutdown => {}
+        if request.verb != Verb::Health && request.now {
+            return Err(format!("{verb} takes no \"now\""));
         }
-        Ok(request)
+        if request.verb != Verb::Health && request.mode != Mode::Default {
+            return Err(format!("{verb} takes no \"mode\""));
+        }
+        match (request.verb, request.names.is_empty()) {
+            (Verb::Reload | Verb::Shutdown, false) => Err(format!("{verb} takes no \"names\"")),
+            (Verb::Start | Verb::Stop | Verb::Restart | Verb::Pause | Verb::Resume, true) => {
+                Err(format!("{verb} takes \"names\""))
+            }
+            _ => Ok(request),
+        }
     }
 
     /// The line to send, with its newline.
@@ -151,6 +178,12 @@ pub struct Response {
     /// Answers `status`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusReport>,
+    /// Answers `start`, `stop`, `restart`, `pause` and `resume`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<Vec<ActionResult>>,
+    /// Answers `reload`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<ReloadReport>,
 }
 
 impl Response {
@@ -172,6 +205,16 @@ impl Response {
     /// The answer to `status`.
     pub fn status(report: StatusReport) -> Response {
         Response { status: Some(report), ..Response::done() }
+    }
+
+    /// The answer to what was to be done with services.
+    pub fn results(results: Vec<ActionResult>) -> Response {
+        Response { results: Some(results), ..Response::done() }
+    }
+
+    /// The answer to `reload`.
+    pub fn reloaded(report: ReloadReport) -> Response {
+        Response { reload: Some(report), ..Response::done() }
     }
 
     /// Reads one line.
@@ -218,6 +261,45 @@ pub struct Problem {
     pub message: String,
 }
 
+/// What came of it, for one service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionResult {
+    /// Its name.
+    pub service: String,
+    /// Whether it is as it was to be.
+    pub done: bool,
+    /// What it is now, for people: its state, and why.
+    pub message: String,
+}
+
+/// What a reload has changed, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadReport {
+    /// New, and started.
+    pub start: Vec<String>,
+    /// Gone, and stopped.
+    pub stop: Vec<String>,
+    /// Changed, and restarted.
+    pub restart: Vec<String>,
+    /// Changed in what takes effect without a restart.
+    pub change: Vec<String>,
+}
+
+/// How the container stopped the last time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastStopReport {
+    /// When, as RFC 3339 has it.
+    pub when: String,
+    /// Why.
+    pub cause: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// The services that had to be killed.
+    pub killed: Vec<String>,
+    /// The exit status of the container.
+    pub exit_status: u8,
+}
+
 /// What `status` found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusReport {
@@ -226,6 +308,9 @@ pub struct StatusReport {
     /// The container is stopping.
     #[serde(default)]
     pub stopping: bool,
+    /// How it stopped the last time, where that could be remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_stop: Option<LastStopReport>,
 }
 
 /// One service. What is not known is `null`.
@@ -251,6 +336,9 @@ pub struct ServiceStatus {
     pub last_exit: Option<String>,
     /// Why it has failed.
     pub reason: Option<String>,
+    /// What it says of itself, by systemd's `STATUS=`.
+    #[serde(default)]
+    pub says: Option<String>,
     /// The dependencies that are not there yet.
     #[serde(default)]
     pub waiting_for: Vec<String>,
@@ -312,7 +400,7 @@ mod tests {
             (r#"{"v":1}"#, "missing field `verb`"),
             (
                 r#"{"v":1,"verb":"dance"}"#,
-                "unknown variant `dance`, expected one of `health`, `status`, `shutdown`",
+                "unknown variant `dance`, expected one of `health`, `status`, `start`",
             ),
             (r#"{"v":1,"verb":"status","colour":1}"#, "unknown field `colour`"),
             (r#"{"v":2,"verb":"status"}"#, "version 2 is not supported"),
@@ -346,7 +434,7 @@ mod tests {
             Response::done(),
             Response::refused("no"),
             Response::health(HealthReport { healthy: false, services: 1, problems: vec![problem] }),
-            Response::status(StatusReport { services: vec![service], stopping: true }),
+            Response::status(StatusReport { services: vec![service], stopping: true, last_stop: None }),
         ];
         for response in responses {
             let line = response.to_line();
@@ -365,7 +453,9 @@ mod tests {
     #[test]
     fn an_answer_that_is_too_long_is_not_sent() {
         let service = ServiceStatus { name: "x".repeat(MAX_RESPONSE), ..ServiceStatus::default() };
-        let line = Response::status(StatusReport { services: vec![service], stopping: false }).to_line();
+        let line =
+            Response::status(StatusReport { services: vec![service], stopping: false, last_stop: None })
+                .to_line();
         assert!(Response::parse(&line).unwrap().error.unwrap().contains("too long"));
     }
 

@@ -1,48 +1,73 @@
 //! Answers to what is asked over the control socket.
 
+use super::state::LastStop;
 use crate::control::protocol::{
-    HealthReport, Mode, ProbeResult, Problem, Request, Response, ServiceStatus, StatusReport,
+    ActionResult, HealthReport, LastStopReport, Mode, ProbeResult, Problem, Request, Response, ServiceStatus,
+    StatusReport, Verb,
 };
 use crate::control::server::ClientId;
 use crate::model::Service;
-use crate::supervisor::{ExitStatus, Scale, ServiceId, Supervisor, Time, View};
+use crate::supervisor::{Scale, ServiceId, State, Supervisor, Time, View};
 use std::time::Duration;
 
-/// A health request that waits for probes.
+/// A request that waits for something to happen.
 pub struct Pending {
     /// Who asked.
     pub client: ClientId,
     request: Request,
-    /// For each service that is probed: how many results it had before.
+    /// For each service: how many results of its health check there were before.
     waiting: Vec<(ServiceId, u64)>,
 }
 
 impl Pending {
-    /// A request of which the probes of these services are under way.
-    pub fn new(
-        client: ClientId,
-        request: Request,
-        supervisor: &Supervisor,
-        probed: Vec<ServiceId>,
-    ) -> Pending {
-        let waiting = probed.into_iter().map(|id| (id, supervisor.probes(id).0)).collect();
+    /// A request of which what it asks for is under way with these services.
+    pub fn new(client: ClientId, request: Request, supervisor: &Supervisor, ids: Vec<ServiceId>) -> Pending {
+        let waiting = ids.into_iter().map(|id| (id, supervisor.probes(id).0)).collect();
         Pending { client, request, waiting }
     }
 
-    /// The answer, once every result is there that can be expected.
+    /// The answer, once it is known how it went with every service.
     pub fn answer(&self, supervisor: &Supervisor, now: Time) -> Option<Response> {
-        let open = self.waiting.iter().any(|(id, before)| {
-            let (count, expected) = supervisor.probes(*id);
-            count == *before && expected
-        });
-        (!open).then(|| health(supervisor, now, &self.request))
+        if self.request.verb == Verb::Health {
+            let open = self.waiting.iter().any(|(id, before)| {
+                let (count, expected) = supervisor.probes(*id);
+                count == *before && expected
+            });
+            return (!open).then(|| health(supervisor, now, &self.request));
+        }
+        let results: Option<Vec<ActionResult>> = self
+            .waiting
+            .iter()
+            .map(|(id, _)| action_result(supervisor, now, *id, self.request.verb))
+            .collect();
+        results.map(Response::results)
     }
+}
+
+/// How it went with one service, if it is over.
+fn action_result(supervisor: &Supervisor, now: Time, id: ServiceId, verb: Verb) -> Option<ActionResult> {
+    let view = supervisor.view(now, id)?;
+    let (goal, under_way): (&[State], &[State]) = match verb {
+        Verb::Stop => (&[State::Stopped, State::Completed, State::Failed], &[State::Stopping]),
+        Verb::Pause => (&[State::Paused], &[]),
+        Verb::Resume => (&[State::Running], &[]),
+        _ => (&[State::Running, State::Completed], &[State::Waiting, State::Starting, State::Stopping]),
+    };
+    if under_way.contains(&view.state) && !supervisor.is_stopping() {
+        return None;
+    }
+    let done = goal.contains(&view.state);
+    let message = match supervisor.problem(now, id, Scale::Well) {
+        Some(problem) if !done => problem.message,
+        Some(_) | None => view.state.as_str().to_owned(),
+    };
+    Some(ActionResult { service: view.name.to_owned(), done, message })
 }
 
 /// The services that a request names, or all of them.
 pub fn named(supervisor: &Supervisor, names: &[String]) -> Result<Vec<ServiceId>, String> {
     if names.is_empty() {
-        return Ok((0..supervisor.len()).map(ServiceId).collect());
+        return Ok(supervisor.current().collect());
     }
     names
         .iter()
@@ -68,7 +93,13 @@ pub fn health(supervisor: &Supervisor, now: Time, request: &Request) -> Response
 }
 
 /// Answers `status`. The results of health checks come only with services that were named.
-pub fn status(supervisor: &Supervisor, services: &[Service], now: Time, names: &[String]) -> Response {
+pub fn status(
+    supervisor: &Supervisor,
+    services: &[Service],
+    now: Time,
+    names: &[String],
+    last_stop: Option<&LastStop>,
+) -> Response {
     let ids = match named(supervisor, names) {
         Ok(ids) => ids,
         Err(error) => return Response::refused(error),
@@ -78,7 +109,14 @@ pub fn status(supervisor: &Supervisor, services: &[Service], now: Time, names: &
         Some(service_status(view, services.get(id.0)?, now, !names.is_empty()))
     };
     let services = ids.into_iter().filter_map(one).collect();
-    Response::status(StatusReport { services, stopping: supervisor.is_stopping() })
+    let last_stop = last_stop.map(|stop| LastStopReport {
+        when: stop.when.clone(),
+        cause: stop.cause.clone(),
+        took_ms: stop.took_ms,
+        killed: stop.killed.clone(),
+        exit_status: stop.exit_status,
+    });
+    Response::status(StatusReport { services, stopping: supervisor.is_stopping(), last_stop })
 }
 
 fn service_status(view: View<'_>, service: &Service, now: Time, in_full: bool) -> ServiceStatus {
@@ -97,8 +135,9 @@ fn service_status(view: View<'_>, service: &Service, now: Time, in_full: bool) -
         pid: view.pid.map(|pid| pid.0),
         since_ms: millis(view.since),
         restarts: view.restarts,
-        last_exit: view.last_exit.as_ref().map(ExitStatus::to_string),
+        last_exit: view.last_exit,
         reason: view.reason.map(str::to_owned),
+        says: view.status.map(str::to_owned),
         waiting_for: view.waiting_for.iter().map(|(name, _)| (*name).to_owned()).collect(),
         restart_in_ms: view.restart_in.map(millis),
         failing_streak: view.health.map(|_| view.failing_streak),

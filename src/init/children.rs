@@ -1,5 +1,6 @@
 //! The processes that rinit has made, and the descriptors over which they report.
 
+use crate::model::Hook;
 use crate::supervisor::OUTPUT_LIMIT;
 use crate::sys::io::read;
 use crate::sys::poll::{Interest, Poller};
@@ -20,9 +21,22 @@ pub enum Channel {
     Status,
     /// What it writes.
     Output,
+    /// Whether it is ready, as s6 has it told.
+    Notify,
 }
 
-/// Tokens count up from here: two for each process ID.
+/// What a child is to its service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Its main process.
+    Main,
+    /// A probe of its health check.
+    Probe,
+    /// One of its hooks.
+    Hook(Hook),
+}
+
+/// Tokens count up from here: four for each process ID.
 const FIRST_TOKEN: u64 = 16;
 
 /// No child's token is as large as this.
@@ -31,9 +45,10 @@ pub const TOKEN_LIMIT: u64 = 1 << 40;
 struct Child {
     /// Which service it was made for, in the caller's numbers.
     service: usize,
-    is_probe: bool,
+    kind: Kind,
     status: Option<OwnedFd>,
     output: Option<OwnedFd>,
+    notify: Option<OwnedFd>,
     written: Vec<u8>,
 }
 
@@ -41,8 +56,8 @@ struct Child {
 pub struct Ended {
     /// Which service it was made for.
     pub service: usize,
-    /// Whether it was a probe.
-    pub is_probe: bool,
+    /// What it was to that service.
+    pub kind: Kind,
     /// How its set-up went, if that was not told before.
     pub outcome: Option<Outcome>,
     /// What a probe has written.
@@ -58,33 +73,46 @@ pub struct Children {
 impl Children {
     /// Records a child, and watches its descriptors. Where one cannot be watched, what it has to tell is read when
     /// the child is reaped.
-    pub fn insert(&mut self, poller: &Poller, spawned: Spawned, service: usize, output: Option<OwnedFd>) {
-        let pid = spawned.pid;
-        let watched = poller.add(spawned.status.as_fd(), token(pid, Channel::Status), Interest::Read);
-        let watched = watched.and_then(|()| match &output {
-            Some(output) => poller.add(output.as_fd(), token(pid, Channel::Output), Interest::Read),
+    pub fn insert(
+        &mut self,
+        poller: &Poller,
+        spawned: Spawned,
+        service: usize,
+        kind: Kind,
+        output: Option<OwnedFd>,
+    ) {
+        let Spawned { pid, status, notify } = spawned;
+        let watch = |channel, fd: &Option<OwnedFd>| match fd {
+            Some(fd) => poller.add(fd.as_fd(), token(pid, channel), Interest::Read),
             None => Ok(()),
-        });
+        };
+        let status = Some(status);
+        let watched = watch(Channel::Status, &status)
+            .and_then(|()| watch(Channel::Output, &output))
+            .and_then(|()| watch(Channel::Notify, &notify));
         if let Err(e) = watched {
             log::warn!("cannot watch process {pid}: {e}");
         }
-        let is_probe = output.is_some();
-        let child = Child { service, is_probe, status: Some(spawned.status), output, written: Vec::new() };
+        let child = Child { service, kind, status, output, notify, written: Vec::new() };
         self.by_pid.insert(pid, child);
     }
 
     /// Which child and descriptor a token stands for.
     pub fn resolve(token: u64) -> Option<(i32, Channel)> {
         let number = token.checked_sub(FIRST_TOKEN).filter(|_| token < TOKEN_LIMIT)?;
-        let channel = if number & 1 == 0 { Channel::Status } else { Channel::Output };
-        i32::try_from(number >> 1).ok().map(|pid| (pid, channel))
+        let channel = match number & 3 {
+            0 => Channel::Status,
+            1 => Channel::Output,
+            _ => Channel::Notify,
+        };
+        i32::try_from(number >> 2).ok().map(|pid| (pid, channel))
     }
 
     /// The service that a child was made for, and how its set-up went, once that is known. It is told once.
-    pub fn outcome(&mut self, poller: &Poller, pid: i32) -> Option<(usize, bool, Outcome)> {
+    pub fn outcome(&mut self, poller: &Poller, pid: i32) -> Option<(usize, Kind, Outcome)> {
         let child = self.by_pid.get_mut(&pid)?;
         let outcome = child.outcome(poller)?;
-        Some((child.service, child.is_probe, outcome))
+        Some((child.service, child.kind, outcome))
     }
 
     /// Reads what a child has written.
@@ -94,13 +122,25 @@ impl Children {
         }
     }
 
+    /// The service that a child was made for, if the child has just said that it is ready.
+    pub fn read_notify(&mut self, poller: &Poller, pid: i32) -> Option<usize> {
+        let child = self.by_pid.get_mut(&pid)?;
+        child.read_notify(poller).then_some(child.service)
+    }
+
+    /// The service whose main process this is.
+    pub fn main_of(&self, pid: i32) -> Option<usize> {
+        self.by_pid.get(&pid).filter(|child| child.kind == Kind::Main).map(|child| child.service)
+    }
+
     /// A process was reaped. `None` if rinit has not made it.
     pub fn remove(&mut self, poller: &Poller, pid: i32) -> Option<Ended> {
         let mut child = self.by_pid.remove(&pid)?;
         let outcome = child.outcome(poller);
         child.read_output(poller);
         child.close_output(poller);
-        Some(Ended { service: child.service, is_probe: child.is_probe, outcome, output: child.written })
+        child.close_notify(poller);
+        Some(Ended { service: child.service, kind: child.kind, outcome, output: child.written })
     }
 }
 
@@ -135,6 +175,33 @@ impl Child {
         }
     }
 
+    fn read_notify(&mut self, poller: &Poller) -> bool {
+        let mut buffer = [0_u8; PIECE];
+        let Some(notify) = &self.notify else { return false };
+        match read(notify.as_fd(), &mut buffer) {
+            Ok(count) if buffer.iter().take(count).any(|byte| *byte == b'\n') => {
+                self.close_notify(poller);
+                true
+            }
+            Ok(0) => {
+                self.close_notify(poller);
+                false
+            }
+            Ok(_) => false,
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => false,
+            Err(_) => {
+                self.close_notify(poller);
+                false
+            }
+        }
+    }
+
+    fn close_notify(&mut self, poller: &Poller) {
+        if let Some(notify) = self.notify.take() {
+            let _ = poller.remove(notify.as_fd());
+        }
+    }
+
     fn close_output(&mut self, poller: &Poller) {
         if let Some(output) = self.output.take() {
             let _ = poller.remove(output.as_fd());
@@ -147,8 +214,9 @@ fn token(pid: i32, channel: Channel) -> u64 {
     let channel = match channel {
         Channel::Status => 0,
         Channel::Output => 1,
+        Channel::Notify => 2,
     };
-    FIRST_TOKEN.saturating_add((pid << 1) | channel)
+    FIRST_TOKEN.saturating_add((pid << 2) | channel)
 }
 
 #[cfg(test)]
@@ -158,7 +226,7 @@ mod tests {
     #[test]
     fn tokens_stand_for_one_child_and_channel() {
         for pid in [1, 2, 4_194_304, i32::MAX] {
-            for channel in [Channel::Status, Channel::Output] {
+            for channel in [Channel::Status, Channel::Output, Channel::Notify] {
                 assert_eq!(Children::resolve(token(pid, channel)), Some((pid, channel)));
             }
         }

@@ -1,42 +1,50 @@
 //! Carries out what the supervisor decides, and tells it what came of it.
 
-use super::children::Children;
+use super::children::{Children, Kind};
 use super::launch::{self, Surroundings};
 use super::narrate::narrate;
-use crate::model::{Probe, Service, Signal};
-use crate::supervisor::{Effect, Event, ExitStatus, Pid, Scope, ServiceId, StartError, Supervisor, Time};
-use crate::sys::inherit;
-use crate::sys::poll::Poller;
-use crate::sys::process::{self, Reaped, Status};
-use crate::sys::spawn::{self, Outcome};
+use super::notify::NotifySocket;
+use super::oom::OomCounter;
+use super::report::Report;
+use super::state::State;
+use crate::model::{Hook, Notify, Service, Signal};
+use crate::supervisor::{
+    Effect, Event, ExitStatus, News, Pid, Plan, Scope, ServiceId, StartError, Supervisor, Time, merge,
+};
+use crate::sys::poll::{Interest, Poller};
+use crate::sys::spawn::{self, Outcome, Spec};
+use crate::sys::{inherit, process};
 use std::collections::VecDeque;
-use std::ffi::OsStr;
 use std::os::fd::{AsFd, RawFd};
 
 /// Descriptors that rinit was started with and keeps for COMMAND only.
 pub type OwnDescriptors = Vec<RawFd>;
 
-/// So many children are reaped before the loop looks at anything else.
-const REAPED_A_TURN: usize = 256;
+/// The token of the socket over which services tell news.
+pub const NEWS: u64 = 1;
 
 /// The supervisor with hands.
 pub struct Executor {
     pub supervisor: Supervisor,
     pub services: Vec<Service>,
     pub poller: Poller,
+    pub state: State,
     surroundings: Surroundings,
     inherited: OwnDescriptors,
-    children: Children,
+    pub(super) children: Children,
+    notify: Option<NotifySocket>,
+    pub(super) oom: OomCounter,
+    report: Report,
     /// Leaders that are gone, of whose groups others were left when we looked last.
-    groups: Vec<i32>,
+    pub(super) groups: Vec<i32>,
     /// Once the services have stopped: what is sent to everything that is left.
-    rest: Option<Rest>,
-    more_to_reap: bool,
+    pub(super) rest: Option<Rest>,
+    pub(super) more_to_reap: bool,
     exit: Option<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Rest {
+pub(super) enum Rest {
     Terminated,
     Killed,
 }
@@ -47,15 +55,20 @@ impl Executor {
         services: Vec<Service>,
         surroundings: Surroundings,
         poller: Poller,
+        state: State,
         inherited: OwnDescriptors,
     ) -> Executor {
         let mut executor = Executor {
             supervisor,
             services,
             poller,
+            state,
             surroundings,
             inherited,
             children: Children::default(),
+            notify: None,
+            oom: OomCounter::open(),
+            report: Report::default(),
             groups: Vec::new(),
             rest: None,
             more_to_reap: false,
@@ -64,7 +77,44 @@ impl Executor {
         if !executor.services.iter().any(|service| service.name == crate::model::MAIN) {
             executor.close_inherited();
         }
+        executor.open_notify_socket();
         executor
+    }
+
+    /// Opens the socket for news from services, if there are any that use it.
+    fn open_notify_socket(&mut self) {
+        let needed = self.services.iter().any(|service| service.policy.notify == Some(Notify::Systemd));
+        if !needed || self.notify.is_some() {
+            return;
+        }
+        let opened = NotifySocket::open().and_then(|socket| {
+            self.poller.add(socket.as_fd(), NEWS, Interest::Read)?;
+            Ok(socket)
+        });
+        match opened {
+            Ok(socket) => {
+                self.surroundings.set_notify_socket(socket.address().to_owned());
+                self.notify = Some(socket);
+            }
+            Err(e) => log::error!("cannot open a socket for notifications: {e}"),
+        }
+    }
+
+    /// Takes over a changed configuration: `services` are all that are defined now.
+    pub fn reload(&mut self, now: Time, services: Vec<Service>, plan: &Plan) {
+        self.services = merge(std::mem::take(&mut self.services), services);
+        self.open_notify_socket();
+        let mut effects = Vec::new();
+        self.supervisor.reload(now, &self.services, plan, &mut effects);
+        let answers: Vec<Event> = effects.into_iter().filter_map(|effect| self.carry_out(effect)).collect();
+        for event in answers {
+            self.feed(now, event);
+        }
+    }
+
+    /// Whether there is a main process, or is to be one.
+    pub fn has_main(&self) -> bool {
+        self.supervisor.find(crate::model::MAIN).is_some()
     }
 
     /// The exit status, once it is decided.
@@ -96,6 +146,11 @@ impl Executor {
         match effect {
             Effect::Spawn(service) => Some(self.spawn(service)),
             Effect::Probe(service) => Some(self.probe(service)),
+            Effect::Hook { service, hook, exit } => Some(self.hook(service, hook, exit)),
+            Effect::Remember { service, stopped } => {
+                self.state.remember(self.supervisor.name(service), stopped);
+                None
+            }
             Effect::Signal { pid, scope, signal } => {
                 signal_process(pid, scope, signal);
                 None
@@ -103,10 +158,15 @@ impl Executor {
             Effect::TerminateRest => self.rest(Rest::Terminated),
             Effect::KillRest => self.rest(Rest::Killed),
             Effect::Notice(notice) => {
+                self.report.take_in(&self.supervisor, &notice);
                 narrate(&self.supervisor, &notice);
                 None
             }
             Effect::Exit(status) => {
+                // COMMAND alone leaves nothing behind.
+                if self.services.iter().any(|service| service.name != crate::model::MAIN) {
+                    self.state.record_stop(&self.report.finish(status));
+                }
                 self.exit = Some(status);
                 None
             }
@@ -116,18 +176,15 @@ impl Executor {
     fn spawn(&mut self, id: ServiceId) -> Event {
         let Some(service) = self.services.get(id.0) else { return lost(id) };
         let spec = self.surroundings.service(service);
-        let event = match spawn::spawn(&spec, None) {
-            Ok(spawned) => {
-                let pid = Pid(spawned.pid);
-                self.children.insert(&self.poller, spawned, id.0, None);
+        match self.make(id, Kind::Main, spec) {
+            Ok((pid, as_inherited)) => {
+                if as_inherited {
+                    self.close_inherited();
+                }
                 Event::Spawned { service: id, pid }
             }
-            Err(e) => Event::SpawnFailed { service: id, error: launch::fork_error(&e) },
-        };
-        if spec.as_inherited && matches!(event, Event::Spawned { .. }) {
-            self.close_inherited();
+            Err(error) => Event::SpawnFailed { service: id, error },
         }
-        event
     }
 
     fn probe(&mut self, id: ServiceId) -> Event {
@@ -137,24 +194,78 @@ impl Executor {
             return lost(id);
         };
         let spec = self.surroundings.probe(service, &check.probe, check.timing.timeout);
-        let spawned = spawn::output_pipe().and_then(|(reader, writer)| {
-            spawn::spawn(&spec, Some(writer.as_fd())).map(|spawned| (spawned, reader))
-        });
-        match spawned {
-            Ok((spawned, output)) => {
-                let pid = Pid(spawned.pid);
-                self.children.insert(&self.poller, spawned, id.0, Some(output));
-                Event::ProbeSpawned { service: id, pid }
-            }
-            Err(e) => Event::ProbeSpawnFailed { service: id, error: launch::fork_error(&e) },
+        match self.make(id, Kind::Probe, spec) {
+            Ok((pid, _)) => Event::ProbeSpawned { service: id, pid },
+            Err(error) => Event::ProbeSpawnFailed { service: id, error },
         }
+    }
+
+    fn hook(&mut self, id: ServiceId, hook: Hook, exit: Option<ExitStatus>) -> Event {
+        let Some(service) = self.services.get(id.0) else { return lost(id) };
+        let (code, signal) = match exit.filter(|_| hook == Hook::PostStop) {
+            Some(ExitStatus::Code(code)) => (Some(code), None),
+            Some(ExitStatus::Signal(number)) => (None, Some(number)),
+            None => (None, None),
+        };
+        let text = |number: Option<i32>| number.map(|number| number.to_string()).unwrap_or_default();
+        let told = [("RINIT_EXIT_CODE", text(code)), ("RINIT_EXIT_SIGNAL", text(signal))];
+        let told = if hook == Hook::PostStop { &told[..] } else { &[] };
+        let spec = self.surroundings.hook(service, hook, told);
+        match self.make(id, Kind::Hook(hook), spec) {
+            Ok((pid, _)) => Event::HookSpawned { service: id, hook, pid },
+            Err(error) => Event::HookSpawnFailed { service: id, hook, error },
+        }
+    }
+
+    /// Makes a process. Also tells whether it has what rinit was started with.
+    fn make(
+        &mut self,
+        id: ServiceId,
+        kind: Kind,
+        spec: Result<Spec, StartError>,
+    ) -> Result<(Pid, bool), StartError> {
+        let spec = spec?;
+        let made = match kind {
+            Kind::Probe => spawn::output_pipe().and_then(|(reader, writer)| {
+                spawn::spawn(&spec, Some(writer.as_fd())).map(|spawned| (spawned, Some(reader)))
+            }),
+            Kind::Main | Kind::Hook(_) => spawn::spawn(&spec, None).map(|spawned| (spawned, None)),
+        };
+        let (spawned, output) = made.map_err(|e| launch::fork_error(&e))?;
+        let pid = Pid(spawned.pid);
+        self.children.insert(&self.poller, spawned, id.0, kind, output);
+        Ok((pid, spec.as_inherited))
     }
 
     /// A child has something to tell about its set-up.
     pub fn set_up(&mut self, now: Time, pid: i32) {
-        if let Some((service, false, outcome)) = self.children.outcome(&self.poller, pid)
+        if let Some((service, Kind::Main, outcome)) = self.children.outcome(&self.poller, pid)
             && let Some(event) = self.outcome_event(pid, service, &outcome)
         {
+            self.feed(now, event);
+        }
+    }
+
+    /// A child says, over its own descriptor, that it is ready.
+    pub fn read_notify(&mut self, now: Time, pid: i32) {
+        if let Some(service) = self.children.read_notify(&self.poller, pid) {
+            self.feed(now, Event::Notified { service: ServiceId(service), news: News::Ready });
+        }
+    }
+
+    /// Services have said something of themselves, over the socket.
+    pub fn read_news(&mut self, now: Time) {
+        let Some(socket) = &self.notify else { return };
+        let is_main = |pid: i32| {
+            let service = self.children.main_of(pid).and_then(|service| self.services.get(service));
+            service.is_some_and(|service| service.policy.notify == Some(Notify::Systemd))
+        };
+        let mut events = Vec::new();
+        for (pid, messages) in socket.receive(is_main) {
+            let Some(service) = self.children.main_of(pid).map(ServiceId) else { continue };
+            events.extend(messages.into_iter().map(|news| Event::Notified { service, news }));
+        }
+        for event in events {
             self.feed(now, event);
         }
     }
@@ -164,88 +275,17 @@ impl Executor {
         self.children.read_output(&self.poller, pid);
     }
 
-    fn outcome_event(&self, pid: i32, service: usize, outcome: &Outcome) -> Option<Event> {
+    pub(super) fn outcome_event(&self, pid: i32, service: usize, outcome: &Outcome) -> Option<Event> {
         let pid = Pid(pid);
         match outcome {
             Outcome::Pending => None,
             Outcome::Executed => Some(Event::Executed { pid }),
             Outcome::Failed(stage, error) => {
                 let service = self.services.get(service)?;
-                let program = service.exec.command.first().map(|word| word.as_os_str());
-                Some(Event::SetupFailed { pid, error: launch::setup_error(service, program, *stage, error) })
+                let error = launch::setup_error(service, launch::Purpose::Main, *stage, error);
+                Some(Event::SetupFailed { pid, error })
             }
         }
-    }
-
-    /// Reaps the children that have ended, ours and orphans, and tells the supervisor.
-    pub fn reap(&mut self, now: Time) {
-        let mut ended = Vec::new();
-        let mut none_left = false;
-        self.more_to_reap = true;
-        while ended.len() < REAPED_A_TURN {
-            match process::reap() {
-                Reaped::Child(pid, status) => ended.push((pid, status)),
-                Reaped::NoneEnded => self.more_to_reap = false,
-                Reaped::NoChildren => (self.more_to_reap, none_left) = (false, true),
-            }
-            if !self.more_to_reap {
-                break;
-            }
-        }
-        // All of a group may have ended together: the whole harvest is in before anyone looks at groups.
-        for (pid, status) in ended {
-            self.reaped(now, pid, status);
-        }
-        let (left, gone): (Vec<i32>, Vec<i32>) =
-            std::mem::take(&mut self.groups).into_iter().partition(|leader| process::group_exists(*leader));
-        self.groups.extend(left);
-        for leader in gone {
-            self.feed(now, Event::GroupGone { pid: Pid(leader) });
-        }
-        if none_left && self.rest.is_some() {
-            self.feed(now, Event::NothingLeft);
-        } else if self.rest == Some(Rest::Killed) && !process::is_pid1() {
-            // The orphans of those who died are ours now.
-            process::kill_rest(&[Signal::KILL]);
-        }
-    }
-
-    fn reaped(&mut self, now: Time, pid: i32, status: Status) {
-        let Some(ended) = self.children.remove(&self.poller, pid) else {
-            log::trace!("reaped orphan {pid}");
-            return;
-        };
-        let mut output = ended.output;
-        match ended.outcome {
-            Some(Outcome::Failed(stage, error)) if ended.is_probe => {
-                output = self.probe_error(ended.service, stage, &error).into_bytes();
-            }
-            Some(outcome) if !ended.is_probe => {
-                if let Some(event) = self.outcome_event(pid, ended.service, &outcome) {
-                    self.feed(now, event);
-                }
-            }
-            Some(_) | None => {}
-        }
-        let group_left = !ended.is_probe && process::group_exists(pid);
-        if group_left {
-            self.groups.push(pid);
-        }
-        let status = match status {
-            Status::Code(code) => ExitStatus::Code(code),
-            Status::Signal(number) => ExitStatus::Signal(number),
-        };
-        self.feed(now, Event::Exited { pid: Pid(pid), status, group_left, output });
-    }
-
-    /// What a health check says whose program could not be executed.
-    fn probe_error(&self, service: usize, stage: spawn::Stage, error: &std::io::Error) -> String {
-        let Some(service) = self.services.get(service) else { return String::new() };
-        let program = match service.healthcheck.as_ref().map(|check| &check.probe) {
-            Some(Probe::Command(words)) => words.first().map(|word| word.as_os_str()),
-            Some(Probe::Http(_) | Probe::Tcp(_)) | None => Some(OsStr::new("rinit")),
-        };
-        launch::setup_error(service, program, stage, error).message
     }
 
     /// Everything that belongs to no service is to go.

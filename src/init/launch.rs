@@ -1,16 +1,22 @@
-//! From a service's definition to the process that is to be made: environment, search path, user, and what to say
-//! when it cannot be made.
+//! From a service's definition to the process that is to be made: environment, search path, user, what else it is
+//! given, and what to say when it cannot be made.
 
-use crate::model::text::cause;
-use crate::model::{Exec, Probe, Service, User};
+mod attributes;
+mod environment;
+mod errors;
+
+pub use errors::{Purpose, fork_error, setup_error};
+
+use crate::model::{Exec, Hook, Notify, Probe, Service, User};
 use crate::supervisor::StartError;
-use crate::sys::spawn::{Ids, Program, Session, Spec, Stage, WorkingDir};
+use crate::sys::spawn::{Ids, Program, Session, Spec, WorkingDir};
 use crate::sys::{process, spawn};
+use environment::{Additions, c_string};
+use errors::refusal;
 use std::ffi::{CString, OsStr, OsString};
-use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::time::Duration;
 
 /// Where programs are looked for if the environment has no PATH.
 const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -21,6 +27,7 @@ pub struct Surroundings {
     working_dir: Option<OwnedFd>,
     own_program: Option<OwnedFd>,
     own_name: CString,
+    notify_socket: Option<String>,
 }
 
 impl Surroundings {
@@ -32,53 +39,93 @@ impl Surroundings {
             working_dir: spawn::current_dir().ok(),
             own_program: spawn::own_program().ok(),
             own_name: c_string(&own_name),
+            notify_socket: None,
         }
+    }
+
+    /// Where services say that they are ready, as NOTIFY_SOCKET has it.
+    pub fn set_notify_socket(&mut self, address: String) {
+        self.notify_socket = Some(address);
     }
 
     /// The main process of a service.
-    pub fn service(&self, service: &Service) -> Spec {
+    pub fn service(&self, service: &Service) -> Result<Spec, StartError> {
         let is_main = service.name == crate::model::MAIN;
-        let environment = self.environment(service);
-        let arguments: Vec<CString> = service.exec.command.iter().map(|word| c_string(word)).collect();
-        let program = service.exec.command.first().map(OsString::as_os_str).unwrap_or_default();
-        Spec {
-            program: Program::Paths(candidates(program, &environment)),
-            arguments,
-            working_dir: self.working_dir(&service.exec),
-            ids: ids(service.exec.user.as_ref()),
-            session: if is_main { Session::Foreground } else { Session::New },
-            as_inherited: is_main,
-            environment,
-        }
+        let additions = self.notify_additions(service)?;
+        let spec = self.command(service, &service.exec.command, &additions)?;
+        let notify = match service.policy.notify {
+            Some(Notify::Descriptor(number)) => Some(number),
+            Some(Notify::Systemd) | None => None,
+        };
+        let session = if is_main { Session::Foreground } else { Session::New };
+        Ok(Spec { notify, session, as_inherited: is_main, ..spec })
     }
 
     /// A probe of a service, in that service's surroundings.
-    pub fn probe(&self, service: &Service, probe: &Probe, timeout: std::time::Duration) -> Spec {
-        let environment = self.environment(service);
-        let own = |kind: &str, target: &str| {
-            let timeout = format!("{}ms", timeout.as_millis());
-            ["rinit", "probe", kind, target, "--timeout", &timeout]
-                .map(|word| c_string(OsStr::new(word)))
-                .into()
+    pub fn probe(&self, service: &Service, probe: &Probe, timeout: Duration) -> Result<Spec, StartError> {
+        let (kind, target) = match probe {
+            Probe::Command(words) => return self.command(service, words, &Additions::default()),
+            Probe::Http(url) => ("http", OsString::from(&url.text)),
+            Probe::Tcp(address) => ("tcp", address.to_string().into()),
+            Probe::Unix(path) => ("unix", path.into()),
         };
-        let (program, arguments) = match probe {
-            Probe::Command(words) => {
-                let program = words.first().map(OsString::as_os_str).unwrap_or_default();
-                let arguments = words.iter().map(|word| c_string(word)).collect();
-                (Program::Paths(candidates(program, &environment)), arguments)
-            }
-            Probe::Http(url) => (self.own_program(), own("http", &url.text)),
-            Probe::Tcp(address) => (self.own_program(), own("tcp", &address.to_string())),
-        };
-        Spec {
-            program,
-            arguments,
+        let timeout = format!("--timeout={}ms", timeout.as_millis());
+        // After the dashes an address is one, whatever it begins with.
+        let words = ["rinit", "probe", &timeout, "--", kind].map(OsString::from);
+        let words: Vec<OsString> = words.into_iter().chain([target]).collect();
+        let spec = self.command(service, &words, &Additions::default())?;
+        Ok(Spec { program: self.own_program(), ..spec })
+    }
+
+    /// A command around a service's main process, in that service's surroundings and with these variables beside.
+    pub fn hook(&self, service: &Service, hook: Hook, extra: &[(&str, String)]) -> Result<Spec, StartError> {
+        let extra = extra.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let additions = Additions { extra, ..Additions::default() };
+        match service.hooks.get(hook) {
+            Some(words) => self.command(service, words, &additions),
+            None => Err(refusal(service, hook.as_str(), "there is none".to_owned())),
+        }
+    }
+
+    fn command(
+        &self,
+        service: &Service,
+        words: &[OsString],
+        additions: &Additions,
+    ) -> Result<Spec, StartError> {
+        let environment = environment::build(&self.environment, service, additions)?;
+        let program = words.first().map(OsString::as_os_str).unwrap_or_default();
+        let ids = ids(service.exec.user.as_ref());
+        Ok(Spec {
+            program: Program::Paths(candidates(program, &environment)),
+            arguments: words.iter().map(|word| c_string(word)).collect(),
             working_dir: self.working_dir(&service.exec),
-            ids: ids(service.exec.user.as_ref()),
+            attributes: attributes::build(service, ids.as_ref())?,
+            notify: None,
+            ids,
             session: Session::New,
             as_inherited: false,
             environment,
+        })
+    }
+
+    /// What systemd's protocol needs in the environment. What rinit itself was given of it was meant for rinit.
+    fn notify_additions(&self, service: &Service) -> Result<Additions, StartError> {
+        if service.policy.notify != Some(Notify::Systemd) {
+            return Ok(Additions::default());
         }
+        let Some(address) = self.notify_socket.clone() else {
+            return Err(refusal(service, "notify", "rinit could not open its socket for it".to_owned()));
+        };
+        let mut additions =
+            Additions { extra: vec![("NOTIFY_SOCKET".to_owned(), address)], removed: &["WATCHDOG_PID"] };
+        match service.policy.watchdog {
+            Some(watchdog) => {
+                additions.extra.push(("WATCHDOG_USEC".to_owned(), watchdog.as_micros().to_string()));
+            }
+            None => additions.removed = &["WATCHDOG_PID", "WATCHDOG_USEC"],
+        }
+        Ok(additions)
     }
 
     fn own_program(&self) -> Program {
@@ -96,65 +143,13 @@ impl Surroundings {
             (None, None) => WorkingDir::Unchanged,
         }
     }
-
-    /// rinit's own environment with what the definition adds. COMMAND's passes through as it is.
-    fn environment(&self, service: &Service) -> Vec<CString> {
-        let mut added: Vec<(&OsStr, &OsStr)> = Vec::new();
-        if service.name != crate::model::MAIN {
-            added.push((OsStr::new("RINIT_SERVICE"), OsStr::new(&service.name)));
-        }
-        if let Some(user) = &service.exec.user {
-            added.extend(user_environment(user));
-        }
-        added.retain(|(name, _)| !service.exec.environment.contains_key(*name));
-        added.extend(
-            service.exec.environment.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())),
-        );
-        let replaced =
-            |entry: &&CString| !added.iter().any(|(name, _)| name_of(entry) == Some(name.as_bytes()));
-        let mut environment: Vec<CString> = self.environment.iter().filter(replaced).cloned().collect();
-        environment
-            .extend(added.iter().map(|(name, value)| c_string(&[name, OsStr::new("="), value].concat_os())));
-        environment
-    }
-}
-
-/// What a login would set.
-fn user_environment(user: &User) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-    let home = user.home.as_deref().map(|home| (OsStr::new("HOME"), home.as_os_str()));
-    let name = user.name.as_deref().map(OsStr::new);
-    let names = [name.map(|name| (OsStr::new("USER"), name)), name.map(|name| (OsStr::new("LOGNAME"), name))];
-    home.into_iter().chain(names.into_iter().flatten())
 }
 
 /// Nothing to do if rinit is that user already: without root, even that would be refused.
 fn ids(user: Option<&User>) -> Option<Ids> {
     let user = user?;
     let is_us = process::user_id() != 0 && process::user_id() == user.uid && process::group_id() == user.gid;
-    (!is_us).then(|| Ids { uid: user.uid, gid: user.gid, groups: user.groups.clone() })
-}
-
-trait ConcatOs {
-    fn concat_os(&self) -> OsString;
-}
-
-impl ConcatOs for [&OsStr] {
-    fn concat_os(&self) -> OsString {
-        let mut joined = OsString::new();
-        self.iter().for_each(|part| joined.push(part));
-        joined
-    }
-}
-
-/// The kernel's strings end at a null byte; definitions that hold one are refused when they are read.
-fn c_string(text: &OsStr) -> CString {
-    let bytes = text.as_bytes().iter().copied().take_while(|byte| *byte != 0).collect::<Vec<u8>>();
-    CString::new(bytes).unwrap_or_default()
-}
-
-fn name_of(entry: &CString) -> Option<&[u8]> {
-    let bytes = entry.as_bytes();
-    bytes.iter().position(|byte| *byte == b'=').and_then(|at| bytes.get(..at))
+    (!is_us).then_some(Ids { uid: user.uid, gid: user.gid })
 }
 
 /// Where a program may be: its path, or its name in each directory of PATH.
@@ -175,60 +170,5 @@ fn candidates(program: &OsStr, environment: &[CString]) -> Vec<CString> {
         .collect()
 }
 
-/// Why no process could be made at all. Another attempt may help.
-pub fn fork_error(error: &io::Error) -> StartError {
-    StartError { message: format!("cannot make a process: {}", cause(error)), transient: true, code: 125 }
-}
-
-/// Why a process could not execute its program.
-pub fn setup_error(
-    service: &Service,
-    program: Option<&OsStr>,
-    stage: Stage,
-    error: &io::Error,
-) -> StartError {
-    let (key, what) = match stage {
-        Stage::Session => ("command", "make a session of its own".to_owned()),
-        Stage::Signals => ("command", "reset its signals".to_owned()),
-        Stage::Stdio => ("command", "open its standard input and output".to_owned()),
-        Stage::Groups | Stage::Group | Stage::User => ("user", switch_text(service)),
-        Stage::WorkingDir => ("working_dir", dir_text(service)),
-        Stage::Execute => ("command", format!("execute {}", program.unwrap_or_default().display())),
-    };
-    let mut message = format!("cannot {what}: {}", cause(error));
-    if stage == Stage::Execute {
-        message.push_str(execute_hint(program.unwrap_or_default(), error));
-    }
-    if let Some(origin) = &service.origin {
-        message = format!("{}: {key}: {message}", origin.place(key));
-    }
-    let code = match (stage, error.kind()) {
-        (Stage::Execute, io::ErrorKind::NotFound) => 127,
-        (Stage::Execute, _) => 126,
-        _ => 125,
-    };
-    StartError { message, transient: spawn::may_pass(error), code }
-}
-
-fn switch_text(service: &Service) -> String {
-    let user = service.exec.user.as_ref();
-    let name = user.map(|user| user.name.clone().unwrap_or_else(|| user.uid.to_string()));
-    format!("become user {}", name.unwrap_or_default())
-}
-
-fn dir_text(service: &Service) -> String {
-    let dir = service.exec.working_dir.as_deref().unwrap_or(Path::new("."));
-    format!("change to {}", dir.display())
-}
-
-fn execute_hint(program: &OsStr, error: &io::Error) -> &'static str {
-    let is_path = program.as_bytes().contains(&b'/');
-    match error.kind() {
-        io::ErrorKind::NotFound if !is_path => " in PATH",
-        io::ErrorKind::NotFound if Path::new(program).exists() => {
-            " (the file is there, but its interpreter or dynamic loader is not)"
-        }
-        io::ErrorKind::PermissionDenied if is_path => " (is it executable, and may this user reach it?)",
-        _ => "",
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -9,11 +9,17 @@
 mod answer;
 mod children;
 mod executor;
+mod harvest;
 mod launch;
 mod logger;
 mod narrate;
+mod notify;
+mod oom;
+mod report;
 mod requests;
 pub mod settings;
+mod source;
+mod state;
 
 pub use settings::{LogFormat, Settings};
 
@@ -29,6 +35,8 @@ use children::Channel;
 use executor::{Executor, OwnDescriptors};
 use launch::Surroundings;
 use requests::Requests;
+use source::Source;
+use state::State;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -55,12 +63,7 @@ pub fn run(settings: Settings) -> u8 {
             return EXIT_OWN_FAILURE;
         }
     };
-    let sources = config::Sources {
-        dirs: settings.services.clone(),
-        command: settings.command.clone(),
-        root: "/".into(),
-    };
-    let config::Config { services, notes } = match config::load(&sources) {
+    let config::Config { services, notes } = match Source::first(&settings) {
         Ok(config) => config,
         Err(diagnostics) => return refuse(&diagnostics),
     };
@@ -115,10 +118,16 @@ impl Init {
         let surroundings = Surroundings::record();
         let with_services = services.iter().any(|service| service.name != MAIN);
         let (server, listener) = serve(&settings, &poller, with_services);
-        let supervisor = Supervisor::new(&services, settings.stop_timeout);
+        let mut supervisor = Supervisor::new(&services, settings.stop_timeout);
+        let state = State::open(settings.state_dir.as_deref(), process::is_pid1());
+        state.stopped().iter().for_each(|name| supervisor.keep_stopped(name));
+        let last_stop = state.last_stop();
+        if let Some(last) = last_stop.as_ref().filter(|last| !last.killed.is_empty()) {
+            log::info!("the last stop ({}) had to kill {}", last.when, last.killed.join(", "));
+        }
         Init {
-            executor: Executor::new(supervisor, services, surroundings, poller, inherited),
-            requests: Requests::new(server),
+            requests: Requests::new(server, Source::new(&settings), last_stop),
+            executor: Executor::new(supervisor, services, surroundings, poller, state, inherited),
             signals,
             listener,
             epoch: Instant::now(),
@@ -157,6 +166,8 @@ impl Init {
             match children::Children::resolve(ready.token) {
                 Some((pid, Channel::Status)) => self.executor.set_up(self.now(), pid),
                 Some((pid, Channel::Output)) => self.executor.read_output(pid),
+                Some((pid, Channel::Notify)) => self.executor.read_notify(self.now(), pid),
+                None if ready.token == executor::NEWS => self.executor.read_news(self.now()),
                 None if ready.token == SIGNALS => self.signals(),
                 None => self.requests.ready(&mut self.executor, self.epoch, ready),
             }
@@ -195,6 +206,9 @@ impl Init {
             match signal {
                 Signal::CHLD => self.executor.reap(self.now()),
                 stop if STOP_SIGNALS.contains(&stop) => self.stop_signal(stop),
+                Signal::HUP if !self.executor.has_main() => {
+                    self.requests.reload(&mut self.executor, self.epoch);
+                }
                 other => self.feed(Event::Forward { signal: other }),
             }
         }

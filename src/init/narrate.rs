@@ -20,13 +20,15 @@ fn words(supervisor: &Supervisor, notice: &Notice) -> (Option<ServiceId>, Level,
         Notice::Started(id, pid) => (id, Level::Info, format!("started, pid {}", pid.0)),
         Notice::StartFailed(id, why, Next::Failed(_)) => (id, Level::Error, why.clone()),
         Notice::StartFailed(id, why, next) => (id, failure(next), format!("{why}{}", then(next))),
-        Notice::Died(id, status, ran, next) => {
-            let level = if name(id) == crate::model::MAIN { Level::Info } else { failure(next) };
-            (
-                id,
-                level,
-                format!("{status} after {}{}", time(*ran), gave_up(next).unwrap_or_else(|| then(next))),
-            )
+        Notice::Ready(id) => (id, Level::Info, "ready".to_owned()),
+        Notice::Restarting(id, why) | Notice::HookFailed(id, why) => (id, Level::Warn, why.clone()),
+        Notice::Paused(id) => (id, Level::Info, "paused".to_owned()),
+        Notice::Resumed(id) => (id, Level::Info, "resumed".to_owned()),
+        Notice::Died(id, status, oom, ran, next) => {
+            let level = if name(id) == crate::model::MAIN && !oom { Level::Info } else { failure(next) };
+            let oom = if *oom { " (oom: out of memory)" } else { "" };
+            let then = gave_up(next).unwrap_or_else(|| then(next));
+            (id, level, format!("{status}{oom} after {}{then}", time(*ran)))
         }
         Notice::Follows(id, next) => (id, failure(next), follows(next)),
         Notice::DependencyFailed(id, why) => (id, Level::Error, format!("failed: {why}")),
@@ -40,9 +42,11 @@ fn words(supervisor: &Supervisor, notice: &Notice) -> (Option<ServiceId>, Level,
         Notice::Stopping(id, signal, grace) => {
             (id, Level::Info, format!("stopping with {signal}, grace {}", time(*grace)))
         }
+        Notice::Killed(id, grace) if grace.is_zero() => (id, Level::Warn, "killed".to_owned()),
         Notice::Killed(id, grace) => (id, Level::Warn, format!("still there after {}: killed", time(*grace))),
         Notice::Stopped(id, status, took) => {
-            (id, Level::Info, format!("stopped after {}, {status}", time(*took)))
+            let how = status.map(|status| format!(", {status}")).unwrap_or_default();
+            (id, Level::Info, format!("stopped after {}{how}", time(*took)))
         }
         Notice::Unkillable(id) => (id, Level::Error, "not even SIGKILL ended it: given up".to_owned()),
         Notice::StopBegun(cause, count, limit) => {
@@ -51,7 +55,7 @@ fn words(supervisor: &Supervisor, notice: &Notice) -> (Option<ServiceId>, Level,
                 1 => format!("1 service to stop, at most {}", time(*limit)),
                 _ => format!("{count} services to stop, at most {}", time(*limit)),
             };
-            return (None, Level::Info, format!("stopping: {}, {what}", why(cause, &name)));
+            return (None, Level::Info, format!("stopping: {}, {what}", why(supervisor, cause)));
         }
         Notice::RestKilled => {
             return (None, Level::Warn, "processes of no service were left: killed".to_owned());
@@ -70,7 +74,7 @@ fn words(supervisor: &Supervisor, notice: &Notice) -> (Option<ServiceId>, Level,
 fn failure(next: &Next) -> Level {
     match next {
         Next::Completed | Next::Stopped => Level::Info,
-        Next::Restart(_) | Next::StopRest => Level::Warn,
+        Next::Restart(_) | Next::StopRest | Next::PostStop => Level::Warn,
         Next::Failed(_) => Level::Error,
     }
 }
@@ -78,6 +82,7 @@ fn failure(next: &Next) -> Level {
 fn then(next: &Next) -> String {
     match next {
         Next::StopRest => ", stopping the rest of its process group".to_owned(),
+        Next::PostStop => ", running its post_stop".to_owned(),
         Next::Restart(wait) if wait.is_zero() => ", restarting".to_owned(),
         Next::Restart(wait) => format!(", restarting in {}", duration::format(*wait)),
         Next::Completed => ", completed".to_owned(),
@@ -108,7 +113,9 @@ fn waiting(on: &str, condition: Condition) -> String {
     }
 }
 
-fn why(cause: &StopCause, name: &impl Fn(&ServiceId) -> String) -> String {
+/// Why the container stops.
+pub fn why(supervisor: &Supervisor, cause: &StopCause) -> String {
+    let name = |id: &ServiceId| supervisor.name(*id);
     match cause {
         StopCause::Requested(Some(signal)) => format!("{signal} received"),
         StopCause::Requested(None) => "asked to".to_owned(),

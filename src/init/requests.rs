@@ -2,6 +2,8 @@
 
 use super::answer::{self, Pending};
 use super::executor::Executor;
+use super::source::Source;
+use super::state::LastStop;
 use crate::control::protocol::{Request, Response, Verb};
 use crate::control::server::{Incoming, Server};
 use crate::supervisor::{Event, ServiceId};
@@ -12,11 +14,21 @@ use std::time::Instant;
 pub struct Requests {
     server: Option<Server>,
     pending: Vec<Pending>,
+    source: Source,
+    last_stop: Option<LastStop>,
 }
 
 impl Requests {
-    pub fn new(server: Option<Server>) -> Requests {
-        Requests { server, pending: Vec::new() }
+    pub fn new(server: Option<Server>, source: Source, last_stop: Option<LastStop>) -> Requests {
+        Requests { server, pending: Vec::new(), source, last_stop }
+    }
+
+    /// Reads the configuration again, because a signal asks for it.
+    pub fn reload(&self, executor: &mut Executor, epoch: Instant) {
+        match self.source.reload(executor, epoch) {
+            Ok(_) => {}
+            Err(error) => log::error!("{error}"),
+        }
     }
 
     /// When `settle` has something to do, unless something happens before.
@@ -63,20 +75,27 @@ impl Requests {
         let Incoming { client, request, .. } = incoming;
         let now = epoch.elapsed();
         let response = match request.verb {
-            Verb::Health if request.now => match probe_now(executor, epoch, &request) {
-                Ok(probed) => {
-                    self.pending.push(Pending::new(client, request, &executor.supervisor, probed));
-                    return;
-                }
+            Verb::Health if !request.now => answer::health(&executor.supervisor, now, &request),
+            Verb::Status => {
+                let last_stop = self.last_stop.as_ref();
+                answer::status(&executor.supervisor, &executor.services, now, &request.names, last_stop)
+            }
+            Verb::Reload => match self.source.reload(executor, epoch) {
+                Ok(report) => Response::reloaded(report),
                 Err(error) => Response::refused(error),
             },
-            Verb::Health => answer::health(&executor.supervisor, now, &request),
-            Verb::Status => answer::status(&executor.supervisor, &executor.services, now, &request.names),
             Verb::Shutdown => {
                 self.reply(executor, client, &Response::done());
                 executor.feed(now, Event::StopRequested { signal: None });
                 return;
             }
+            _ => match act(executor, epoch, &request) {
+                Ok(ids) => {
+                    self.pending.push(Pending::new(client, request, &executor.supervisor, ids));
+                    return;
+                }
+                Err(error) => Response::refused(error),
+            },
         };
         self.reply(executor, client, &response);
     }
@@ -88,11 +107,22 @@ impl Requests {
     }
 }
 
-/// Has every service that the request asks about and that can be probed probed at once.
-fn probe_now(executor: &mut Executor, epoch: Instant, request: &Request) -> Result<Vec<ServiceId>, String> {
+/// Has done what the request asks for, with every service that it names.
+fn act(executor: &mut Executor, epoch: Instant, request: &Request) -> Result<Vec<ServiceId>, String> {
     let ids = answer::named(&executor.supervisor, &request.names)?;
-    for id in &ids {
-        executor.feed(epoch.elapsed(), Event::ProbeNow { service: *id });
+    if executor.supervisor.is_stopping() && request.verb.changes() {
+        return Err("the container is being stopped".to_owned());
+    }
+    for &service in &ids {
+        let event = match request.verb {
+            Verb::Start => Event::Start { service },
+            Verb::Stop => Event::Stop { service },
+            Verb::Restart => Event::Restart { service },
+            Verb::Pause => Event::Pause { service },
+            Verb::Resume => Event::Resume { service },
+            Verb::Health | Verb::Status | Verb::Reload | Verb::Shutdown => Event::ProbeNow { service },
+        };
+        executor.feed(epoch.elapsed(), event);
     }
     Ok(ids)
 }

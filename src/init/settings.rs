@@ -19,6 +19,8 @@ pub struct Settings {
     pub stop_timeout: Duration,
     /// Where the control socket is to be; `None`: at its usual place.
     pub socket: Option<Address>,
+    /// What is remembered from one container start to the next is there; `None`: at its usual place.
+    pub state_dir: Option<PathBuf>,
     /// What rinit says of itself.
     pub log_level: LevelFilter,
     /// How it says that.

@@ -3,8 +3,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod capability;
 pub mod duration;
+pub mod exec;
 pub mod graph;
+pub mod health;
 pub mod service;
 pub mod signal;
 pub mod suggest;
@@ -12,5 +15,7 @@ pub mod text;
 pub mod url;
 pub mod words;
 
+pub use exec::*;
+pub use health::*;
 pub use service::*;
 pub use signal::Signal;

@@ -1,9 +1,7 @@
 //! The definition of one service, as every format (TOML file, command line) is read into it.
 
-use super::Signal;
+use super::{Exec, HealthCheck, Hooks, Signal};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +19,8 @@ pub struct Service {
     pub exec: Exec,
     /// How it is supervised.
     pub policy: Policy,
+    /// What is run around its main process.
+    pub hooks: Hooks,
     /// How its health is found out, if at all.
     pub healthcheck: Option<HealthCheck>,
     /// Where it is defined; `None` for COMMAND.
@@ -46,34 +46,6 @@ impl Origin {
     }
 }
 
-/// Everything that is needed to execute a service's process.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Exec {
-    /// Program and arguments; never empty. Bytes, as the kernel sees them: they need not be UTF-8.
-    pub command: Vec<OsString>,
-    /// Who it runs as; `None`: as rinit does.
-    pub user: Option<User>,
-    /// Its working directory; `None`: the one that rinit was started in.
-    pub working_dir: Option<PathBuf>,
-    /// Variables added to rinit's own environment (those of `env_file` first, `environment` over them).
-    pub environment: BTreeMap<OsString, OsString>,
-}
-
-/// A user as `/etc/passwd` and `/etc/group` describe it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct User {
-    /// Login name, where there is an entry. Becomes USER and LOGNAME.
-    pub name: Option<String>,
-    /// Numeric user ID.
-    pub uid: u32,
-    /// Numeric primary group ID.
-    pub gid: u32,
-    /// Supplementary group IDs, the primary one included.
-    pub groups: Vec<u32>,
-    /// Home directory. Becomes HOME.
-    pub home: Option<PathBuf>,
-}
-
 /// How a service is supervised. The supervisor needs this and nothing of `Exec`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -91,6 +63,36 @@ pub struct Policy {
     pub stop_signal: Option<Signal>,
     /// How long it may take to stop before SIGKILL.
     pub stop_grace_period: Duration,
+    /// Who gets the stop signal, and who SIGKILL.
+    pub kill_mode: KillMode,
+    /// How it says that it is ready; `None`: it is as soon as it runs.
+    pub notify: Option<Notify>,
+    /// How long it may take to get ready; `None`: as long as it wants.
+    pub start_timeout: Option<Duration>,
+    /// With `Notify::Systemd`: how long it may go without a sign of life.
+    pub watchdog: Option<Duration>,
+}
+
+/// Who gets the stop signal, and who SIGKILL at the end of the grace. Whatever is left of the process group when the
+/// main process is gone gets SIGTERM, and SIGKILL at the end of the grace, in every mode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KillMode {
+    /// The stop signal to the main process, SIGKILL to its process group.
+    #[default]
+    Mixed,
+    /// Both to the process group.
+    Group,
+    /// Both to the main process.
+    Process,
+}
+
+/// How a service says that it is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notify {
+    /// By systemd's protocol: `READY=1` to the socket that NOTIFY_SOCKET names.
+    Systemd,
+    /// As with s6: a newline on this descriptor, 3 or more.
+    Descriptor(i32),
 }
 
 impl Default for Policy {
@@ -103,6 +105,10 @@ impl Default for Policy {
             depends_on: Vec::new(),
             stop_signal: None,
             stop_grace_period: Duration::from_secs(10),
+            kill_mode: KillMode::Mixed,
+            notify: None,
+            start_timeout: None,
+            watchdog: None,
         }
     }
 }
@@ -164,6 +170,10 @@ pub struct Dependency {
     pub name: String,
     /// What "there" means.
     pub condition: Condition,
+    /// Whether it is waited for even if it cannot come any more: then this service fails too.
+    pub required: bool,
+    /// Whether this service is restarted when that one is.
+    pub restart: bool,
 }
 
 /// Compose's conditions of `depends_on`.
@@ -186,78 +196,4 @@ impl Condition {
             Condition::CompletedSuccessfully => "service_completed_successfully",
         }
     }
-}
-
-/// A health check, with Docker's numbers and meanings.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HealthCheck {
-    /// What is run to find out.
-    pub probe: Probe,
-    /// When, how often and how long; the supervisor needs this and not the probe.
-    pub timing: HealthTiming,
-}
-
-/// When a probe runs and what its results mean.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct HealthTiming {
-    /// From the end of one probe to the start of the next, and before the first.
-    pub interval: Duration,
-    /// How long one probe may take.
-    pub timeout: Duration,
-    /// After the start, for so long failures do not count.
-    pub start_period: Duration,
-    /// The interval during `start_period`, until the first success.
-    pub start_interval: Duration,
-    /// So many failures in a row make it unhealthy; at least 1.
-    pub retries: u32,
-    /// What is done then.
-    pub on_unhealthy: OnUnhealthy,
-}
-
-impl Default for HealthTiming {
-    fn default() -> Self {
-        HealthTiming {
-            interval: Duration::from_secs(30),
-            timeout: Duration::from_secs(30),
-            start_period: Duration::ZERO,
-            start_interval: Duration::from_secs(5),
-            retries: 3,
-            on_unhealthy: OnUnhealthy::Restart,
-        }
-    }
-}
-
-/// What is run to find out whether a service is well.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Probe {
-    /// A program: exit status 0 is healthy.
-    Command(Vec<OsString>),
-    /// A GET request: a status of 200 to 399 is healthy.
-    Http(HttpUrl),
-    /// A TCP connection that is accepted is healthy.
-    Tcp(SocketAddr),
-}
-
-/// An `http://` URL whose host is an address: rinit resolves no names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpUrl {
-    /// As written.
-    pub text: String,
-    /// Address and port to connect to.
-    pub address: SocketAddr,
-    /// What goes into the Host header.
-    pub host: String,
-    /// Path and query, beginning with a slash.
-    pub path: String,
-}
-
-/// What is done with a service that has become unhealthy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnUnhealthy {
-    /// It is stopped and started again.
-    Restart,
-    /// Nothing, but that it is reported.
-    None,
-    /// The container stops.
-    Shutdown,
 }

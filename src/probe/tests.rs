@@ -134,3 +134,40 @@ fn a_port_is_open_or_closed() {
     let url = HttpUrl::parse("http://127.0.0.1:1/").unwrap();
     assert_eq!(http(&url, LONG), Outcome::failure(refused));
 }
+
+#[test]
+fn a_socket_is_listened_to_or_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let address = Address::Path(path.clone());
+    let shown = path.display();
+    let failed = |cause: &str| Outcome::failure(format!("cannot connect to {shown}: {cause}"));
+    assert_eq!(unix(&address, LONG), failed("No such file or directory"));
+    let listener = socket::listen(&address, 0o600).unwrap();
+    assert_eq!(unix(&address, LONG), Outcome { healthy: true, message: format!("connected to {shown}") });
+    // Nobody takes connections out of the queue, until it is full.
+    let mut held = Vec::new();
+    let full = loop {
+        match socket::connect(&address, Duration::from_millis(50)) {
+            Ok(stream) => held.push(stream),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => break e,
+        }
+    };
+    assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+    let late = Outcome::failure("no answer within 50ms".into());
+    assert_eq!(unix(&address, Duration::from_millis(50)), late);
+    // Another test's child has the listener, too, until it executes its program.
+    drop(listener);
+    while unix(&address, Duration::from_millis(50)) == late {
+        std::thread::yield_now();
+    }
+    assert_eq!(unix(&address, LONG), failed("Connection refused"));
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(unix(&address, LONG), failed("Connection refused"));
+    let name = format!("rinit-probe/{}", std::process::id());
+    let address = Address::Abstract(name.clone().into_bytes());
+    let _listener = socket::listen(&address, 0).unwrap();
+    assert_eq!(unix(&address, LONG), Outcome { healthy: true, message: format!("connected to @{name}") });
+}

@@ -1,8 +1,10 @@
-//! How one service stops: the stop signal, its grace, SIGKILL, and what is left of its process group.
+//! How one service stops: `pre_stop`, the stop signal, its grace, SIGKILL, what is left of its process group, and
+//! `post_stop`.
 
 use super::event::*;
-use super::unit::{State, Unit};
-use crate::model::Signal;
+use super::state::State;
+use super::unit::Unit;
+use crate::model::{Hook, KillMode, Signal};
 use std::time::Duration;
 
 /// A killed process that is not reaped within this time is given up where others wait for its end: it hangs in the
@@ -14,9 +16,13 @@ const KILL_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Ending {
     pub(super) since: Time,
     pub(super) purpose: Purpose,
+    /// What to stop it with, if that is not its own stop signal.
+    pub(super) signal: Option<Signal>,
     /// When to kill, and after that when to give up; `None`: not at all.
     pub(super) deadline: Option<Time>,
     pub(super) killed: bool,
+    /// The main process had ended by itself before it was ready.
+    pub(super) unready: bool,
 }
 
 /// Why a unit stops.
@@ -24,143 +30,228 @@ pub(super) struct Ending {
 pub enum Purpose {
     /// Its main process ended by itself; the rest of the group has to go before what follows.
     CleanUp,
-    /// It is unhealthy and is to be started again.
+    /// It is not well and is to be started again, as after a failure.
     Restart,
+    /// It is to be started anew: by request, with a dependency, or because its definition has changed.
+    Cycle,
     /// It is not wanted any more.
     Halt,
 }
 
 impl Unit {
-    /// The main process is gone, others of its group are not: they get SIGTERM, and what is left of the grace.
-    pub fn clean_up_group(&mut self, now: Time, out: &mut Vec<Effect>) {
-        let Some(process) = &self.process else { return };
-        let pid = process.pid;
-        if self.ending.is_none() {
-            let grace = self.policy.stop_grace_period;
-            self.ending = Some(Ending {
-                since: now,
-                purpose: if self.wanted { Purpose::CleanUp } else { Purpose::Halt },
-                deadline: Some(now.saturating_add(grace)),
-                killed: false,
-            });
-            self.enter(now, State::Stopping);
-        }
-        if let Some(ending) = &mut self.ending {
-            if ending.killed {
-                // A member whose parent is elsewhere may stay a zombie for ever: nothing more can be done.
-                ending.deadline = Some(now.saturating_add(KILL_PATIENCE));
-            } else {
-                terminate(pid, Scope::Group, Signal::TERM, out);
-            }
-        }
-    }
-
-    /// It is to stop: for good, or to be started again.
+    /// It is to stop: for good, or to be started again. `signal`: in place of its own stop signal.
     pub fn stop(
         &mut self,
         now: Time,
         purpose: Purpose,
-        signal: Signal,
+        signal: Option<Signal>,
         grace: Duration,
         out: &mut Vec<Effect>,
     ) {
         match self.state {
             State::Stopped | State::Completed | State::Failed => {}
             State::Waiting | State::Backoff => {
-                self.retry_at = None;
-                self.enter(now, State::Stopped);
-            }
-            State::Starting | State::Running => {
-                self.end_health(out);
-                let deadline = Some(now.saturating_add(grace));
-                self.ending = Some(Ending { since: now, purpose, deadline, killed: false });
-                self.enter(now, State::Stopping);
-                if let Some(pid) = self.pid() {
-                    out.push(Effect::Notice(Notice::Stopping(self.id, signal, grace)));
-                    terminate(pid, Scope::Process, signal, out);
+                if purpose == Purpose::Halt {
+                    self.retry_at = None;
+                    self.enter(now, State::Stopped);
                 }
             }
+            State::Starting | State::Running | State::Paused => {
+                self.end_watch(out);
+                self.begin_ending(now, purpose, signal, grace);
+                self.stop_what_runs(now, grace, out);
+            }
             State::Stopping => self.hasten(now, purpose, grace),
+        }
+    }
+
+    fn begin_ending(&mut self, now: Time, purpose: Purpose, signal: Option<Signal>, grace: Duration) {
+        let unready = self.state == State::Starting;
+        let deadline = Some(now.saturating_add(grace));
+        self.start_by = None;
+        self.ending = Some(Ending { since: now, purpose, signal, deadline, killed: false, unready });
+        self.enter(now, State::Stopping);
+    }
+
+    fn stop_what_runs(&mut self, now: Time, grace: Duration, out: &mut Vec<Effect>) {
+        let signal = self.stop_signal();
+        out.push(Effect::Notice(Notice::Stopping(self.id, signal, grace)));
+        match self.hook.and_then(|running| running.pid) {
+            // Still in `pre_start`: the hook is what there is to stop.
+            Some(pid) => terminate(pid, Scope::Group, Signal::TERM, out),
+            None => {
+                if !self.run_hook(Hook::PreStop, out) {
+                    self.send_stop_signal(now, out);
+                }
+            }
+        }
+    }
+
+    fn stop_signal(&self) -> Signal {
+        let given = self.ending.as_ref().and_then(|ending| ending.signal);
+        given.or(self.policy.stop_signal).unwrap_or(Signal::TERM)
+    }
+
+    /// Tells the main process to stop; what is left of its group, if it is gone.
+    pub(super) fn send_stop_signal(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let Some(process) = &self.process else { return };
+        let scope = match self.policy.kill_mode {
+            KillMode::Group => Scope::Group,
+            KillMode::Mixed | KillMode::Process => Scope::Process,
+        };
+        match process.exit {
+            None => terminate(process.pid, scope, self.stop_signal(), out),
+            // It has ended meanwhile; the rest of its group was told then.
+            Some(_) if process.group_left => {}
+            Some(_) => self.gone(now, out),
+        }
+    }
+
+    /// The main process ended by itself, and something is to be done before what follows.
+    pub(super) fn clean_up(&mut self, now: Time) {
+        if self.ending.is_none() {
+            let purpose = if self.wanted { Purpose::CleanUp } else { Purpose::Halt };
+            self.begin_ending(now, purpose, None, self.policy.stop_grace_period);
+        }
+    }
+
+    /// The main process is gone, others of its group are not: they get SIGTERM, and what is left of the grace.
+    pub fn clean_up_group(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let Some(process) = &self.process else { return };
+        let pid = process.pid;
+        self.clean_up(now);
+        if let Some(ending) = &mut self.ending {
+            if ending.killed {
+                // A member whose parent is elsewhere may stay a zombie for ever: nothing more can be done.
+                ending.deadline = Some(now.saturating_add(KILL_PATIENCE));
+                out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
+            } else {
+                terminate(pid, Scope::Group, Signal::TERM, out);
+            }
         }
     }
 
     /// It stops already; a stop for good outranks a restart, and the earlier deadline counts.
     fn hasten(&mut self, now: Time, purpose: Purpose, grace: Duration) {
         let Some(ending) = &mut self.ending else { return };
-        if purpose == Purpose::Halt {
-            ending.purpose = Purpose::Halt;
+        match purpose {
+            Purpose::Halt => ending.purpose = Purpose::Halt,
+            Purpose::Cycle if ending.purpose != Purpose::Halt => ending.purpose = Purpose::Cycle,
+            Purpose::Cycle | Purpose::Restart | Purpose::CleanUp => {}
         }
         let until = now.saturating_add(if ending.killed { KILL_PATIENCE } else { grace });
-        let sooner = ending.deadline.map_or(until, |deadline| deadline.min(until));
-        ending.deadline = Some(sooner);
+        ending.deadline = Some(ending.deadline.map_or(until, |deadline| deadline.min(until)));
         self.changed = true;
     }
 
-    /// The grace is over, whatever is left of it.
-    pub fn kill(&mut self, now: Time, out: &mut Vec<Effect>) {
-        let Some(pid) = self.process.as_ref().map(|process| process.pid) else { return };
-        let main_gone = self.process.as_ref().is_some_and(|process| process.exit.is_some());
-        let ending = self.ending.get_or_insert(Ending {
-            since: now,
-            purpose: Purpose::Halt,
-            deadline: None,
-            killed: false,
-        });
-        if ending.killed {
+    /// More time to stop was asked for. Not while the container stops: there it would be at the cost of others.
+    pub(super) fn extend_grace(&mut self, now: Time, by: Duration) {
+        if let Some(ending) = self.ending.as_mut().filter(|ending| !ending.killed)
+            && !self.container_stops
+        {
+            ending.deadline = ending.deadline.map(|deadline| deadline.max(now.saturating_add(by)));
+        }
+    }
+
+    /// No more grace, whatever is left of it.
+    pub fn kill(&mut self, now: Time, purpose: Purpose, out: &mut Vec<Effect>) {
+        if !self.is_alive() {
             return;
         }
+        if self.ending.is_none() {
+            self.end_watch(out);
+            self.begin_ending(now, purpose, None, Duration::ZERO);
+        }
+        let Some(ending) = self.ending.as_mut().filter(|ending| !ending.killed) else { return };
         ending.killed = true;
         if !self.wanted {
             ending.purpose = Purpose::Halt;
         }
+        let main_gone = self.process.as_ref().is_none_or(|process| process.exit.is_some());
         let give_up = main_gone || ending.purpose == Purpose::Halt;
         ending.deadline = give_up.then(|| now.saturating_add(KILL_PATIENCE));
-        out.push(Effect::Notice(Notice::Killed(self.id, now.saturating_sub(ending.since))));
         self.killed |= ending.purpose == Purpose::Halt;
-        out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
-        if self.state != State::Stopping {
-            self.end_health(out);
-            self.enter(now, State::Stopping);
+        out.push(Effect::Notice(Notice::Killed(self.id, now.saturating_sub(ending.since))));
+        self.kill_what_runs(main_gone, out);
+    }
+
+    fn kill_what_runs(&mut self, main_gone: bool, out: &mut Vec<Effect>) {
+        if let Some(pid) = self.hook.and_then(|hook| hook.pid) {
+            out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
+        }
+        let scope = match self.policy.kill_mode {
+            KillMode::Process if !main_gone => Scope::Process,
+            KillMode::Mixed | KillMode::Group | KillMode::Process => Scope::Group,
+        };
+        if let Some(process) = &self.process
+            && self.hook.is_none_or(|running| running.hook != Hook::PostStop)
+        {
+            out.push(Effect::Signal { pid: process.pid, scope, signal: Signal::KILL });
         }
     }
 
     /// The last of the process group is gone.
     pub fn group_gone(&mut self, now: Time, pid: Pid, out: &mut Vec<Effect>) {
-        if self.process.as_ref().is_some_and(|process| process.pid == pid && process.exit.is_some()) {
+        let Some(process) = self.process.as_mut().filter(|process| process.pid == pid) else { return };
+        process.group_left = false;
+        let ended = process.exit.is_some();
+        let busy = self.hook.is_some_and(|running| matches!(running.hook, Hook::PreStop | Hook::PostStop));
+        if ended && !busy {
             self.gone(now, out);
         }
     }
 
-    /// Nothing is left of a unit that was stopping.
-    pub fn gone(&mut self, now: Time, out: &mut Vec<Effect>) {
-        let (Some(process), Some(ending)) = (self.process.take(), self.ending.take()) else { return };
-        let status = process.exit.unwrap_or(ExitStatus::Signal(Signal::KILL.number()));
-        let ran = ending.since.saturating_sub(process.started);
-        match ending.purpose {
-            Purpose::Halt => {
+    /// Nothing is left of a unit that was stopping, but for `post_stop`.
+    pub(super) fn gone(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let Some(ending) = &mut self.ending else { return };
+        self.hook = None;
+        // With the container, the time of one that had to be killed is used up.
+        let may_run = self.process.as_ref().is_some_and(|process| process.setup.is_none())
+            && !(ending.killed && self.container_stops);
+        if may_run && !self.container_stops {
+            ending.killed = false;
+            ending.deadline = Some(now.saturating_add(self.policy.stop_grace_period));
+        }
+        if !(may_run && self.run_hook(Hook::PostStop, out)) {
+            self.finish(now, out);
+        }
+    }
+
+    /// Nothing is left at all.
+    pub(super) fn finish(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let Some(ending) = self.ending.take() else { return };
+        let process = self.process.take();
+        let setup = process.as_ref().and_then(|process| process.setup.clone());
+        let status = process.as_ref().and_then(|process| process.exit);
+        let ran = process.map_or(Duration::ZERO, |process| ending.since.saturating_sub(process.started));
+        let next = match (ending.purpose, setup) {
+            (Purpose::Halt, _) => {
                 self.enter(now, State::Stopped);
                 let took = now.saturating_sub(ending.since);
                 out.push(Effect::Notice(Notice::Stopped(self.id, status, took)));
+                return;
             }
-            Purpose::Restart | Purpose::CleanUp => {
-                let next = match process.setup {
-                    Some(error) => self.after_start_error(now, error),
-                    None => {
-                        let success = ending.purpose == Purpose::CleanUp && status.success();
-                        self.after_end(now, success, ran)
-                    }
-                };
-                out.push(Effect::Notice(Notice::Follows(self.id, next)));
+            (Purpose::Cycle, _) => {
+                self.enter(now, State::Waiting);
+                Next::Restart(Duration::ZERO)
             }
-        }
+            (Purpose::Restart | Purpose::CleanUp, Some(error)) => self.after_start_error(now, error),
+            (Purpose::Restart, None) => self.after_end(now, false, ran),
+            (Purpose::CleanUp, None) => {
+                let success = status.is_some_and(ExitStatus::success) && !ending.unready;
+                self.after_end(now, success, ran)
+            }
+        };
+        out.push(Effect::Notice(Notice::Follows(self.id, next)));
     }
 
-    pub fn grace_over(&mut self, now: Time, out: &mut Vec<Effect>) {
+    pub(super) fn grace_over(&mut self, now: Time, out: &mut Vec<Effect>) {
         if self.ending.as_ref().is_some_and(|ending| ending.killed) {
             out.push(Effect::Notice(Notice::Unkillable(self.id)));
-            self.gone(now, out);
+            self.hook = None;
+            self.finish(now, out);
         } else {
-            self.kill(now, out);
+            self.kill(now, Purpose::Halt, out);
         }
     }
 }

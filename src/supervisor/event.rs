@@ -1,6 +1,6 @@
 //! What the supervisor is told and what it answers: plain data, with no descriptor and no clock in it.
 
-use crate::model::{Condition, Signal};
+use crate::model::{Condition, Hook, Signal};
 use std::fmt;
 use std::time::Duration;
 
@@ -102,6 +102,8 @@ pub enum Event {
         status: ExitStatus,
         /// Others of its process group are left.
         group_left: bool,
+        /// The kernel has killed a process of the container for want of memory since it was asked last.
+        oom: bool,
         /// What a probe has written, at most 4,096 bytes.
         output: Vec<u8>,
     },
@@ -123,6 +125,56 @@ pub enum Event {
         service: ServiceId,
         /// Why.
         error: StartError,
+    },
+    /// Answers `Effect::Hook`.
+    HookSpawned {
+        /// Of this service.
+        service: ServiceId,
+        /// This hook.
+        hook: Hook,
+        /// Its process and process group.
+        pid: Pid,
+    },
+    /// Answers `Effect::Hook`: no process could be made.
+    HookSpawnFailed {
+        /// Of this service.
+        service: ServiceId,
+        /// This hook.
+        hook: Hook,
+        /// Why.
+        error: StartError,
+    },
+    /// A service has said something of itself.
+    Notified {
+        /// The service.
+        service: ServiceId,
+        /// What.
+        news: News,
+    },
+    /// The service is to run, and what it depends on.
+    Start {
+        /// The service.
+        service: ServiceId,
+    },
+    /// The service is to stop, until it is started by request.
+    Stop {
+        /// The service.
+        service: ServiceId,
+    },
+    /// The service is to be stopped and started.
+    Restart {
+        /// The service.
+        service: ServiceId,
+    },
+    /// The service is to pause.
+    Pause {
+        /// The service.
+        service: ServiceId,
+    },
+    /// The service may go on.
+    Resume {
+        /// The service.
+        service: ServiceId,
     },
     /// Somebody wants to know this service's health now.
     ProbeNow {
@@ -154,6 +206,22 @@ pub enum Effect {
     Spawn(ServiceId),
     /// Make a probe of the service; answer with `ProbeSpawned` or `ProbeSpawnFailed`.
     Probe(ServiceId),
+    /// Run a hook of the service; answer with `HookSpawned` or `HookSpawnFailed`.
+    Hook {
+        /// The service.
+        service: ServiceId,
+        /// Which.
+        hook: Hook,
+        /// How its last main process ended, if one has.
+        exit: Option<ExitStatus>,
+    },
+    /// Remember across a restart of the container whether the service was stopped by request.
+    Remember {
+        /// The service.
+        service: ServiceId,
+        /// Whether it was.
+        stopped: bool,
+    },
     /// Send a signal. The process, or for a group one of its members, has not been reaped.
     Signal {
         /// The process, or the group of that number.
@@ -171,6 +239,25 @@ pub enum Effect {
     Notice(Notice),
     /// End, with this exit status. Nothing comes after it.
     Exit(u8),
+}
+
+/// What a service can say of itself, in the words of systemd's protocol.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    /// `READY=1`, or a newline on the descriptor.
+    Ready,
+    /// `STOPPING=1`.
+    Stopping,
+    /// `RELOADING=1`.
+    Reloading,
+    /// `STATUS=...`.
+    Status(String),
+    /// `WATCHDOG=1`: a sign of life.
+    Alive,
+    /// `WATCHDOG=trigger`: it wants to be killed and restarted.
+    Trigger,
+    /// `EXTEND_TIMEOUT_USEC=...`: what it does now takes at least this much longer.
+    Extend(Duration),
 }
 
 /// Whom a signal is for.
@@ -200,6 +287,8 @@ pub enum StopCause {
 pub enum Next {
     /// The rest of its process group is told to stop first.
     StopRest,
+    /// Its `post_stop` runs first.
+    PostStop,
     /// It is started again after this time.
     Restart(Duration),
     /// Nothing: it has done its work.
@@ -217,8 +306,18 @@ pub enum Notice {
     Started(ServiceId, Pid),
     /// It could not be started.
     StartFailed(ServiceId, String, Next),
-    /// The main process has ended, after this time, by itself.
-    Died(ServiceId, ExitStatus, Duration, Next),
+    /// It has said that it is ready.
+    Ready(ServiceId),
+    /// The main process has ended by itself; whether for want of memory; after this time.
+    Died(ServiceId, ExitStatus, bool, Duration, Next),
+    /// It is stopped to be started again, for this reason.
+    Restarting(ServiceId, String),
+    /// A hook has failed that does not have to succeed; or `pre_stop`, which cannot hold up the stop.
+    HookFailed(ServiceId, String),
+    /// It is paused.
+    Paused(ServiceId),
+    /// It goes on.
+    Resumed(ServiceId),
     /// What follows, now that the rest of the process group is gone too, or that it was stopped for a restart.
     Follows(ServiceId, Next),
     /// It waits for a dependency that can no longer come: it has failed.
@@ -238,7 +337,7 @@ pub enum Notice {
     /// It was killed: its grace of this length is over.
     Killed(ServiceId, Duration),
     /// It has stopped, this long after it was told to.
-    Stopped(ServiceId, ExitStatus, Duration),
+    Stopped(ServiceId, Option<ExitStatus>, Duration),
     /// Not even SIGKILL ended it.
     Unkillable(ServiceId),
     /// The container begins to stop: why, how many services run, how long it may take.

@@ -128,6 +128,22 @@ impl Health {
         self.next = now.saturating_add(self.interval(now));
     }
 
+    /// The same with other numbers, from a changed definition.
+    pub fn with_timing(mut self, timing: HealthTiming) -> Health {
+        self.timing = timing;
+        self
+    }
+
+    /// The service is paused. Returns the probe that is to be killed, if one is under way; its result does not count.
+    pub fn suspend(&mut self) -> Option<Pid> {
+        self.probing.take().and_then(|probing| probing.pid)
+    }
+
+    /// The service goes on: the next probe comes after an interval.
+    pub fn resume(&mut self, now: Time) {
+        self.schedule(now);
+    }
+
     /// The service runs no longer. Returns the probe that is to be killed, if one is under way; its result no
     /// longer counts.
     pub fn end(&mut self) -> Option<Pid> {
@@ -207,8 +223,8 @@ impl Health {
         let pid = probing.pid?;
         probing.overdue = true;
         let started = probing.started;
-        let took = now.saturating_sub(started);
-        let change = self.account(ProbeResult { started, took, status: None, output: String::new() });
+        let change =
+            self.account(ProbeResult { started, took: timeout, status: None, output: String::new() });
         self.schedule(now);
         Some((pid, change))
     }

@@ -11,17 +11,24 @@
 mod backoff;
 mod ending;
 mod event;
+mod graph;
 mod health;
+mod outcome;
+mod reload;
+mod requests;
 mod shutdown;
+mod state;
 mod unit;
 mod view;
+mod watch;
 
 pub use event::*;
 pub use health::{HealthState, OUTPUT_LIMIT, ProbeResult};
-pub use unit::State;
+pub use reload::{Plan, merge, plan};
+pub use state::State;
 pub use view::{Problem, Scale, View};
 
-use crate::model::{Condition, OnUnhealthy, Service, Signal};
+use crate::model::{Condition, Hook, OnUnhealthy, Service, Signal, text};
 use shutdown::Shutdown;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -32,6 +39,7 @@ use unit::{Need, Unit};
 enum Role {
     Main,
     Probe,
+    Hook(Hook),
 }
 
 /// All services of one rinit.
@@ -47,6 +55,8 @@ pub struct Supervisor {
     armed: Vec<Option<Time>>,
     /// Units to look at again, because something that they depend on, or that depends on them, has changed.
     queue: VecDeque<ServiceId>,
+    /// Units that ran and will run again, whose dependents may want to be restarted with them.
+    interrupted: VecDeque<ServiceId>,
     stop_timeout: Duration,
     shutdown: Option<Shutdown>,
 }
@@ -60,23 +70,8 @@ impl Supervisor {
             .enumerate()
             .map(|(index, service)| Unit::new(ServiceId(index), service))
             .collect();
-        let ids: BTreeMap<&str, ServiceId> = services
-            .iter()
-            .enumerate()
-            .map(|(index, service)| (service.name.as_str(), ServiceId(index)))
-            .collect();
-        for (index, service) in services.iter().enumerate() {
-            for dependency in &service.policy.depends_on {
-                let Some(&on) = ids.get(dependency.name.as_str()) else { continue };
-                if let Some(unit) = units.get_mut(index) {
-                    unit.needs.push(Need { on, condition: dependency.condition });
-                }
-                if let Some(needed) = units.get_mut(on.0) {
-                    needed.needed_by.push(ServiceId(index));
-                }
-            }
-        }
-        let order = dependencies_first(&units);
+        graph::link(&mut units, services);
+        let order = graph::dependencies_first(&units);
         let armed = vec![None; units.len()];
         Supervisor {
             units,
@@ -86,6 +81,7 @@ impl Supervisor {
             timers: BTreeSet::new(),
             armed,
             queue: VecDeque::new(),
+            interrupted: VecDeque::new(),
             stop_timeout,
             shutdown: None,
         }
@@ -114,8 +110,8 @@ impl Supervisor {
             }
             Event::Executed { pid } => self.with_main(pid, |unit| unit.executed(now, out)),
             Event::SetupFailed { pid, error } => self.with_main(pid, |unit| unit.setup_failed(error)),
-            Event::Exited { pid, status, group_left, output } => {
-                self.exited(now, pid, status, group_left, &output, out);
+            Event::Exited { pid, status, group_left, oom, output } => {
+                self.exited(now, pid, Ended { status, group_left, oom, output }, out);
             }
             Event::GroupGone { pid } => {
                 if let Some(service) = self.groups.remove(&pid) {
@@ -129,6 +125,19 @@ impl Supervisor {
             Event::ProbeSpawnFailed { service, error } => {
                 self.with(service, |unit| unit.probe_not_run(now, error, out));
             }
+            Event::HookSpawned { service, hook, pid } => {
+                self.processes.insert(pid, (service, Role::Hook(hook)));
+                self.with(service, |unit| unit.hook_spawned(hook, pid));
+            }
+            Event::HookSpawnFailed { service, hook, error } => {
+                self.with(service, |unit| unit.hook_done(now, hook, None, Some(error), out));
+            }
+            Event::Notified { service, news } => self.with(service, |unit| unit.notified(now, news, out)),
+            Event::Start { service } => self.start(now, service, out),
+            Event::Stop { service } => self.stop(now, service, out),
+            Event::Restart { service } => self.restart(now, service, out),
+            Event::Pause { service } => self.with(service, |unit| unit.pause(now, out)),
+            Event::Resume { service } => self.with(service, |unit| unit.resume(now, out)),
             Event::ProbeNow { service } => self.with(service, |unit| unit.probe_now(now, out)),
             Event::Tick => self.tick(now, out),
             Event::StopRequested { signal } => self.begin_stop(now, StopCause::Requested(signal), out),
@@ -143,15 +152,13 @@ impl Supervisor {
     fn with(&mut self, id: ServiceId, act: impl FnOnce(&mut Unit)) {
         let Some(unit) = self.units.get_mut(id.0) else { return };
         act(unit);
+        if std::mem::take(&mut unit.interrupted) && self.shutdown.is_none() {
+            self.interrupted.push_back(id);
+        }
         if std::mem::take(&mut unit.changed) {
             self.queue.push_back(id);
-            let neighbours = if self.shutdown.is_some() {
-                self.queue.extend(unit.needs.iter().map(|need| need.on));
-                &[]
-            } else {
-                unit.needed_by.as_slice()
-            };
-            self.queue.extend(neighbours);
+            self.queue.extend(unit.needs.iter().map(|need| need.on));
+            self.queue.extend(&unit.needed_by);
         }
         let deadline = unit.deadline();
         if let Some(armed) = self.armed.get_mut(id.0)
@@ -175,38 +182,51 @@ impl Supervisor {
 
     /// What is wanted spreads: a service that is to run wants its dependencies.
     fn boot(&mut self, now: Time) {
-        let mut wanted: Vec<ServiceId> =
-            self.units.iter().filter(|unit| unit.policy.autostart).map(|unit| unit.id).collect();
-        while let Some(id) = wanted.pop() {
-            let Some(unit) = self.units.get(id.0) else { continue };
-            if unit.wanted {
-                continue;
-            }
-            wanted.extend(unit.needs.iter().map(|need| need.on));
-            self.with(id, |unit| unit.want(now));
-        }
+        let wanted = self.units.iter().filter(|unit| unit.policy.autostart && !unit.by_hand);
+        self.want(now, wanted.map(|unit| unit.id).collect());
         self.queue.clear();
         self.queue.extend(&self.order);
     }
 
-    fn exited(
-        &mut self,
-        now: Time,
-        pid: Pid,
-        status: ExitStatus,
-        group_left: bool,
-        output: &[u8],
-        out: &mut Vec<Effect>,
-    ) {
+    /// What is wanted spreads: a service that is to run wants its dependencies, also those that had failed.
+    fn want(&mut self, now: Time, mut wanted: Vec<ServiceId>) {
+        let mut seen = BTreeSet::new();
+        while let Some(id) = wanted.pop() {
+            let Some(unit) = self.units.get(id.0) else { continue };
+            if !seen.insert(id) {
+                continue;
+            }
+            let idle = |need: &Need| {
+                let on = self.units.get(need.on.0);
+                on.is_some_and(|on| matches!(on.state, State::Stopped | State::Failed) || on.is_halting())
+            };
+            wanted.extend(unit.needs.iter().filter(|need| need.required && idle(need)).map(|need| need.on));
+            self.with(id, |unit| unit.want(now));
+        }
+    }
+
+    fn exited(&mut self, now: Time, pid: Pid, ended: Ended, out: &mut Vec<Effect>) {
+        let Ended { status, group_left, oom, output } = ended;
         match self.processes.remove(&pid) {
             Some((service, Role::Main)) => {
                 if group_left {
                     self.groups.insert(pid, service);
                 }
-                self.with(service, |unit| unit.exited(now, status, group_left, out));
+                self.with(service, |unit| unit.exited(now, status, group_left, oom, out));
             }
             Some((service, Role::Probe)) => {
-                self.with(service, |unit| unit.probe_exited(now, pid, status, output, out));
+                self.with(service, |unit| unit.probe_exited(now, pid, status, &output, out));
+            }
+            Some((service, Role::Hook(hook))) => {
+                // A hook whose program could not be executed has said why.
+                let said = text::printable(&output, OUTPUT_LIMIT);
+                let message = if said.is_empty() { status.to_string() } else { said };
+                let problem = (!status.success()).then(|| StartError {
+                    message,
+                    transient: false,
+                    code: status.code(),
+                });
+                self.with(service, |unit| unit.hook_done(now, hook, Some(pid), problem, out));
             }
             None => {}
         }
@@ -223,17 +243,22 @@ impl Supervisor {
 
     /// Carries out what the changes so far mean for other units, until nothing changes any more.
     fn settle(&mut self, now: Time, out: &mut Vec<Effect>) {
-        while let Some(id) = self.queue.pop_front() {
+        loop {
+            if let Some(id) = self.interrupted.pop_front() {
+                self.restart_dependents(now, id, out);
+                continue;
+            }
+            let Some(id) = self.queue.pop_front() else { break };
             if self.shutdown.is_some() {
                 self.stop_if_free(now, id, out);
                 continue;
             }
             let Some(unit) = self.units.get(id.0) else { continue };
-            if let Some(cause) = self.ends_container(unit) {
+            if unit.retired {
+                self.stop_if_free(now, id, out);
+            } else if let Some(cause) = self.ends_container(unit) {
                 self.begin_stop(now, cause, out);
-                continue;
-            }
-            if unit.state == State::Waiting {
+            } else if unit.state == State::Waiting {
                 self.start_if_met(now, id, out);
             }
         }
@@ -259,7 +284,10 @@ impl Supervisor {
     /// Whether nothing will run any more: everything has ended for good, and at least one thing had been wanted.
     fn all_done(&self) -> bool {
         let mut finished = self.units.iter().filter(|unit| unit.state != State::Stopped).peekable();
-        finished.peek().is_some() && finished.all(|unit| unit.state.is_final())
+        // Who has stopped a service by hand may want to start it again.
+        finished.peek().is_some()
+            && finished.all(|unit| unit.state.is_final())
+            && !self.units.iter().any(|unit| unit.by_hand && !unit.retired)
     }
 
     fn start_if_met(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
@@ -270,7 +298,8 @@ impl Supervisor {
             match self.need(need) {
                 NeedState::Met => {}
                 NeedState::Open => missing = missing.or(Some(*need)),
-                NeedState::Hopeless => hopeless = hopeless.or(Some(*need)),
+                NeedState::Hopeless if need.required => hopeless = hopeless.or(Some(*need)),
+                NeedState::Hopeless => {}
             }
         }
         if let Some(need) = hopeless {
@@ -292,15 +321,18 @@ impl Supervisor {
 
     fn need(&self, need: &Need) -> NeedState {
         let Some(on) = self.units.get(need.on.0) else { return NeedState::Met };
+        let runs = matches!(on.state, State::Running | State::Paused);
         let met = match need.condition {
-            Condition::Started => matches!(on.state, State::Running | State::Completed),
-            Condition::Healthy => on.state == State::Running && on.is_healthy(),
+            Condition::Started => runs || on.state == State::Completed,
+            Condition::Healthy => runs && on.is_healthy(),
             Condition::CompletedSuccessfully => on.state == State::Completed,
         };
         // A completed service will not get healthy any more, and a failed one nothing at all.
         match met {
             true => NeedState::Met,
             false if on.state.is_final() => NeedState::Hopeless,
+            // What may be missing is not waited for when nobody has asked for it.
+            false if !need.required && on.state == State::Stopped => NeedState::Hopeless,
             false => NeedState::Open,
         }
     }
@@ -321,26 +353,12 @@ enum NeedState {
     Hopeless,
 }
 
-/// The units in an order in which dependencies come before dependents. Units on a cycle come last.
-fn dependencies_first(units: &[Unit]) -> Vec<ServiceId> {
-    let mut open: Vec<usize> = units.iter().map(|unit| unit.needs.len()).collect();
-    let mut order = Vec::with_capacity(units.len());
-    let mut ready: VecDeque<ServiceId> =
-        units.iter().filter(|unit| unit.needs.is_empty()).map(|unit| unit.id).collect();
-    while let Some(id) = ready.pop_front() {
-        order.push(id);
-        for dependent in units.get(id.0).map_or(&[][..], |unit| &unit.needed_by) {
-            if let Some(count) = open.get_mut(dependent.0) {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    ready.push_back(*dependent);
-                }
-            }
-        }
-    }
-    let placed: BTreeSet<ServiceId> = order.iter().copied().collect();
-    order.extend(units.iter().map(|unit| unit.id).filter(|id| !placed.contains(id)));
-    order
+/// How a process ended, and what came with the news.
+struct Ended {
+    status: ExitStatus,
+    group_left: bool,
+    oom: bool,
+    output: Vec<u8>,
 }
 
 #[cfg(test)]

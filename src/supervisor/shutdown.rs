@@ -8,8 +8,8 @@
 use super::Supervisor;
 use super::ending::Purpose;
 use super::event::*;
-use super::unit::{State, Unit};
-use crate::model::Signal;
+use super::state::State;
+use super::unit::Unit;
 use std::time::Duration;
 
 /// How long to wait for what was killed at the deadline before the exit is due anyway.
@@ -24,6 +24,16 @@ enum Phase {
     Rest,
     /// The exit was told.
     Over,
+}
+
+impl StopCause {
+    /// The signal that asked for the stop, if one did.
+    fn signal(self) -> Option<crate::model::Signal> {
+        match self {
+            StopCause::Requested(signal) => signal,
+            StopCause::Essential(_) | StopCause::Unhealthy(_) | StopCause::AllDone => None,
+        }
+    }
 }
 
 /// A stop under way.
@@ -72,13 +82,15 @@ impl Supervisor {
         for index in 0..self.units.len() {
             self.with(ServiceId(index), |unit| {
                 unit.wanted = false;
-                unit.end_health(out);
+                unit.container_stops = true;
+                unit.end_watch(out);
                 // What does not run yet will not; what runs waits for its turn.
                 if !unit.is_alive() {
-                    unit.stop(now, Purpose::Halt, Signal::TERM, Duration::ZERO, out);
+                    unit.stop(now, Purpose::Halt, None, Duration::ZERO, out);
                 }
             });
         }
+        self.interrupted.clear();
         self.queue.clear();
         self.queue.extend((0..self.units.len()).map(ServiceId));
     }
@@ -86,18 +98,18 @@ impl Supervisor {
     /// Tells a unit to stop if nothing that depends on it is alive.
     pub(super) fn stop_if_free(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
         let Some(unit) = self.units.get(id.0) else { return };
-        let dependent_alive = |id: &ServiceId| self.units.get(id.0).is_some_and(Unit::is_alive);
-        if !unit.is_alive() || unit.is_halting() || unit.needed_by.iter().any(dependent_alive) {
+        // With the container everyone goes; after a reload, only those whose definition is gone.
+        let goes_first = |id: &ServiceId| {
+            self.units.get(id.0).is_some_and(|dependent| dependent.is_alive() && !dependent.wanted)
+        };
+        if !unit.is_alive() || unit.is_halting() || unit.needed_by.iter().any(goes_first) {
             return;
         }
         let grace = self.scaled_grace(now, id);
-        let signal = match (&self.shutdown, unit.policy.stop_signal) {
-            (_, Some(signal)) => signal,
-            // The main process gets the very signal that rinit got, as from tini.
-            (Some(Shutdown { cause: StopCause::Requested(Some(signal)), .. }), None) if unit.is_main => {
-                *signal
-            }
-            _ => Signal::TERM,
+        // The main process gets the very signal that rinit got, as from tini.
+        let signal = match &self.shutdown {
+            Some(stop) if unit.is_main && unit.policy.stop_signal.is_none() => stop.cause.signal(),
+            Some(_) | None => None,
         };
         self.with(id, |unit| unit.stop(now, Purpose::Halt, signal, grace, out));
     }
@@ -106,7 +118,8 @@ impl Supervisor {
     fn scaled_grace(&self, now: Time, id: ServiceId) -> Duration {
         let Some(unit) = self.units.get(id.0) else { return Duration::ZERO };
         let own = unit.policy.stop_grace_period;
-        let left = self.shutdown.as_ref().map_or(Duration::ZERO, |stop| stop.deadline.saturating_sub(now));
+        let Some(stop) = &self.shutdown else { return own };
+        let left = stop.deadline.saturating_sub(now);
         let chain = if unit.needs.is_empty() { own } else { self.longest_chain(id) };
         if chain <= left {
             return own;
@@ -171,9 +184,7 @@ impl Supervisor {
         }
         for index in 0..self.units.len() {
             self.with(ServiceId(index), |unit| {
-                if unit.is_alive() {
-                    unit.kill(now, out);
-                }
+                unit.kill(now, Purpose::Halt, out);
             });
         }
         let Some(stop) = &mut self.shutdown else { return };

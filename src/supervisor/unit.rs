@@ -1,15 +1,5 @@
-//! The state machine of one service.
-//!
-//! | state | meaning | what moves it on |
-//! |---|---|---|
-//! | `stopped` | not wanted, nothing runs | it is wanted → `waiting` |
-//! | `waiting` | wanted, a dependency is not there yet | all are there → `starting`; one failed for good → `failed` |
-//! | `starting` | its process is made, its program not executed yet | executed → `running`; could not be → `failed`, or `backoff` if the cause may pass |
-//! | `running` | ready | it ended → `backoff`, `completed` or `failed` by its restart policy; told to stop, or unhealthy → `stopping` |
-//! | `stopping` | told to stop, or ended with others of its process group left; grace running | all gone → `stopped`, `backoff`, `completed` or `failed` |
-//! | `backoff` | ended, and will be started again at a known time | that time → `waiting`; told to stop → `stopped` |
-//! | `completed` | ended with 0 and is not to be started again | |
-//! | `failed` | gave up | |
+//! One service and its life, from being wanted to running. The states and what moves them on are in `state`; how a
+//! unit stops is in `ending`, what follows its end in `outcome`, and what is watched while it runs in `watch`.
 //!
 //! A unit knows nothing of other units. What it changes about itself it marks with `changed`; the supervisor then
 //! looks at its neighbours.
@@ -17,57 +7,18 @@
 use super::backoff::Retries;
 use super::ending::{Ending, Purpose};
 use super::event::*;
-use super::health::{Change, Health, HealthState, ProbeResult};
-use crate::model::{Condition, OnUnhealthy, Policy, Restart, Service, Signal};
+use super::health::Health;
+use super::state::State;
+use crate::model::{Condition, Hook, Hooks, OnUnhealthy, Policy, Service, Signal};
 use std::time::Duration;
-
-/// Where a service is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Not wanted, nothing runs.
-    Stopped,
-    /// Wanted, a dependency is not there yet.
-    Waiting,
-    /// Its process is made, but not ready yet.
-    Starting,
-    /// Ready.
-    Running,
-    /// Told to stop; grace running.
-    Stopping,
-    /// Ended, and will be started again at a known time.
-    Backoff,
-    /// Ended with 0 and is not to be started again.
-    Completed,
-    /// Gave up.
-    Failed,
-}
-
-impl State {
-    /// The word for it, as `rinit status` shows it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Stopped => "stopped",
-            State::Waiting => "waiting",
-            State::Starting => "starting",
-            State::Running => "running",
-            State::Stopping => "stopping",
-            State::Backoff => "backoff",
-            State::Completed => "completed",
-            State::Failed => "failed",
-        }
-    }
-
-    /// Whether it ended for good.
-    pub fn is_final(self) -> bool {
-        matches!(self, State::Completed | State::Failed)
-    }
-}
 
 /// A dependency, resolved.
 #[derive(Clone, Copy, Debug)]
 pub struct Need {
     pub on: ServiceId,
     pub condition: Condition,
+    pub required: bool,
+    pub restart: bool,
 }
 
 /// The main process, and after its end what is left of its group.
@@ -77,6 +28,16 @@ pub(super) struct Process {
     pub(super) started: Time,
     pub(super) setup: Option<StartError>,
     pub(super) exit: Option<ExitStatus>,
+    /// After its end: others of its group are left.
+    pub(super) group_left: bool,
+}
+
+/// A hook under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RunningHook {
+    pub(super) hook: Hook,
+    /// Not known between the effect and its answer.
+    pub(super) pid: Option<Pid>,
 }
 
 /// One service and where it stands.
@@ -84,6 +45,7 @@ pub struct Unit {
     pub id: ServiceId,
     pub name: String,
     pub policy: Policy,
+    pub hooks: Hooks,
     pub is_main: bool,
     pub needs: Vec<Need>,
     pub needed_by: Vec<ServiceId>,
@@ -91,52 +53,92 @@ pub struct Unit {
     pub since: Time,
     /// Is to run, or to have run.
     pub wanted: bool,
+    /// Was stopped by request: nobody but a request starts it again.
+    pub by_hand: bool,
+    /// Its definition is gone: once it has stopped, it is as if it had never been.
+    pub retired: bool,
+    /// The container stops: its time is rationed.
+    pub container_stops: bool,
     pub health: Option<Health>,
     pub on_unhealthy: OnUnhealthy,
     pub starts: u64,
     pub last_exit: Option<ExitStatus>,
-    /// Why it is `failed`, or why it was started again.
+    /// Its last process was killed because memory had run out.
+    pub oom: bool,
+    /// Why it is `failed`, or why it is started again.
     pub reason: Option<String>,
+    /// What it has said of itself, by systemd's STATUS=.
+    pub status: Option<String>,
     /// The exit code of the container, if this unit's failure ends it.
     pub fail_code: u8,
     /// Has been ready, or completed, at least once.
     pub been_ready: bool,
-    /// Was killed at the end of its grace while the container stopped.
+    /// Was killed at the end of its grace when it was to stop for good.
     pub killed: bool,
     /// The state or the health changed since the supervisor looked last.
     pub changed: bool,
+    /// It ran and does so no longer, but will: dependents that want to be restarted with it are.
+    pub interrupted: bool,
     pub(super) process: Option<Process>,
+    pub(super) hook: Option<RunningHook>,
     pub(super) ending: Option<Ending>,
     pub(super) retry_at: Option<Time>,
-    retries: Retries,
+    pub(super) retries: Retries,
+    pub(super) start_by: Option<Time>,
+    pub(super) alive_by: Option<Time>,
 }
 
 impl Unit {
     pub fn new(id: ServiceId, service: &Service) -> Unit {
-        Unit {
+        let mut unit = Unit {
             id,
             name: service.name.clone(),
             policy: service.policy.clone(),
+            hooks: service.hooks.clone(),
             is_main: service.name == crate::model::MAIN,
             needs: Vec::new(),
             needed_by: Vec::new(),
             state: State::Stopped,
             since: Time::ZERO,
             wanted: false,
-            health: service.healthcheck.as_ref().map(|check| Health::new(check.timing)),
-            on_unhealthy: service.healthcheck.as_ref().map_or(OnUnhealthy::None, |c| c.timing.on_unhealthy),
+            by_hand: false,
+            retired: false,
+            container_stops: false,
+            health: None,
+            on_unhealthy: OnUnhealthy::None,
             starts: 0,
             last_exit: None,
+            oom: false,
             reason: None,
+            status: None,
             fail_code: 1,
             been_ready: false,
             killed: false,
             changed: false,
+            interrupted: false,
             process: None,
+            hook: None,
             ending: None,
             retry_at: None,
             retries: Retries::default(),
-        }
+            start_by: None,
+            alive_by: None,
+        };
+        unit.define(service);
+        unit
+    }
+
+    /// Takes over a definition, the first one or a changed one. What runs goes on running.
+    pub fn define(&mut self, service: &Service) {
+        self.policy = service.policy.clone();
+        self.hooks = service.hooks.clone();
+        self.retired = false;
+        let timing = service.healthcheck.as_ref().map(|check| check.timing);
+        self.on_unhealthy = timing.map_or(OnUnhealthy::None, |timing| timing.on_unhealthy);
+        self.health = match (self.health.take(), timing) {
+            (Some(health), Some(timing)) => Some(health.with_timing(timing)),
+            (_, timing) => timing.map(Health::new),
+        };
     }
 
     /// The main process, while there is one.
@@ -146,12 +148,12 @@ impl Unit {
 
     /// Whether a process of it is there, or about to be.
     pub fn is_alive(&self) -> bool {
-        matches!(self.state, State::Starting | State::Running | State::Stopping)
+        self.state.is_alive()
     }
 
     /// Whether its health check has passed, and has not failed too often since.
     pub fn is_healthy(&self) -> bool {
-        self.health.as_ref().is_some_and(|health| health.state() == HealthState::Healthy)
+        self.health.as_ref().is_some_and(|health| health.state() == super::HealthState::Healthy)
     }
 
     /// Whether it is under way to being stopped for good.
@@ -169,34 +171,66 @@ impl Unit {
         match self.state {
             State::Backoff => self.retry_at,
             State::Stopping => self.ending.as_ref().and_then(|ending| ending.deadline),
-            State::Running => self.health.as_ref().and_then(Health::deadline),
-            State::Stopped | State::Waiting | State::Starting | State::Completed | State::Failed => None,
+            State::Starting => self.start_by,
+            State::Running => {
+                let health = self.health.as_ref().and_then(Health::deadline);
+                [health, self.alive_by].into_iter().flatten().min()
+            }
+            State::Stopped | State::Waiting | State::Paused | State::Completed | State::Failed => None,
         }
     }
 
     pub(super) fn enter(&mut self, now: Time, state: State) {
+        debug_assert!(
+            self.state.successors().contains(&state),
+            "{} -> {}",
+            self.state.as_str(),
+            state.as_str()
+        );
+        if matches!(self.state, State::Running | State::Paused)
+            && !matches!(state, State::Running | State::Paused)
+        {
+            self.interrupted = self.wanted && !state.is_final();
+        }
         self.state = state;
         self.since = now;
         self.changed = true;
     }
 
-    /// It is to run: from now on it waits for its dependencies.
+    /// It is to run: from now on it waits for its dependencies, if it does not run already.
     pub fn want(&mut self, now: Time) {
         self.wanted = true;
-        self.enter(now, State::Waiting);
+        self.by_hand = false;
+        match self.state {
+            State::Stopped | State::Completed | State::Failed => {
+                self.retries = Retries::default();
+                self.enter(now, State::Waiting);
+            }
+            State::Backoff => self.retry(now),
+            State::Stopping => {
+                if let Some(ending) = self.ending.as_mut().filter(|ending| ending.purpose == Purpose::Halt) {
+                    ending.purpose = Purpose::Cycle;
+                }
+            }
+            State::Waiting | State::Starting | State::Running | State::Paused => {}
+        }
     }
 
     /// Its dependencies are there.
     pub fn start(&mut self, now: Time, out: &mut Vec<Effect>) {
         self.reason = None;
+        self.status = None;
+        self.start_by = self.policy.start_timeout.map(|timeout| now.saturating_add(timeout));
         self.enter(now, State::Starting);
-        out.push(Effect::Spawn(self.id));
+        if !self.run_hook(Hook::PreStart, out) {
+            out.push(Effect::Spawn(self.id));
+        }
     }
 
     /// Its process was made.
     pub fn spawned(&mut self, now: Time, pid: Pid) {
         self.starts = self.starts.saturating_add(1);
-        self.process = Some(Process { pid, started: now, setup: None, exit: None });
+        self.process = Some(Process { pid, started: now, setup: None, exit: None, group_left: false });
     }
 
     /// Its process could not be made.
@@ -210,14 +244,30 @@ impl Unit {
     pub fn executed(&mut self, now: Time, out: &mut Vec<Effect>) {
         let Some(process) = &self.process else { return };
         out.push(Effect::Notice(Notice::Started(self.id, process.pid)));
-        // A unit that was told to stop meanwhile goes on stopping.
-        if self.state != State::Starting {
+        if self.policy.notify.is_none() {
+            self.ready(now, out);
+        }
+    }
+
+    /// It is ready. One that was told to stop meanwhile goes on stopping.
+    pub(super) fn ready(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if self.state != State::Starting || self.process.is_none() {
             return;
         }
+        if self.policy.notify.is_some() {
+            out.push(Effect::Notice(Notice::Ready(self.id)));
+        }
+        self.start_by = None;
+        self.alive_by = self.policy.watchdog.map(|limit| now.saturating_add(limit));
         self.enter(now, State::Running);
         match &mut self.health {
             Some(health) => health.begin(now),
             None => self.been_ready = true,
+        }
+        if self.container_stops {
+            self.end_health(out);
+        } else {
+            self.run_hook(Hook::PostStart, out);
         }
     }
 
@@ -228,101 +278,95 @@ impl Unit {
         }
     }
 
-    /// Its main process was reaped.
-    pub fn exited(&mut self, now: Time, status: ExitStatus, group_left: bool, out: &mut Vec<Effect>) {
-        let Some(process) = &mut self.process else { return };
-        process.exit = Some(status);
-        let ran = now.saturating_sub(process.started);
-        if process.setup.is_none() {
-            self.last_exit = Some(status);
+    /// Runs a hook, if there is one.
+    pub(super) fn run_hook(&mut self, hook: Hook, out: &mut Vec<Effect>) -> bool {
+        let there = self.hooks.get(hook).is_some();
+        if there {
+            self.hook = Some(RunningHook { hook, pid: None });
+            out.push(Effect::Hook { service: self.id, hook, exit: self.last_exit });
         }
-        self.end_health(out);
-        let told_to = self.ending.is_some();
-        if group_left {
-            self.clean_up_group(now, out);
-            if !told_to {
-                out.push(Effect::Notice(Notice::Died(self.id, status, ran, Next::StopRest)));
-            }
+        there
+    }
+
+    /// A hook of it has a process.
+    pub fn hook_spawned(&mut self, hook: Hook, pid: Pid) {
+        if let Some(running) = self.hook.as_mut().filter(|running| running.hook == hook) {
+            running.pid = Some(pid);
+        }
+    }
+
+    /// A hook could not be made (then it has no process), or has ended; `problem` says how it failed, if it did.
+    /// One of an earlier life is nobody's business.
+    pub fn hook_done(
+        &mut self,
+        now: Time,
+        hook: Hook,
+        pid: Option<Pid>,
+        problem: Option<StartError>,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.hook.is_none_or(|running| running.hook != hook || running.pid != pid) {
             return;
         }
-        if told_to {
-            return self.gone(now, out);
-        }
-        let Some(process) = self.process.take() else { return };
-        if let Some(error) = process.setup {
-            return self.spawn_failed(now, error, out);
-        }
-        let next = self.after_end(now, status.success(), ran);
-        out.push(Effect::Notice(Notice::Died(self.id, status, ran, next)));
-    }
-
-    /// What follows the end of a process that was started: the restart policy decides.
-    pub(super) fn after_end(&mut self, now: Time, success: bool, ran: Duration) -> Next {
-        if !self.wanted {
-            self.enter(now, State::Stopped);
-            return Next::Stopped;
-        }
-        self.retries.ended(&self.policy.backoff, ran);
-        let used = self.retries.count();
-        let again = match self.policy.restart {
-            Restart::Always | Restart::UnlessStopped => true,
-            Restart::OnFailure(limit) => !success && limit.is_none_or(|limit| used < limit),
-            Restart::No => false,
-        };
-        if again {
-            let wait = self.retries.next(&self.policy.backoff, ran);
-            self.back_off(now, wait);
-            return Next::Restart(wait);
-        }
-        if success {
-            self.been_ready = true;
-            self.enter(now, State::Completed);
-            return Next::Completed;
-        }
-        let cause = self.reason.take().or_else(|| self.last_exit.map(|status| status.to_string()));
-        let cause = cause.unwrap_or_default();
-        let reason = if used == 0 { cause } else { format!("{cause}, gave up after {used} restarts") };
-        self.fail_code = self.last_exit.map_or(1, ExitStatus::code).max(1);
-        self.fail(now, reason.clone());
-        Next::Failed(reason)
-    }
-
-    /// What follows a failed attempt to start: another one if the cause may pass, whatever the restart policy.
-    pub(super) fn after_start_error(&mut self, now: Time, error: StartError) -> Next {
-        self.process = None;
-        self.ending = None;
-        if !self.wanted {
-            self.enter(now, State::Stopped);
-            return Next::Stopped;
-        }
-        if error.transient {
-            let wait = self.retries.wait(&self.policy.backoff);
-            self.reason = Some(error.message);
-            self.back_off(now, wait);
-            return Next::Restart(wait);
-        }
-        self.fail_code = error.code;
-        self.fail(now, error.message.clone());
-        Next::Failed(error.message)
-    }
-
-    fn back_off(&mut self, now: Time, wait: Duration) {
-        self.retry_at = Some(now.saturating_add(wait));
-        self.enter(now, State::Backoff);
-        if wait.is_zero() {
-            self.retry(now);
+        self.hook = None;
+        let failed = problem.is_some();
+        let message =
+            problem.as_ref().map(|problem| format!("{} failed: {}", hook.as_str(), problem.message));
+        match (hook, self.state) {
+            (Hook::PreStart, State::Starting) => match problem {
+                None => out.push(Effect::Spawn(self.id)),
+                Some(problem) if problem.transient => {
+                    self.spawn_failed(
+                        now,
+                        StartError { message: message.unwrap_or_default(), ..problem },
+                        out,
+                    );
+                }
+                Some(_) => {
+                    let message = message.unwrap_or_default();
+                    self.reason = Some(message.clone());
+                    let next = self.after_end(now, false, Duration::ZERO);
+                    out.push(Effect::Notice(Notice::StartFailed(self.id, message, next)));
+                }
+            },
+            (Hook::PreStart, _) => self.gone(now, out),
+            (Hook::PreStop, _) => {
+                out.extend(message.map(|text| Effect::Notice(Notice::HookFailed(self.id, text))));
+                self.send_stop_signal(now, out);
+            }
+            (Hook::PostStop, _) => {
+                out.extend(message.map(|text| Effect::Notice(Notice::HookFailed(self.id, text))));
+                self.finish(now, out);
+            }
+            (Hook::PostStart, _) if failed => {
+                out.extend(message.map(|text| Effect::Notice(Notice::HookFailed(self.id, text))));
+            }
+            (Hook::PostStart, _) => {}
         }
     }
 
-    fn retry(&mut self, now: Time) {
-        self.retry_at = None;
-        self.enter(now, State::Waiting);
+    /// It is to pause: nothing of it runs until it is resumed.
+    pub fn pause(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let (State::Running, Some(pid)) = (self.state, self.pid()) else { return };
+        out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::STOP });
+        if let Some(probe) = self.health.as_mut().and_then(Health::suspend) {
+            out.push(Effect::Signal { pid: probe, scope: Scope::Group, signal: Signal::KILL });
+        }
+        self.alive_by = None;
+        self.enter(now, State::Paused);
+        out.push(Effect::Notice(Notice::Paused(self.id)));
     }
 
-    /// It has failed for good.
-    pub fn fail(&mut self, now: Time, reason: String) {
-        self.reason = Some(reason);
-        self.enter(now, State::Failed);
+    /// It may go on.
+    pub fn resume(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let (State::Paused, Some(pid)) = (self.state, self.pid()) else { return };
+        out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::CONT });
+        if let Some(health) = &mut self.health {
+            health.resume(now);
+        }
+        self.alive_by = self.policy.watchdog.map(|limit| now.saturating_add(limit));
+        self.enter(now, State::Running);
+        out.push(Effect::Notice(Notice::Resumed(self.id)));
     }
 
     /// Its deadline may have come.
@@ -333,94 +377,22 @@ impl Unit {
         match self.state {
             State::Backoff => self.retry(now),
             State::Stopping => self.grace_over(now, out),
-            State::Running => self.health_due(now, out),
-            State::Stopped | State::Waiting | State::Starting | State::Completed | State::Failed => {}
+            State::Starting => self.start_overdue(now, out),
+            State::Running => self.watch(now, out),
+            State::Stopped | State::Waiting | State::Paused | State::Completed | State::Failed => {}
         }
     }
 
-    fn health_due(&mut self, now: Time, out: &mut Vec<Effect>) {
-        let Some(health) = &mut self.health else { return };
-        if health.take_due(now) {
-            out.push(Effect::Probe(self.id));
-        } else if let Some((pid, change)) = health.overdue(now) {
-            out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
-            self.health_changed(now, change, out);
-        }
+    fn start_overdue(&mut self, now: Time, out: &mut Vec<Effect>) {
+        self.start_by = None;
+        let limit = self.policy.start_timeout.unwrap_or_default();
+        self.restart_because(now, format!("not ready within {}", crate::model::duration::format(limit)), out);
     }
 
-    /// Somebody asks for its health now. Returns whether a result will come.
-    pub fn probe_now(&mut self, now: Time, out: &mut Vec<Effect>) {
-        if self.state != State::Running {
-            return;
-        }
-        let Some(health) = &mut self.health else { return };
-        health.hurry(now);
-        if health.take_due(now) {
-            out.push(Effect::Probe(self.id));
-        }
-    }
-
-    /// A probe of it has a process.
-    pub fn probe_spawned(&mut self, pid: Pid) {
-        if let Some(health) = &mut self.health {
-            health.spawned(pid);
-        }
-    }
-
-    /// A probe of it could not be made.
-    pub fn probe_not_run(&mut self, now: Time, error: StartError, out: &mut Vec<Effect>) {
-        if let Some(health) = &mut self.health {
-            health.not_run(now);
-            out.push(Effect::Notice(Notice::ProbeNotRun(self.id, error.message)));
-        }
-    }
-
-    /// A probe of it was reaped.
-    pub fn probe_exited(
-        &mut self,
-        now: Time,
-        pid: Pid,
-        status: ExitStatus,
-        output: &[u8],
-        out: &mut Vec<Effect>,
-    ) {
-        if let Some(health) = &mut self.health {
-            let change = health.exited(now, pid, status, output);
-            self.health_changed(now, change, out);
-        }
-    }
-
-    fn health_changed(&mut self, now: Time, change: Change, out: &mut Vec<Effect>) {
-        let Some(health) = &self.health else { return };
-        let summary = health.results().last().map(ProbeResult::summary).unwrap_or_default();
-        match change {
-            Change::None => {}
-            Change::Healthy => {
-                self.been_ready = true;
-                self.changed = true;
-                out.push(Effect::Notice(Notice::Healthy(self.id)));
-            }
-            Change::Failed => out.push(Effect::Notice(Notice::ProbeFailed(self.id, summary))),
-            Change::Unhealthy => {
-                self.changed = true;
-                out.push(Effect::Notice(Notice::Unhealthy(
-                    self.id,
-                    health.failing_streak(),
-                    summary.clone(),
-                )));
-                if self.on_unhealthy == OnUnhealthy::Restart {
-                    self.reason = Some(format!("unhealthy: {summary}"));
-                    let signal = self.policy.stop_signal.unwrap_or(Signal::TERM);
-                    self.stop(now, Purpose::Restart, signal, self.policy.stop_grace_period, out);
-                }
-            }
-        }
-    }
-
-    /// Switches the health check off; a probe under way is killed and its result no longer counts.
-    pub fn end_health(&mut self, out: &mut Vec<Effect>) {
-        if let Some(pid) = self.health.as_mut().and_then(Health::end) {
-            out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
-        }
+    /// It is stopped and started again, which counts as a failure.
+    pub(super) fn restart_because(&mut self, now: Time, reason: String, out: &mut Vec<Effect>) {
+        out.push(Effect::Notice(Notice::Restarting(self.id, reason.clone())));
+        self.reason = Some(reason);
+        self.stop(now, Purpose::Restart, None, self.policy.stop_grace_period, out);
     }
 }

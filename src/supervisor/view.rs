@@ -4,7 +4,8 @@ use super::NeedState;
 use super::Supervisor;
 use super::event::*;
 use super::health::{Health, HealthState, ProbeResult};
-use super::unit::{State, Unit};
+use super::state::State;
+use super::unit::Unit;
 use crate::model::{Condition, duration};
 use std::time::Duration;
 
@@ -26,7 +27,9 @@ pub struct View<'a> {
     /// How many times it was started again.
     pub restarts: u64,
     /// How its last process ended.
-    pub last_exit: Option<ExitStatus>,
+    pub last_exit: Option<String>,
+    /// What it has said of itself.
+    pub status: Option<&'a str>,
     /// Why it has failed or was restarted.
     pub reason: Option<&'a str>,
     /// Dependencies that are not there yet, with what they lack.
@@ -70,7 +73,7 @@ impl Supervisor {
 
     /// The service of that name.
     pub fn find(&self, name: &str) -> Option<ServiceId> {
-        self.units.iter().find(|unit| unit.name == name).map(|unit| unit.id)
+        self.units.iter().find(|unit| unit.name == name && !unit.retired).map(|unit| unit.id)
     }
 
     /// The name of a service.
@@ -90,7 +93,8 @@ impl Supervisor {
             failing_streak: health.map_or(0, Health::failing_streak),
             pid: unit.pid(),
             restarts: unit.starts.saturating_sub(1),
-            last_exit: unit.last_exit,
+            last_exit: unit.exit_text(),
+            status: unit.status.as_deref(),
             reason: unit.reason.as_deref(),
             waiting_for: if unit.state == State::Waiting { self.waiting_for(unit) } else { Vec::new() },
             restart_in: unit.retry_at().map(|at| at.saturating_sub(now)),
@@ -113,29 +117,34 @@ impl Supervisor {
 
     /// How many probe results a service has had, and whether another one is to be expected.
     pub fn probes(&self, id: ServiceId) -> (u64, bool) {
-        self.units
-            .get(id.0)
-            .and_then(|unit| unit.health.as_ref())
-            .map_or((0, false), |health| (health.count(), health.is_on()))
+        self.units.get(id.0).and_then(|unit| unit.health.as_ref()).map_or((0, false), |health| {
+            (
+                health.count(),
+                health.is_on() && self.units.get(id.0).is_some_and(|unit| unit.state == State::Running),
+            )
+        })
     }
 
     fn is_well(&self, unit: &Unit) -> bool {
         match unit.state {
             State::Running => unit.health.is_none() || unit.is_healthy(),
             State::Completed => true,
+            State::Paused => false,
             State::Stopped => !unit.wanted && !self.is_stopping(),
             State::Waiting | State::Starting | State::Stopping | State::Backoff | State::Failed => false,
         }
     }
 
     fn message(&self, now: Time, unit: &Unit) -> String {
-        let because = |text: &str| match (&unit.reason, unit.last_exit) {
+        let because = |text: &str| match (&unit.reason, unit.exit_text()) {
             (Some(reason), _) => format!("{text}: {reason}"),
             (None, Some(status)) => format!("{text}: {status}"),
             (None, None) => text.to_owned(),
         };
         match unit.state {
-            State::Stopped | State::Starting | State::Completed => unit.state.as_str().to_owned(),
+            State::Stopped | State::Starting | State::Paused | State::Completed => {
+                unit.state.as_str().to_owned()
+            }
             State::Stopping if unit.is_halting() => "stopping".to_owned(),
             State::Stopping => because("restarting"),
             State::Failed => because("failed"),

@@ -1,12 +1,18 @@
 //! The one seam to the kernel: every system call, and every `unsafe`, of rinit is below this module. It knows no
 //! service.
 
+pub mod attributes;
+pub mod caps;
+pub mod cgroup;
+pub mod file;
 pub mod inherit;
 pub mod io;
+pub mod notify;
 pub mod poll;
 pub mod process;
 pub mod signals;
 pub mod socket;
 pub mod spawn;
+pub mod stage;
 pub mod timed;
 pub mod tty;

@@ -2,6 +2,7 @@
 
 use crate::model::Signal;
 use nix::libc;
+use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -146,7 +147,8 @@ fn descendants(of: i32) -> Vec<i32> {
     found
 }
 
-fn parent(pid: i32) -> Option<i32> {
+/// The parent of a process, as `/proc` shows it.
+pub fn parent(pid: i32) -> Option<i32> {
     let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     parent_in_stat(&stat)
 }
@@ -156,6 +158,22 @@ fn parent_in_stat(stat: &[u8]) -> Option<i32> {
     let after_name = stat.rsplitn(2, |byte| *byte == b')').next()?;
     let mut fields = after_name.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
     std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()
+}
+
+/// The process group that a process is in, be it a zombie.
+pub fn group_of(pid: i32) -> Option<i32> {
+    nix::unistd::getpgid(Some(Pid::from_raw(pid))).ok().map(Pid::as_raw)
+}
+
+/// The session that a process is in, be it a zombie.
+pub fn session_of(pid: i32) -> Option<i32> {
+    nix::unistd::getsid(Some(Pid::from_raw(pid))).ok().map(Pid::as_raw)
+}
+
+/// The supplementary groups of this process.
+pub fn groups() -> Vec<u32> {
+    let groups = nix::unistd::getgroups().unwrap_or_default();
+    groups.into_iter().map(nix::unistd::Gid::as_raw).collect()
 }
 
 /// The effective user ID of this process.

@@ -1,48 +1,15 @@
 //! Making a process. Everything is prepared before the fork; the child makes system calls only, and reports what it
 //! cannot do over a pipe, so that the caller waits for nothing.
 
+use super::attributes::Attributes;
 use super::signals::Blocked;
+pub use super::stage::Stage;
 use super::{inherit, tty};
 use nix::fcntl::OFlag;
 use nix::libc;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-
-/// What the child does before it executes its program, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Stage {
-    /// Its own session or process group.
-    Session,
-    /// The signals' dispositions.
-    Signals,
-    /// Standard input, output and error.
-    Stdio,
-    /// The supplementary groups.
-    Groups,
-    /// The group.
-    Group,
-    /// The user.
-    User,
-    /// The working directory.
-    WorkingDir,
-    /// The program itself.
-    Execute,
-}
-
-impl Stage {
-    const ALL: [Stage; 8] = [
-        Stage::Session,
-        Stage::Signals,
-        Stage::Stdio,
-        Stage::Groups,
-        Stage::Group,
-        Stage::User,
-        Stage::WorkingDir,
-        Stage::Execute,
-    ];
-}
 
 /// The session or group that the process gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +27,6 @@ pub struct Ids {
     pub uid: u32,
     /// Group ID.
     pub gid: u32,
-    /// Supplementary group IDs.
-    pub groups: Vec<u32>,
 }
 
 /// What is executed, by name.
@@ -97,6 +62,10 @@ pub struct Spec {
     pub working_dir: WorkingDir,
     /// Who it runs as; `None`: as rinit does.
     pub ids: Option<Ids>,
+    /// What else it is given.
+    pub attributes: Attributes,
+    /// A descriptor number at which it gets the writing end of a pipe: `Spawned::notify` is the other one.
+    pub notify: Option<RawFd>,
     /// Its session.
     pub session: Session,
     /// Everything as rinit found it: standard input, inherited descriptors, signals ignored or blocked. Otherwise
@@ -110,6 +79,8 @@ pub struct Spawned {
     pub pid: i32,
     /// Tells how it goes on: see `read_outcome`.
     pub status: OwnedFd,
+    /// What it says on the descriptor of `Spec::notify`; reading does not wait.
+    pub notify: Option<OwnedFd>,
 }
 
 /// How the set-up of a child went.
@@ -128,6 +99,7 @@ pub enum Outcome {
 /// Errors: no process (EAGAIN, ENOMEM) or no descriptor (EMFILE, ENFILE) could be had.
 pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned> {
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    let (notify, notify_writer) = spec.notify.map(|_| output_pipe()).transpose()?.unzip();
     let arguments = pointers(&spec.arguments);
     let environment = pointers(&spec.environment);
     let child = Child {
@@ -136,7 +108,8 @@ pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned>
         environment: &environment,
         script: script_arguments(&spec.arguments),
         output: output.map(|fd| fd.as_raw_fd()),
-        status: writer.as_raw_fd(),
+        notify: spec.notify.zip(notify_writer.as_ref().map(AsRawFd::as_raw_fd)),
+        own: Descriptors::new(spec, writer.as_raw_fd()),
     };
     // A signal that comes before the child has its own dispositions must neither be lost nor run rinit's handlers
     // there.
@@ -154,7 +127,7 @@ pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned>
                 }
             }
             drop(blocked);
-            Ok(Spawned { pid, status: reader })
+            Ok(Spawned { pid, status: reader, notify })
         }
     }
 }
@@ -220,7 +193,42 @@ struct Child<'a> {
     environment: &'a [*const libc::c_char],
     script: Vec<*const libc::c_char>,
     output: Option<RawFd>,
+    /// A number, and the descriptor that is to be had there.
+    notify: Option<(RawFd, RawFd)>,
+    own: Descriptors,
+}
+
+/// Those of rinit's descriptors that the child uses later on.
+struct Descriptors {
     status: RawFd,
+    program: Option<RawFd>,
+    working_dir: Option<RawFd>,
+}
+
+impl Descriptors {
+    fn new(spec: &Spec, status: RawFd) -> Descriptors {
+        let program = match spec.program {
+            Program::Descriptor(fd) => Some(fd),
+            Program::Paths(_) => None,
+        };
+        let working_dir = match spec.working_dir {
+            WorkingDir::Descriptor(fd) => Some(fd),
+            WorkingDir::Unchanged | WorkingDir::Path(_) => None,
+        };
+        Descriptors { status, program, working_dir }
+    }
+
+    /// Moves what is at `number` away.
+    fn make_way(&mut self, number: RawFd) -> Result<(), ()> {
+        let all = [Some(&mut self.status), self.program.as_mut(), self.working_dir.as_mut()];
+        for fd in all.into_iter().flatten().filter(|fd| **fd == number) {
+            // SAFETY: F_DUPFD_CLOEXEC takes a number: the lowest one that the copy may have.
+            let moved = unsafe { libc::fcntl(*fd, libc::F_DUPFD_CLOEXEC, number.saturating_add(1)) };
+            check(moved)?;
+            *fd = moved;
+        }
+        Ok(())
+    }
 }
 
 impl Child<'_> {
@@ -236,29 +244,31 @@ impl Child<'_> {
         let report = [stage as u8, a, b, c, d];
         // SAFETY: `report` is valid for its length; `_exit` runs nothing of the parent's.
         unsafe {
-            libc::write(self.status, report.as_ptr().cast(), report.len());
+            libc::write(self.own.status, report.as_ptr().cast(), report.len());
             libc::_exit(127)
         }
     }
 
-    fn set_up(&self) -> Result<(), Stage> {
+    fn set_up(&mut self) -> Result<(), Stage> {
         self.own_session().or(Err(Stage::Session))?;
         self.reset_signals().or(Err(Stage::Signals))?;
         self.standard_descriptors().or(Err(Stage::Stdio))?;
+        self.notify_descriptor().or(Err(Stage::Notify))?;
+        self.spec.attributes.before_switch()?;
         if let Some(ids) = &self.spec.ids {
-            // SAFETY: the pointer and the length are those of one vector; the others take numbers.
+            // SAFETY: both take numbers.
             unsafe {
-                check(libc::setgroups(ids.groups.len(), ids.groups.as_ptr())).or(Err(Stage::Groups))?;
                 check(libc::setgid(ids.gid)).or(Err(Stage::Group))?;
                 check(libc::setuid(ids.uid)).or(Err(Stage::User))?;
             }
         }
-        match &self.spec.working_dir {
-            WorkingDir::Unchanged => Ok(()),
+        self.spec.attributes.after_switch()?;
+        match (&self.spec.working_dir, self.own.working_dir) {
             // SAFETY: the string ends with a null byte.
-            WorkingDir::Path(dir) => check(unsafe { libc::chdir(dir.as_ptr()) }),
+            (WorkingDir::Path(dir), _) => check(unsafe { libc::chdir(dir.as_ptr()) }),
             // SAFETY: fchdir takes a number.
-            WorkingDir::Descriptor(fd) => check(unsafe { libc::fchdir(*fd) }),
+            (_, Some(fd)) => check(unsafe { libc::fchdir(fd) }),
+            (_, None) => Ok(()),
         }
         .or(Err(Stage::WorkingDir))
     }
@@ -327,6 +337,20 @@ impl Child<'_> {
         Ok(())
     }
 
+    /// Stays open across exec, unlike all others above standard error.
+    fn notify_descriptor(&mut self) -> Result<(), ()> {
+        let Some((number, writer)) = self.notify else { return Ok(()) };
+        self.own.make_way(number)?;
+        // SAFETY: the calls take numbers; the child owns all its descriptors.
+        check(unsafe {
+            match writer == number {
+                // Copying to itself would leave the flag that closes it.
+                true => libc::fcntl(number, libc::F_SETFD, 0),
+                false => libc::dup2(writer, number),
+            }
+        })
+    }
+
     /// Returns only if it fails, with the reason in errno.
     fn execute(&mut self) {
         let (arguments, environment) = (self.arguments.as_ptr(), self.environment.as_ptr());
@@ -335,7 +359,7 @@ impl Child<'_> {
             Program::Descriptor(fd) => unsafe {
                 libc::syscall(
                     libc::SYS_execveat,
-                    *fd,
+                    self.own.program.unwrap_or(*fd),
                     c"".as_ptr(),
                     arguments,
                     environment,
@@ -371,6 +395,6 @@ fn set_errno(error: i32) {
     nix::errno::Errno::from_raw(error).set();
 }
 
-fn check(result: i32) -> Result<(), ()> {
+pub(super) fn check(result: i32) -> Result<(), ()> {
     if result < 0 { Err(()) } else { Ok(()) }
 }

@@ -2,7 +2,10 @@
 
 use rinit::config::Config;
 use rinit::model::duration::format;
-use rinit::model::{Backoff, HealthCheck, HealthTiming, OnUnhealthy, Policy, Probe, Service};
+use rinit::model::{
+    Backoff, Capabilities, Exec, HealthCheck, HealthTiming, Hook, KillMode, OnUnhealthy, Policy, Probe,
+    Service, Variable,
+};
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -39,15 +42,51 @@ fn service(out: &mut String, service: &Service) {
         line(format!("working_dir: {}", dir.display()));
     }
     for (name, value) in &service.exec.environment {
-        line(format!("environment: {name:?} = {value:?}"));
+        line(match value {
+            Variable::Text(text) => format!("environment: {name:?} = {text:?}"),
+            Variable::File(path) => format!("environment: {name:?} in {}", path.display()),
+        });
     }
+    limits(&mut line, &service.exec);
     policy(&mut line, &service.policy);
+    for hook in [Hook::PreStart, Hook::PostStart, Hook::PreStop, Hook::PostStop] {
+        if let Some(command) = service.hooks.get(hook) {
+            line(format!("{}: {}", hook.as_str(), words(command)));
+        }
+    }
     if let Some(check) = &service.healthcheck {
         health(&mut line, check);
     }
     if let Some(origin) = &service.origin {
         let keys: Vec<String> = origin.lines.iter().map(|(key, line)| format!("{key}:{line}")).collect();
         line(format!("origin: {} {}", origin.file.display(), keys.join(" ")));
+    }
+}
+
+fn limits(line: &mut dyn FnMut(String), exec: &Exec) {
+    if !exec.group_add.is_empty() {
+        line(format!("group_add: {:?}", exec.group_add));
+    }
+    if let Some(umask) = exec.umask {
+        line(format!("umask: {umask:03o}"));
+    }
+    for limit in &exec.ulimits {
+        let number = |value: Option<u64>| value.map_or("unlimited".to_owned(), |value| value.to_string());
+        line(format!("ulimit: {:?} soft {} hard {}", limit.resource, number(limit.soft), number(limit.hard)));
+    }
+    if let Some(adj) = exec.oom_score_adj {
+        line(format!("oom_score_adj: {adj}"));
+    }
+    if let Some(nice) = exec.nice {
+        line(format!("nice: {nice}"));
+    }
+    for (key, set) in [("cap_drop", exec.cap_drop), ("cap_add", exec.cap_add)] {
+        if set != Capabilities::default() {
+            line(format!("{key}: {:#x}", set.0));
+        }
+    }
+    if exec.no_new_privileges {
+        line("no_new_privileges".to_owned());
     }
 }
 
@@ -69,13 +108,27 @@ fn policy(line: &mut dyn FnMut(String), policy: &Policy) {
         line("no autostart".to_owned());
     }
     for dependency in &policy.depends_on {
-        line(format!("depends_on: {} {}", dependency.name, dependency.condition.as_str()));
+        let required = if dependency.required { "" } else { " not required" };
+        let restart = if dependency.restart { " restart" } else { "" };
+        let condition = dependency.condition.as_str();
+        line(format!("depends_on: {} {condition}{required}{restart}", dependency.name));
     }
     if let Some(signal) = policy.stop_signal {
         line(format!("stop_signal: {signal}"));
     }
     if policy.stop_grace_period != Duration::from_secs(10) {
         line(format!("stop_grace_period: {}", format(policy.stop_grace_period)));
+    }
+    if policy.kill_mode != KillMode::Mixed {
+        line(format!("kill_mode: {:?}", policy.kill_mode));
+    }
+    if let Some(notify) = policy.notify {
+        line(format!("notify: {notify:?}"));
+    }
+    for (key, value) in [("start_timeout", policy.start_timeout), ("watchdog", policy.watchdog)] {
+        if let Some(value) = value {
+            line(format!("{key}: {}", format(value)));
+        }
     }
 }
 
@@ -86,6 +139,7 @@ fn health(line: &mut dyn FnMut(String), check: &HealthCheck) {
             format!("health: GET {} of {}, Host {} ({})", url.path, url.address, url.host, url.text)
         }
         Probe::Tcp(address) => format!("health: connect to {address}"),
+        Probe::Unix(path) => format!("health: connect to {}", path.display()),
     });
     let HealthTiming { interval, timeout, start_period, start_interval, retries, on_unhealthy } =
         check.timing;

@@ -11,7 +11,13 @@ use tempfile::TempDir;
 
 /// The mistakes of a directory, without its path.
 fn mistakes(dir: &Path) -> Vec<String> {
-    let sources = Sources { dirs: vec![dir.to_owned()], command: Vec::new(), root: "/nonexistent".into() };
+    let not_utf_8 = ("BYTES".into(), OsStr::from_bytes(b"\xff").to_owned());
+    let sources = Sources {
+        dirs: vec![dir.to_owned()],
+        command: Vec::new(),
+        environment: vec![not_utf_8],
+        root: "/nonexistent".into(),
+    };
     let found = load(&sources).err().unwrap_or_default();
     found.iter().map(|mistake| mistake.to_string().replace(&dir.display().to_string(), "DIR")).collect()
 }
@@ -109,4 +115,14 @@ fn a_thousand_services_in_a_chain_and_a_ring() {
     assert!(
         found[0].starts_with("DIR/s0000.toml:2:15: error: dependency cycle: s0000 -> s0999 -> s0998 -> ")
     );
+}
+
+#[test]
+fn a_variable_that_is_not_utf_8_is_refused_where_it_is_used() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("a.toml"), "command = \"a ${BYTES}\"").unwrap();
+    let expected = "DIR/a.toml:1:14: error: the value of BYTES is not UTF-8
+  1 | command = \"a ${BYTES}\"
+    |              ^^^^^^^^";
+    assert_eq!(mistakes(dir.path()), [expected]);
 }

@@ -2,7 +2,7 @@
 //! the services, is compared with its file `expected`. `RINIT_BLESS=1` writes these files anew.
 //!
 //! Beside `services.d` (or the directories that `dirs` lists) a case may hold `command`, one word of COMMAND in each
-//! line, and `etc/passwd` and `etc/group`.
+//! line, `variables`, the environment of rinit as NAME=VALUE lines, and `etc/passwd` and `etc/group`.
 
 mod dump;
 mod files;
@@ -28,6 +28,11 @@ fn outcome(case: &Path) -> String {
     let sources = Sources {
         dirs: dirs.iter().map(|dir| case.join(dir)).collect(),
         command: lines(&case.join("command")).into_iter().map(OsString::from).collect(),
+        environment: lines(&case.join("variables"))
+            .iter()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect(),
         root: case.to_owned(),
     };
     let shown = match load(&sources) {

@@ -3,10 +3,23 @@
 use proptest::prelude::*;
 use rinit::config::{Sources, load};
 use std::fs;
+use std::path::Path;
 use tempfile::TempDir;
+
+/// Variables of which nobody may see one.
+const SECRET: &str = "A = 1\nTOKEN = \"hunter2-hunter2\"\nB = \"${NAME}\"\n";
 
 /// A file with every key.
 const WHOLE: &str = include_str!("02-every-key/services.d/web.toml");
+
+fn sources(dir: &Path) -> Sources {
+    Sources {
+        dirs: vec![dir.to_owned()],
+        command: Vec::new(),
+        environment: vec![("NAME".into(), "value".into())],
+        root: dir.to_owned(),
+    }
+}
 
 /// Reads these bytes as a definition and as an `env_file`, beside one that is right.
 fn read(bytes: &[u8]) -> Result<(), TestCaseError> {
@@ -15,9 +28,7 @@ fn read(bytes: &[u8]) -> Result<(), TestCaseError> {
     fs::write(dir.path().join(".env"), bytes).unwrap();
     fs::write(dir.path().join("db.toml"), "command = \"true\"\nenv_file = \".env\"\ndepends_on = [\"web\"]")
         .unwrap();
-    let sources =
-        Sources { dirs: vec![dir.path().to_owned()], command: Vec::new(), root: dir.path().to_owned() };
-    match load(&sources) {
+    match load(&sources(dir.path())) {
         Ok(config) => prop_assert!(config.services.iter().all(|service| !service.exec.command.is_empty())),
         Err(mistakes) => {
             prop_assert!(!mistakes.is_empty());
@@ -32,17 +43,28 @@ fn read(bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// One change: some bytes at a place are replaced by others.
-fn change() -> impl Strategy<Value = (usize, usize, Vec<u8>)> {
+/// One change: some bytes at a place of so many are replaced by others.
+fn change(length: usize) -> impl Strategy<Value = (usize, usize, Vec<u8>)> {
     let inserted = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..4),
         prop::sample::select(vec![
-            "\"", "'", "\"\"\"", "[", "]", "[[", "{", "}", "=", "\n", ".", ",", "#", "\\u0000", "0"
+            "\"", "'", "\"\"\"", "[", "]", "[[", "{", "}", "=", "\n", ".", ",", "#", "\\u0000", "0", "${",
+            "${NAME:-", "}", "$"
         ])
         .prop_map(|text| text.as_bytes().to_vec()),
         "[a-z_]{1,12} = (\\[|\\{|\")?".prop_map(String::into_bytes),
     ];
-    (0..=WHOLE.len(), 0_usize..20, inserted)
+    (0..=length, 0_usize..20, inserted)
+}
+
+fn changed(text: &str, changes: Vec<(usize, usize, Vec<u8>)>) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    for (at, removed, inserted) in changes {
+        let start = at.min(bytes.len());
+        let end = (start + removed).min(bytes.len());
+        bytes.splice(start..end, inserted);
+    }
+    bytes
 }
 
 proptest! {
@@ -59,13 +81,22 @@ proptest! {
     }
 
     #[test]
-    fn random_changes_of_a_whole_file(changes in prop::collection::vec(change(), 1..6)) {
-        let mut bytes = WHOLE.as_bytes().to_vec();
-        for (at, removed, inserted) in changes {
-            let start = at.min(bytes.len());
-            let end = (start + removed).min(bytes.len());
-            bytes.splice(start..end, inserted);
+    fn random_changes_of_a_whole_file(changes in prop::collection::vec(change(WHOLE.len()), 1..6)) {
+        read(&changed(WHOLE, changes))?;
+    }
+
+    #[test]
+    fn no_mistake_shows_a_secret(changes in prop::collection::vec(change(SECRET.len()), 1..4)) {
+        let changed = changed(SECRET, changes);
+        let text = String::from_utf8_lossy(&changed);
+        // What has become a key, or stands below another header, is no value of the environment any more.
+        prop_assume!(text.split("hunter").skip(1).all(|rest| !rest.split('\n').next().unwrap().contains('=')));
+        prop_assume!(text.lines().all(|line| !line.trim_start().starts_with('[')));
+        let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join("a.toml"), [b"[environment]\n", changed.as_slice()].concat()).unwrap();
+        // `command` is missing at least.
+        for mistake in load(&sources(dir.path())).unwrap_err() {
+            prop_assert!(!mistake.to_string().contains("hunter"), "{mistake}");
         }
-        read(&bytes)?;
     }
 }

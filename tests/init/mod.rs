@@ -1,5 +1,7 @@
 //! PID 1 itself: reaping, orphans, and surviving what goes wrong around it.
 
+use crate::support::launch::unshare_args;
+use crate::support::skip::is_root;
 use crate::support::{Launch, PATIENCE, wait_for};
 use crate::{require_namespace, require_root};
 use nix::sys::signal::Signal;
@@ -60,7 +62,7 @@ fn signals_that_are_blocked_or_ignored_reach_the_command_so_and_rinit_not() {
     let through = |words: &[&str]| {
         let mut all = vec!["python3", "-c", python];
         all.extend(words);
-        crate::support::output("unshare", &[&["--pid", "--fork", "--mount-proc"][..], &all].concat()).unwrap()
+        crate::support::output("unshare", &[&unshare_args(is_root())[..], &all].concat()).unwrap()
     };
     let bare = through(&[&["/bin/grep"], &look[1..]].concat()).ok();
     assert!(bare.contains("SigBlk:\t0000000000004200\n"), "{bare}");

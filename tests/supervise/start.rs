@@ -98,7 +98,7 @@ fn rinit_keeps_out_of_the_way_of_a_command_alone() {
     require_namespace!();
     let mut init = Launch::pid1().env("ONE", "1").command(&["env"]).start();
     assert_eq!(init.wait_exit(PATIENCE).status, 0);
-    assert!(!init.stdout().contains("RINIT_"), "{}", init.stdout());
+    assert!(!init.stdout().contains("RINIT_SERVICE"), "{}", init.stdout());
     assert_eq!(init.stderr(), "", "nothing to say");
     let mut init = Launch::pid1().command(&["sh", "-c", "exit 7"]).start();
     assert_eq!(init.wait_exit(PATIENCE).status, 7);

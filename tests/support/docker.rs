@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// nginx and redis under rinit: what Dockerfile.example makes.
 pub const EXAMPLE: &str = "rinit-example";
+/// PostgreSQL, a migration, an application in Python and nginx under rinit: what examples/postgres makes.
+pub const POSTGRES: &str = "rinit-example-postgres";
 /// rinit and busybox and nothing else; no services.
 pub const SCRATCH: &str = "rinit-scratch";
 
@@ -63,6 +65,18 @@ impl ContainerBuilder {
             self.options.push(format!("--volume={}:/etc/services.d:ro", services.display()));
         }
         std::fs::write(services.join(format!("{name}.toml")), toml).unwrap();
+        self
+    }
+
+    /// Defines a service beside those of the image, or in place of one of them.
+    pub fn added_service(mut self, name: &str, toml: &str) -> ContainerBuilder {
+        let added = self.dir.path().join("added.d");
+        if !added.exists() {
+            std::fs::create_dir(&added).unwrap();
+            self.options.push(format!("--volume={}:/etc/added.d:ro", added.display()));
+            self.options.push("--env=RINIT_SERVICES=/etc/services.d:/etc/added.d".to_owned());
+        }
+        std::fs::write(added.join(format!("{name}.toml")), toml).unwrap();
         self
     }
 
@@ -151,6 +165,12 @@ impl Container {
         docker(&words)
     }
 
+    /// Starts a command in the container as a user, and does not wait for it.
+    #[track_caller]
+    pub fn exec_detached(&self, user: &str, words: &[&str]) {
+        docker(&[&["exec", "--detach", "--user", user, &self.name], words].concat()).ok();
+    }
+
     /// Waits until `rinit health`, asked through `docker exec`, says that all is well.
     #[track_caller]
     pub fn wait_healthy(&self, deadline: Duration) {
@@ -215,6 +235,15 @@ impl Container {
     /// The processes whose command line contains `text`.
     pub fn find(&self, text: &str) -> Vec<Process> {
         self.processes().into_iter().filter(|process| process.command.contains(text)).collect()
+    }
+
+    /// Waits until no zombie is left: a process that has just ended is one for a moment.
+    #[track_caller]
+    pub fn wait_no_zombies(&self) {
+        wait_for_seen("no zombie", PATIENCE, || {
+            let all = self.processes();
+            if all.iter().any(Process::is_zombie) { Err(format!("{all:#?}")) } else { Ok(()) }
+        });
     }
 
     /// Sends a signal to a process of the container, from inside, by its process id there.

@@ -9,7 +9,7 @@ engine_bridge=rinit-tests$engine_number
 engine_net=198.18.$engine_number.1/24 # from the block that is set aside for benchmarks
 engine_pidfile=$cache/docker.pid
 engine_log=$cache/dockerd.log
-engine_run= # a directory once it runs
+engine_run=/run/rinit-engine$engine_number
 
 # The shell's own `kill`: a small system has no other.
 signal() { as_root sh -c 'kill "$@"' sh "$@" 2> /dev/null; }
@@ -27,16 +27,22 @@ end_process() {
 # A run that was killed leaves its dockerd behind. Whoever holds the lock on the cache may end it.
 end_leftover_engine() {
     local pid
-    pid=$(as_root cat "$engine_pidfile" 2> /dev/null) || return 0
-    if as_root tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null | grep -qF -- "--data-root $cache/docker "; then
+    pid=$(as_root cat "$engine_pidfile" 2> /dev/null) || pid=
+    if [ -n "$pid" ] && tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null | grep -qF -- "--data-root $cache/docker "; then
         end_process "$pid"
     fi
     as_root rm -f "$engine_pidfile"
+    remove_engine_run
+}
+
+# dockerd leaves its network namespaces mounted there.
+remove_engine_run() {
+    as_root sh -c 'umount "$1"/exec/netns/* 2> /dev/null; rm -rf "$1"' sh "$engine_run" || true
 }
 
 start_engine() {
     end_leftover_engine
-    engine_run=$(as_root mktemp -d /tmp/rinit-engine.XXXXXX)
+    as_root mkdir -p "$engine_run"
     export DOCKER_HOST=unix://$engine_run/docker.sock
     as_root ip link add "$engine_bridge" type bridge 2> /dev/null || true
     as_root ip addr replace "$engine_net" dev "$engine_bridge"
@@ -77,7 +83,5 @@ stop_engine() {
         end_process "$pid"
     fi
     as_root ip link delete "$engine_bridge" 2> /dev/null || true
-    [ -n "$engine_run" ] || return 0
-    # dockerd leaves its network namespaces mounted.
-    as_root sh -c 'umount "$1"/exec/netns/* 2> /dev/null; rm -rf "$1"' sh "$engine_run"
+    remove_engine_run
 }

@@ -195,6 +195,8 @@ impl Launch {
             std::os::unix::fs::chown(&run, Some(uid), Some(uid)).unwrap();
         }
         self.environment.push(("XDG_RUNTIME_DIR".to_owned(), run.display().to_string()));
+        let state = self.dir.path().join("state").display().to_string();
+        self.environment.push(("RINIT_STATE_DIR".to_owned(), state));
         if self.place == Place::Plain && !self.default_socket {
             let socket = run.join("socket").display().to_string();
             self.environment.push(("RINIT_SOCKET".to_owned(), socket.clone()));

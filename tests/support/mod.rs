@@ -4,6 +4,7 @@
 //! - `launch`: `Launch::pid1()` and `Launch::plain()` prepare an init with its service files and start it
 //! - `running`: the init that runs: its lines, its processes, signals, its end
 //! - `docker`: containers
+//! - `services`: what either says of its services
 //! - `wait`, `lines`, `processes`, `skip`: what these are made of
 
 #![allow(dead_code, unused_imports)] // not every test file needs all of it
@@ -13,6 +14,7 @@ pub mod launch;
 pub mod lines;
 pub mod processes;
 pub mod running;
+pub mod services;
 pub mod skip;
 pub mod wait;
 

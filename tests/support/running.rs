@@ -89,7 +89,8 @@ impl Running {
     /// Sends a signal by its number: nix names no real-time signals.
     #[track_caller]
     pub fn raw_signal(&self, number: i32) {
-        output("kill", &[format!("-{number}"), self.pid().to_string()]).unwrap().ok();
+        // The shell's own `kill`: a small system has no other.
+        output("sh", &["-c".to_owned(), format!("kill -{number} {}", self.pid())]).unwrap().ok();
     }
 
     /// A line that has been or will be written, on either stream; returns its text.

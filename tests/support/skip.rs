@@ -1,5 +1,6 @@
 //! Tests that need what this machine may lack: they say SKIPPED, or fail where nothing may be skipped (CI=true).
 
+use super::docker::{EXAMPLE, POSTGRES, SCRATCH};
 use std::io::Write;
 use std::sync::OnceLock;
 
@@ -61,7 +62,7 @@ pub fn is_root() -> bool {
 pub fn no_docker() -> Option<String> {
     static WHY: OnceLock<Option<String>> = OnceLock::new();
     WHY.get_or_init(|| {
-        for image in ["rinit-example", "rinit-scratch"] {
+        for image in [EXAMPLE, POSTGRES, SCRATCH] {
             match super::output("docker", &["image", "inspect", "--format", "{{.Id}}", image]) {
                 Ok(output) if output.status == 0 => {}
                 Ok(output) => return Some(format!("{} (tests/run builds the images)", output.stderr.trim())),

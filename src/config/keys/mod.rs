@@ -1,0 +1,136 @@
+//! The table of keys. The reader works from it, and so does what describes the keys to people.
+
+mod service;
+mod tables;
+mod ulimits;
+
+pub use service::SERVICE;
+pub use tables::{BACKOFF, DEPENDENCY, HEALTHCHECK, VARIABLE};
+pub use ulimits::{ULIMIT, ULIMITS};
+
+use super::definition::Draft;
+use super::reader::{Reader, Value};
+
+/// One key of a definition.
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What its value is.
+    pub kind: &'static str,
+    /// What holds without it; empty where nothing does.
+    pub default: &'static str,
+    /// What it means, in one line.
+    pub meaning: &'static str,
+    /// An example, in TOML.
+    pub example: &'static str,
+    /// The keys of its table, where it is one.
+    pub keys: &'static [Key],
+    /// Reads a value into a draft.
+    pub(super) read: fn(&mut Reader<'_>, &Value<'_>, &mut Draft),
+}
+
+/// The tables of keys below those of a service, each with its name as `owner.key`; `NAME` is the user's to choose.
+pub static TABLES: &[(&str, &[Key])] = &[
+    ("backoff", BACKOFF),
+    ("depends_on.NAME", DEPENDENCY),
+    ("environment.NAME", VARIABLE),
+    ("ulimits", ULIMITS),
+    ("ulimits.NAME", ULIMIT),
+    ("healthcheck", HEALTHCHECK),
+];
+
+/// The table that a key belongs into: empty for the service itself.
+pub(super) fn owner(name: &str) -> Option<&'static str> {
+    let has = |keys: &[Key]| keys.iter().any(|key| key.name == name);
+    if has(SERVICE) {
+        return Some("");
+    }
+    SERVICE.iter().find(|key| has(key.keys)).map(|key| key.name)
+}
+
+/// Takes over a value that could be read.
+pub(super) fn set<T>(into: &mut T, read: Option<T>) {
+    if let Some(value) = read {
+        *into = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::interpolate::Variables;
+    use super::super::reader::Surroundings;
+    use super::super::{definition, readiness, source::Source, syntax, users::Accounts};
+    use super::*;
+    use crate::model::KillMode;
+    use std::path::Path;
+
+    fn mistakes(text: &str) -> Vec<String> {
+        let source = Source::new("x.toml", text);
+        let outside = Surroundings {
+            accounts: Accounts::new(Path::new("/nonexistent")),
+            variables: Variables::new(&[]),
+        };
+        let mut parsed = syntax::parse(&source);
+        let mut draft = definition::Draft::new("x");
+        let mut reader = Reader::new(&source, &outside, &mut parsed);
+        reader.table("", &parsed.table, SERVICE, &mut draft);
+        readiness::check(&mut reader, &parsed.table, &draft);
+        reader.into_mistakes().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_example_is_right() {
+        for key in SERVICE {
+            let more = if key.name == "watchdog" { "notify = \"systemd\"\n" } else { "" };
+            assert_eq!(mistakes(&format!("{more}{}", key.example)), [""; 0], "{}", key.name);
+        }
+        for (table, keys) in TABLES {
+            for key in *keys {
+                let name = key.name;
+                let more = match *table {
+                    "healthcheck" if !["test", "http", "tcp", "unix"].contains(&name) => "test = \"true\"",
+                    "ulimits.NAME" if name == "soft" => "hard = 4096",
+                    "ulimits.NAME" => "soft = 0",
+                    _ => "",
+                };
+                let table = table.replace("ulimits.NAME", "ulimits.nofile");
+                let text = format!("[{table}]\n{}\n{more}", key.example);
+                assert_eq!(mistakes(&text), [""; 0], "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_is_described_once() {
+        for keys in TABLES.iter().map(|(_, keys)| *keys).chain([SERVICE]) {
+            for (index, key) in keys.iter().enumerate() {
+                assert!(key.example.starts_with(key.name), "{}", key.name);
+                assert!(!key.kind.is_empty() && !key.meaning.is_empty(), "{}", key.name);
+                assert!(keys.iter().skip(index + 1).all(|other| other.name != key.name), "{}", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_model() {
+        let draft = definition::Draft::new("x");
+        let policy = &draft.service.policy;
+        let timing = &draft.health.timing;
+        let default = |keys: &[Key], name: &str| keys.iter().find(|key| key.name == name).unwrap().default;
+        let show = crate::model::duration::format;
+        assert_eq!(default(SERVICE, "essential"), policy.essential.to_string());
+        assert_eq!(default(SERVICE, "autostart"), policy.autostart.to_string());
+        assert_eq!(default(SERVICE, "stop_grace_period"), show(policy.stop_grace_period));
+        assert_eq!(default(SERVICE, "no_new_privileges"), draft.service.exec.no_new_privileges.to_string());
+        assert!(policy.kill_mode == KillMode::Mixed && default(SERVICE, "kill_mode") == "mixed");
+        assert_eq!(default(BACKOFF, "initial"), show(policy.backoff.initial));
+        assert_eq!(default(BACKOFF, "factor"), policy.backoff.factor.to_string());
+        assert_eq!(default(BACKOFF, "max"), show(policy.backoff.max));
+        assert_eq!(default(BACKOFF, "reset_after"), show(policy.backoff.reset_after));
+        assert_eq!(default(HEALTHCHECK, "interval"), show(timing.interval));
+        assert_eq!(default(HEALTHCHECK, "timeout"), show(timing.timeout));
+        assert_eq!(default(HEALTHCHECK, "start_interval"), show(timing.start_interval));
+        assert_eq!(default(HEALTHCHECK, "retries"), timing.retries.to_string());
+        assert!(timing.start_period.is_zero() && default(HEALTHCHECK, "start_period") == "0s");
+    }
+}

@@ -1,0 +1,180 @@
+//! The keys of the tables in a service.
+
+use super::super::{depends, environment, health, service};
+use super::{Key, set};
+
+/// The keys of `backoff`.
+pub static BACKOFF: &[Key] = &[
+    Key {
+        name: "initial",
+        kind: "duration",
+        default: "100ms",
+        meaning: "the wait before the first restart",
+        example: r#"initial = "1s""#,
+        keys: &[],
+        read: service::backoff_initial,
+    },
+    Key {
+        name: "factor",
+        kind: "number of at least 1",
+        default: "2",
+        meaning: "what each further wait is multiplied by",
+        example: "factor = 1.5",
+        keys: &[],
+        read: |reader, value, draft| set(&mut draft.service.policy.backoff.factor, reader.factor(value)),
+    },
+    Key {
+        name: "max",
+        kind: "duration",
+        default: "1m",
+        meaning: "the longest wait",
+        example: r#"max = "5m""#,
+        keys: &[],
+        read: service::backoff_max,
+    },
+    Key {
+        name: "reset_after",
+        kind: "duration",
+        default: "10s",
+        meaning: "after running so long it is restarted at once, and the waits begin anew",
+        example: r#"reset_after = "1m""#,
+        keys: &[],
+        read: service::backoff_reset_after,
+    },
+];
+
+/// The keys of `healthcheck`.
+pub static HEALTHCHECK: &[Key] = &[
+    Key {
+        name: "test",
+        kind: "string for /bin/sh -c, or array that begins with CMD, CMD-SHELL or NONE",
+        default: "",
+        meaning: "a program; exit status 0 is healthy",
+        example: r#"test = ["CMD", "redis-cli", "ping"]"#,
+        keys: &[],
+        read: health::test,
+    },
+    Key {
+        name: "http",
+        kind: "http:// URL with an IP address or localhost",
+        default: "",
+        meaning: "a GET request; a status of 200 to 399 is healthy",
+        example: r#"http = "http://127.0.0.1:8080/health""#,
+        keys: &[],
+        read: health::http,
+    },
+    Key {
+        name: "tcp",
+        kind: "ADDRESS:PORT with an IP address or localhost",
+        default: "",
+        meaning: "a connection; one that is accepted is healthy",
+        example: r#"tcp = "127.0.0.1:6379""#,
+        keys: &[],
+        read: health::tcp,
+    },
+    Key {
+        name: "unix",
+        kind: "absolute path",
+        default: "",
+        meaning: "a connection to a Unix socket; one that is accepted is healthy",
+        example: r#"unix = "/run/app.sock""#,
+        keys: &[],
+        read: health::unix,
+    },
+    Key {
+        name: "interval",
+        kind: "duration",
+        default: "30s",
+        meaning: "from the end of one probe to the start of the next, and before the first",
+        example: r#"interval = "10s""#,
+        keys: &[],
+        read: health::interval,
+    },
+    Key {
+        name: "timeout",
+        kind: "duration",
+        default: "30s",
+        meaning: "how long one probe may take",
+        example: r#"timeout = "3s""#,
+        keys: &[],
+        read: health::timeout,
+    },
+    Key {
+        name: "start_period",
+        kind: "duration",
+        default: "0s",
+        meaning: "for so long after the start failures do not count",
+        example: r#"start_period = "20s""#,
+        keys: &[],
+        read: health::start_period,
+    },
+    Key {
+        name: "start_interval",
+        kind: "duration",
+        default: "5s",
+        meaning: "the interval during start_period, until the first success",
+        example: r#"start_interval = "1s""#,
+        keys: &[],
+        read: health::start_interval,
+    },
+    Key {
+        name: "retries",
+        kind: "whole number of at least 1",
+        default: "3",
+        meaning: "so many failures in a row make it unhealthy",
+        example: "retries = 5",
+        keys: &[],
+        read: |reader, value, draft| set(&mut draft.health.timing.retries, reader.count_from_1(value)),
+    },
+    Key {
+        name: "on_unhealthy",
+        kind: "restart, none or shutdown",
+        default: "restart",
+        meaning: "what is done with it then",
+        example: r#"on_unhealthy = "none""#,
+        keys: &[],
+        read: health::on_unhealthy,
+    },
+];
+
+/// The keys of one entry of `depends_on`.
+pub static DEPENDENCY: &[Key] = &[
+    Key {
+        name: "condition",
+        kind: "service_started, service_healthy or service_completed_successfully",
+        default: "service_started",
+        meaning: "what has to be true of it",
+        example: r#"condition = "service_healthy""#,
+        keys: &[],
+        read: depends::condition,
+    },
+    Key {
+        name: "required",
+        kind: "boolean",
+        default: "true",
+        meaning: "whether this service fails when that cannot come true any more; false: it may even be undefined",
+        example: "required = false",
+        keys: &[],
+        read: depends::required,
+    },
+    Key {
+        name: "restart",
+        kind: "boolean",
+        default: "false",
+        meaning: "whether a restart of that service is one of this too",
+        example: "restart = true",
+        keys: &[],
+        read: depends::restart,
+    },
+];
+
+/// The keys of a variable in `environment` whose value is in a file.
+pub static VARIABLE: &[Key] = &[Key {
+    name: "file",
+    kind: "path, relative to the definition's directory",
+    default: "",
+    meaning: "the file that holds the value, read at each start, less one newline at its end",
+    example: r#"file = "/run/secrets/db_password""#,
+    keys: &[],
+    read: environment::file,
+}];

@@ -1,0 +1,92 @@
+//! The environment of a service's processes.
+
+use super::errors::refusal;
+use crate::model::text::cause;
+use crate::model::{Service, User, Variable};
+use crate::supervisor::StartError;
+use crate::sys::file;
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+/// The kernel takes no longer string than twice that, name and null byte included.
+const MAX_FILE: usize = 64 * 1024;
+
+/// What belongs to a process of a service, beside what all of the service's processes get.
+#[derive(Default)]
+pub struct Additions {
+    /// Set, whatever else says something of them.
+    pub extra: Vec<(String, String)>,
+    /// Not passed on of rinit's own.
+    pub removed: &'static [&'static str],
+}
+
+/// rinit's own environment with what the definition adds. COMMAND's passes through as it is.
+pub fn build(own: &[CString], service: &Service, additions: &Additions) -> Result<Vec<CString>, StartError> {
+    // Whatever comes later goes before what was there.
+    let mut added: BTreeMap<OsString, OsString> = BTreeMap::new();
+    if service.name != crate::model::MAIN {
+        added.insert("RINIT_SERVICE".into(), OsString::from(&service.name));
+    }
+    if let Some(user) = &service.exec.user {
+        added.extend(user_environment(user));
+    }
+    for (name, variable) in &service.exec.environment {
+        let value = match variable {
+            Variable::Text(text) => text.clone(),
+            Variable::File(path) => read(service, path)?,
+        };
+        added.insert(name.clone(), value);
+    }
+    added.extend(additions.extra.iter().map(|(name, value)| (name.into(), value.into())));
+    let stays = |entry: &&CString| match name_of(entry) {
+        Some(name) => {
+            !added.contains_key(OsStr::from_bytes(name))
+                && !additions.removed.iter().any(|removed| removed.as_bytes() == name)
+        }
+        None => true,
+    };
+    let mut environment: Vec<CString> = own.iter().filter(stays).cloned().collect();
+    environment.extend(added.iter().map(|(name, value)| entry(name, value)));
+    Ok(environment)
+}
+
+/// What a login would set.
+fn user_environment(user: &User) -> impl Iterator<Item = (OsString, OsString)> {
+    let home = user.home.clone().map(|home| ("HOME".into(), home.into_os_string()));
+    let names = user.name.iter().flat_map(|name| ["USER", "LOGNAME"].map(|key| (key.into(), name.into())));
+    home.into_iter().chain(names)
+}
+
+/// The text of a file, less one line end. What is in it is shown nowhere.
+fn read(service: &Service, path: &Path) -> Result<OsString, StartError> {
+    let failed =
+        |cause: String| refusal(service, "environment", format!("cannot read {}: {cause}", path.display()));
+    let mut bytes = file::read_small(path, MAX_FILE).map_err(|e| failed(cause(&e)))?;
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    match bytes.contains(&0) {
+        false => Ok(OsString::from_vec(bytes)),
+        true => Err(failed("it contains a NUL byte".to_owned())),
+    }
+}
+
+fn entry(name: &OsStr, value: &OsStr) -> CString {
+    let mut entry = name.to_owned();
+    entry.push("=");
+    entry.push(value);
+    c_string(&entry)
+}
+
+/// The kernel's strings end at a null byte; definitions that hold one are refused when they are read.
+pub fn c_string(text: &OsStr) -> CString {
+    let bytes = text.as_bytes().iter().copied().take_while(|byte| *byte != 0).collect::<Vec<u8>>();
+    CString::new(bytes).unwrap_or_default()
+}
+
+fn name_of(entry: &CString) -> Option<&[u8]> {
+    let bytes = entry.as_bytes();
+    bytes.iter().position(|byte| *byte == b'=').and_then(|at| bytes.get(..at))
+}

@@ -1,0 +1,407 @@
+//! From definitions to processes that tell what they were given.
+
+use super::*;
+use crate::model::{Capabilities, Hooks, Origin, Policy, Resource, Ulimit, User, Variable, capability};
+use crate::sys::spawn::{Outcome, Stage, read_outcome};
+use nix::fcntl::OFlag;
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::time::Instant;
+
+const LONG: Duration = Duration::from_secs(20);
+
+pub(super) fn service(command: &[&str]) -> Service {
+    let exec = Exec {
+        command: command.iter().map(OsString::from).collect(),
+        working_dir: Some("/".into()),
+        ..Exec::default()
+    };
+    let lines = ["cap_add", "environment", "notify", "pre_start", "ulimits"].map(|key| (key.to_owned(), 7));
+    Service {
+        name: "web".into(),
+        description: None,
+        exec,
+        policy: Policy::default(),
+        hooks: Hooks::default(),
+        healthcheck: None,
+        origin: Some(Origin { file: "web.toml".into(), lines: lines.into() }),
+    }
+}
+
+fn shell(script: &str) -> Service {
+    service(&["/bin/sh", "-c", script])
+}
+
+/// How a child's set-up went, what it has written, and what it has said on its descriptor.
+fn run(spec: &Spec) -> (Outcome, String, Vec<u8>) {
+    let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).unwrap();
+    let spawned = spawn::spawn(spec, Some(writer.as_fd())).unwrap();
+    drop(writer);
+    let mut output = String::new();
+    File::from(reader).read_to_string(&mut output).unwrap();
+    waitpid(Pid::from_raw(spawned.pid), None).unwrap();
+    // Another test's child has these pipes, too, until it executes its program.
+    let begun = Instant::now();
+    let mut said = Vec::new();
+    let mut notify = spawned.notify.map(File::from);
+    while notify.as_mut().is_some_and(|notify| notify.read_to_end(&mut said).is_err()) {
+        assert!(begun.elapsed() < LONG, "the descriptor stays open");
+        std::thread::yield_now();
+    }
+    loop {
+        match read_outcome(spawned.status.as_fd()) {
+            Outcome::Pending => assert!(begun.elapsed() < LONG, "the set-up never ends"),
+            outcome => return (outcome, output, said),
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// What a service's main process writes.
+#[track_caller]
+fn output(service: &Service) -> String {
+    let spec = Surroundings::record().service(service).unwrap();
+    let (outcome, output, _) = run(&spec);
+    assert!(matches!(outcome, Outcome::Executed), "{outcome:?}");
+    output
+}
+
+/// What is said of a service that cannot be set up.
+#[track_caller]
+fn setup_failure(service: &Service) -> StartError {
+    let spec = Surroundings::record().service(service).unwrap();
+    match run(&spec).0 {
+        Outcome::Failed(stage, error) => setup_error(service, Purpose::Main, stage, &error),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whether this is root with what root of a container has. Where nothing may be skipped, it has to be.
+fn is_root() -> bool {
+    let mut needed = ["SETGID", "SETUID", "SETPCAP"].iter().filter_map(|name| capability::parse(name));
+    let permitted = crate::sys::caps::own().unwrap().permitted;
+    let is_root = process::user_id() == 0 && needed.all(|cap| permitted & cap.0 != 0);
+    if !is_root {
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "needs root");
+        // Not by a macro, whose text would be kept back.
+        let _ = std::io::stderr().write_all(format!("SKIPPED: {test}: needs root\n").as_bytes());
+    }
+    is_root
+}
+
+fn nobody() -> Option<User> {
+    Some(User { uid: 65534, gid: 65533, groups: vec![65533, 7], ..User::default() })
+}
+
+fn status_line<'a>(status: &'a str, name: &str) -> &'a str {
+    status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim()
+}
+
+/// The sets that `/proc/PID/status` shows: inheritable, permitted, effective, bounding, ambient.
+fn capability_sets(status: &str) -> [u64; 5] {
+    ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"]
+        .map(|name| u64::from_str_radix(status_line(status, name), 16).unwrap())
+}
+
+#[test]
+fn limits_mask_and_priorities() {
+    let limit = |resource, soft, hard| Ulimit { resource, soft: Some(soft), hard: Some(hard) };
+    let mut service = shell(
+        "umask; cat /proc/self/oom_score_adj; read a b c d e f g h i j k l m n o p q r nice rest < /proc/self/stat; \
+         echo $nice; cat /proc/self/limits",
+    );
+    service.exec.umask = Some(0o27);
+    service.exec.oom_score_adj = Some(1000);
+    service.exec.nice = Some(19);
+    service.exec.ulimits = vec![
+        limit(Resource::Nofile, 50, 60),
+        limit(Resource::Core, 0, 0),
+        limit(Resource::Cpu, 1000, 1001),
+        limit(Resource::Fsize, 1 << 20, 1 << 30),
+        limit(Resource::Stack, 1 << 20, 1 << 21),
+        limit(Resource::Msgqueue, 1, 2),
+    ];
+    let output = output(&service);
+    let mut lines = output.lines();
+    assert_eq!(lines.next(), Some("0027"), "{output}");
+    assert_eq!(lines.next(), Some("1000"), "{output}");
+    assert_eq!(lines.next(), Some("19"), "{output}");
+    for (name, soft, hard) in [
+        ("Max open files", "50", "60"),
+        ("Max core file size", "0", "0"),
+        ("Max cpu time", "1000", "1001"),
+        ("Max file size", "1048576", "1073741824"),
+        ("Max stack size", "1048576", "2097152"),
+        ("Max msgqueue size", "1", "2"),
+    ] {
+        let values: Vec<&str> = status_line(&output, name).split_whitespace().take(2).collect();
+        assert_eq!(values, [soft, hard], "{name}");
+    }
+}
+
+#[test]
+fn every_limit_is_the_one_of_its_name() {
+    use Resource::*;
+    for (resource, name) in [
+        (As, "Max address space"),
+        (Data, "Max data size"),
+        (Locks, "Max file locks"),
+        (Memlock, "Max locked memory"),
+        (Nice, "Max nice priority"),
+        (Nproc, "Max processes"),
+        (Rss, "Max resident set"),
+        (Rtprio, "Max realtime priority"),
+        (Rttime, "Max realtime timeout"),
+        (Sigpending, "Max pending signals"),
+    ] {
+        let mut service = shell("cat /proc/self/limits");
+        let before = output(&service);
+        let hard = status_line(&before, name).split_whitespace().nth(1).unwrap().to_owned();
+        // Room enough for the program, and no number that is there anyway.
+        let (soft, hard) = match hard.parse::<u64>() {
+            Ok(hard) => (hard / 2, hard),
+            Err(_) => (1 << 33, 1 << 34),
+        };
+        service.exec.ulimits = vec![Ulimit { resource, soft: Some(soft), hard: Some(hard) }];
+        let after = output(&service);
+        let values: Vec<&str> = status_line(&after, name).split_whitespace().take(2).collect();
+        assert_eq!(values, [soft.to_string(), hard.to_string()], "{name}");
+    }
+}
+
+#[test]
+fn nothing_is_changed_unasked() {
+    let status = output(&shell("cat /proc/self/status"));
+    let own = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    assert_eq!(capability_sets(&status), capability_sets(&own));
+    for name in ["Uid:", "Gid:", "Groups:", "Umask:", "NoNewPrivs:", "SigIgn:"] {
+        let expected = if name == "SigIgn:" { "0000000000000000" } else { status_line(&own, name) };
+        assert_eq!(status_line(&status, name), expected, "{name}");
+    }
+}
+
+#[test]
+fn groups_are_added() {
+    if !is_root() {
+        return;
+    }
+    let mut service = shell("grep Groups: /proc/self/status");
+    service.exec.group_add = vec![1234];
+    let groups = output(&service);
+    assert!(status_line(&groups, "Groups:").split(' ').any(|group| group == "1234"), "{groups}");
+    service.exec.user = nobody();
+    assert_eq!(status_line(&output(&service), "Groups:"), "7 1234 65533");
+}
+
+#[test]
+fn a_group_that_is_there_already_takes_no_root() {
+    let mut service = shell("true");
+    service.exec.group_add = process::groups();
+    assert_eq!(output(&service), "");
+    if process::user_id() != 0 {
+        service.exec.group_add = vec![1234];
+        let error = setup_failure(&service);
+        assert!(error.message.starts_with("web.toml: group_add: cannot add groups: "), "{error:?}");
+    }
+}
+
+#[test]
+fn capabilities_of_root() {
+    if !is_root() {
+        return;
+    }
+    let [.., bounding, _] = capability_sets(&output(&shell("cat /proc/self/status")));
+    let sets = |drop: u64, add: u64| {
+        let mut service = shell("cat /proc/self/status");
+        (service.exec.cap_drop, service.exec.cap_add) = (Capabilities(drop), Capabilities(add));
+        capability_sets(&output(&service))
+    };
+    let (chown, kill) = (1, 1 << 5);
+    let left = bounding & !chown;
+    assert_eq!(sets(chown, 0), [0, left, left, left, 0]);
+    assert_eq!(sets(u64::MAX, kill), [0, kill, kill, kill, 0]);
+    assert_eq!(sets(u64::MAX, 0), [0; 5]);
+    assert_eq!(sets(0, kill), [0, bounding, bounding, bounding, 0]);
+    assert_eq!(sets(u64::MAX, u64::MAX), [0, bounding, bounding, bounding, 0]);
+}
+
+#[test]
+fn capabilities_of_another_user() {
+    if !is_root() {
+        return;
+    }
+    let [.., bounding, _] = capability_sets(&output(&shell("cat /proc/self/status")));
+    let sets = |drop: u64, add: u64| {
+        let mut service = shell("id -u; cat /proc/self/status");
+        service.exec.user = nobody();
+        (service.exec.cap_drop, service.exec.cap_add) = (Capabilities(drop), Capabilities(add));
+        let output = output(&service);
+        assert!(output.starts_with("65534\n"), "{output}");
+        capability_sets(&output)
+    };
+    let (chown, bind) = (1, 1 << 10);
+    assert_eq!(sets(0, 0), [0, 0, 0, bounding, 0]);
+    assert_eq!(sets(0, bind), [bind, bind, bind, bounding, bind]);
+    assert_eq!(sets(chown, 0), [0, 0, 0, bounding & !chown, 0]);
+    assert_eq!(sets(u64::MAX, bind), [bind; 5]);
+    assert_eq!(sets(u64::MAX, 0), [0; 5]);
+}
+
+#[test]
+fn privileges_are_given_up() {
+    let mut service = shell("grep NoNewPrivs: /proc/self/status");
+    service.exec.no_new_privileges = true;
+    assert_eq!(status_line(&output(&service), "NoNewPrivs:"), "1");
+    // A user other than root cannot make the bounding set smaller; then it does not matter.
+    service.exec.cap_drop = Capabilities::ALL;
+    assert_eq!(status_line(&output(&service), "NoNewPrivs:"), "1");
+}
+
+#[test]
+fn the_descriptor_for_readiness_may_have_any_number() {
+    let surroundings = Surroundings::record();
+    // Those of the child's other descriptors are among them.
+    for number in (3..64).chain([500]) {
+        let mut service = shell(&format!("pwd; echo ready > /proc/self/fd/{number}"));
+        service.policy.notify = Some(Notify::Descriptor(number));
+        service.exec.working_dir = None;
+        let (outcome, output, said) = run(&surroundings.service(&service).unwrap());
+        assert!(matches!(outcome, Outcome::Executed), "{number}: {outcome:?}");
+        assert_eq!(Path::new(output.trim()), std::env::current_dir().unwrap(), "{number}");
+        assert_eq!(said, b"ready\n", "{number}");
+    }
+}
+
+#[test]
+fn no_other_descriptor_is_left_open() {
+    let mut service = shell("ls /proc/self/fd");
+    service.policy.notify = Some(Notify::Descriptor(9));
+    // The directory that `ls` reads is 3.
+    assert_eq!(output(&service), "0\n1\n2\n3\n9\n");
+}
+
+#[test]
+fn what_cannot_be_set_up_is_said_with_its_key() {
+    let mut service = shell("true");
+    service.policy.notify = Some(Notify::Descriptor(i32::MAX - 1));
+    let error = setup_failure(&service);
+    assert_eq!(error.message, "web.toml:7: notify: cannot open its descriptor: Bad file descriptor");
+    let mut service = shell("true");
+    let limit = Ulimit { resource: Resource::Nofile, soft: Some(u64::MAX - 1), hard: Some(u64::MAX - 1) };
+    service.exec.ulimits = vec![limit];
+    let error = setup_failure(&service);
+    assert!(
+        error
+            .message
+            .starts_with("web.toml:7: ulimits: cannot set nofile: Operation not permitted (a higher limit"),
+        "{error:?}"
+    );
+    let mut service = shell("true");
+    service.exec.oom_score_adj = Some(2000);
+    let error = setup_failure(&service);
+    assert_eq!(error.message, "web.toml: oom_score_adj: cannot set it to 2000: Invalid argument");
+    assert_eq!(setup_failure(&self::service(&["/nonexistent"])).code, 127);
+}
+
+#[test]
+fn every_stage_has_a_description() {
+    let mut service = shell("true");
+    service.exec.user = nobody();
+    service.hooks.pre_start = Some(vec!["prepare".into()]);
+    let denied = || std::io::Error::from_raw_os_error(1 /* EPERM */);
+    let purposes = [Purpose::Main, Purpose::Probe, Purpose::Hook(Hook::PreStart)];
+    let mut described = std::collections::BTreeSet::new();
+    for stage in Stage::ALL {
+        let error = setup_error(&service, Purpose::Main, stage, &denied()).message;
+        assert!(error.contains(": cannot ") && error.contains("Operation not permitted"), "{error}");
+        described.insert(error);
+    }
+    // The user, its group and its groups are one thing to the reader, but for what they take.
+    assert_eq!(described.len(), Stage::ALL.len() - 1, "{described:#?}");
+    let executing = purposes.map(|purpose| setup_error(&service, purpose, Stage::Execute, &denied()).message);
+    assert!(executing[0].starts_with("web.toml: command: cannot execute /bin/sh: "), "{executing:?}");
+    assert!(executing[1].starts_with("web.toml: healthcheck: cannot execute rinit: "), "{executing:?}");
+    assert!(executing[2].starts_with("web.toml:7: pre_start: cannot execute prepare: "), "{executing:?}");
+}
+
+#[test]
+fn a_value_may_come_from_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    let mut service = shell("printf %s \"$SECRET\"");
+    service.exec.environment.insert("SECRET".into(), Variable::File(path.clone()));
+    for (text, expected) in [("s3cret\n", "s3cret"), ("a\n\n", "a\n"), ("", ""), ("ü = x", "ü = x")] {
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(output(&service), expected);
+    }
+    let refused = |service: &Service| {
+        let error = Surroundings::record().service(service).unwrap_err();
+        assert_eq!((error.transient, error.code), (false, 125));
+        let shown = path.display().to_string();
+        error
+            .message
+            .strip_prefix(&format!("web.toml:7: environment: cannot read {shown}: "))
+            .unwrap()
+            .to_owned()
+    };
+    std::fs::write(&path, "a\0b").unwrap();
+    assert_eq!(refused(&service), "it contains a NUL byte");
+    std::fs::write(&path, "x".repeat(65_537)).unwrap();
+    assert_eq!(refused(&service), "it is longer than 65536 bytes");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(refused(&service), "No such file or directory");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(refused(&service), "it is not a regular file");
+}
+
+#[test]
+fn systemd_s_protocol_is_in_the_environment() {
+    let mut surroundings = Surroundings::record();
+    surroundings.environment =
+        [c"PATH=/bin:/usr/bin", c"WATCHDOG_PID=1", c"WATCHDOG_USEC=7", c"NOTIFY_SOCKET=/outer"]
+            .map(Into::into)
+            .into();
+    let mut service = shell("env | sort");
+    let environment = |surroundings: &Surroundings, service: &Service| {
+        let spec = surroundings.service(service).unwrap();
+        let entries = spec.environment.iter().map(|entry| entry.to_string_lossy().into_owned());
+        entries.filter(|entry| entry.contains("NOTIFY") || entry.contains("WATCHDOG")).collect::<Vec<_>>()
+    };
+    // As every other variable.
+    let inherited = ["WATCHDOG_PID=1", "WATCHDOG_USEC=7", "NOTIFY_SOCKET=/outer"];
+    assert_eq!(environment(&surroundings, &service), inherited);
+    service.policy.notify = Some(Notify::Systemd);
+    let error = surroundings.service(&service).unwrap_err().message;
+    assert_eq!(error, "web.toml:7: notify: rinit could not open its socket for it");
+    surroundings.set_notify_socket("@rinit".into());
+    assert_eq!(environment(&surroundings, &service), ["NOTIFY_SOCKET=@rinit"]);
+    service.policy.watchdog = Some(Duration::from_millis(1500));
+    service.exec.environment.insert("NOTIFY_SOCKET".into(), Variable::Text("x".into()));
+    assert_eq!(environment(&surroundings, &service), ["NOTIFY_SOCKET=@rinit", "WATCHDOG_USEC=1500000"]);
+}
+
+#[test]
+fn hooks_and_probes_run_in_the_service_s_surroundings() {
+    let surroundings = Surroundings::record();
+    let mut service = shell("true");
+    service.exec.umask = Some(0o77);
+    service.exec.environment.insert("RINIT_EXIT_CODE".into(), Variable::Text("x".into()));
+    service.policy.notify = Some(Notify::Descriptor(3));
+    let script = ["sh", "-c", "echo $RINIT_SERVICE $RINIT_EXIT_CODE $(umask) $(pwd)"].map(OsString::from);
+    service.hooks.post_stop = Some(script.to_vec());
+    let extra = [("RINIT_EXIT_CODE", "3".to_owned())];
+    let spec = surroundings.hook(&service, Hook::PostStop, &extra).unwrap();
+    assert_eq!(run(&spec).1, "web 3 0077 /\n");
+    assert!(surroundings.hook(&service, Hook::PreStop, &[]).is_err());
+    let spec = surroundings.probe(&service, &Probe::Command(script.to_vec()), Duration::ZERO).unwrap();
+    assert_eq!(run(&spec).1, "web x 0077 /\n");
+    let spec = surroundings.probe(&service, &Probe::Unix("/run/s".into()), Duration::from_secs(2)).unwrap();
+    let words: Vec<_> = spec.arguments.iter().map(|word| word.to_str().unwrap()).collect();
+    assert_eq!(words, ["rinit", "probe", "--timeout=2000ms", "--", "unix", "/run/s"]);
+    assert_eq!((spec.notify, matches!(spec.program, Program::Descriptor(_))), (None, true));
+}

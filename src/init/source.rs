@@ -1,0 +1,76 @@
+//! Where the configuration comes from, and reading it again: all of it or nothing.
+
+use super::executor::Executor;
+use super::settings::Settings;
+use crate::config::{self, Config, Diagnostic};
+use crate::control::protocol::ReloadReport;
+use crate::model::Service;
+use crate::supervisor::{Plan, ServiceId, plan};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Everything that the configuration is read from.
+pub struct Source {
+    dirs: Vec<PathBuf>,
+    command: Vec<OsString>,
+}
+
+impl Source {
+    /// As the settings say. To be called before rinit leaves the directory that it was started in.
+    pub fn new(settings: &Settings) -> Source {
+        let absolute = |dir: &PathBuf| std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
+        Source { dirs: settings.services.iter().map(absolute).collect(), command: settings.command.clone() }
+    }
+
+    /// Reads the configuration for the first time, with the directories as the user wrote them.
+    pub fn first(settings: &Settings) -> Result<Config, Vec<Diagnostic>> {
+        load(settings.services.clone(), settings.command.clone())
+    }
+
+    /// Reads it again and carries out what has changed. With any mistake nothing is changed, and the message has all
+    /// of them.
+    pub fn reload(&self, executor: &mut Executor, epoch: Instant) -> Result<ReloadReport, String> {
+        if executor.supervisor.is_stopping() {
+            return Err("the container is being stopped".to_owned());
+        }
+        let config = load(self.dirs.clone(), self.command.clone()).map_err(|mistakes| refusal(&mistakes))?;
+        let current: Vec<Service> = executor
+            .supervisor
+            .current()
+            .filter_map(|ServiceId(index)| executor.services.get(index).cloned())
+            .collect();
+        let plan = plan(&current, &config.services);
+        log::info!("reload: {}", summary(&plan));
+        executor.reload(epoch.elapsed(), config.services, &plan);
+        let Plan { start, stop, restart, change } = plan;
+        Ok(ReloadReport { start, stop, restart, change })
+    }
+}
+
+fn load(dirs: Vec<PathBuf>, command: Vec<OsString>) -> Result<Config, Vec<Diagnostic>> {
+    let environment = std::env::vars_os().collect();
+    config::load(&config::Sources { dirs, command, environment, root: "/".into() })
+}
+
+fn refusal(mistakes: &[Diagnostic]) -> String {
+    let count = match mistakes.len() {
+        1 => "1 error".to_owned(),
+        count => format!("{count} errors"),
+    };
+    let mut text = format!("{count}, nothing was changed\n");
+    for mistake in mistakes {
+        text.push_str(&format!("{mistake}\n"));
+    }
+    text.trim_end().to_owned()
+}
+
+fn summary(plan: &Plan) -> String {
+    if plan.is_empty() {
+        return "nothing has changed".to_owned();
+    }
+    let parts =
+        [("start", &plan.start), ("stop", &plan.stop), ("restart", &plan.restart), ("change", &plan.change)];
+    let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());
+    parts.map(|(what, names)| format!("{what} {}", names.join(", "))).collect::<Vec<_>>().join("; ")
+}

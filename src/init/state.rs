@@ -1,0 +1,211 @@
+//! What is remembered from one start of the container to the next: which services were stopped by hand, and how the
+//! last stop went. Small files in the state directory:
+//!
+//! - `stopped/NAME`, empty: the service NAME, of `restart = "unless-stopped"`, was stopped by hand;
+//! - `last-stop.json`: the report of the last stop.
+//!
+//! All of it is a convenience: rinit runs without, and on a read-only file system it does. Nothing is created before it
+//! is needed.
+
+#![forbid(unsafe_code)]
+
+use crate::model::duration;
+use crate::model::text::cause;
+use crate::sys::file;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// Of PID 1.
+const SYSTEM_DIR: &str = "/var/lib/rinit";
+
+/// A directory with more names than that was not made by rinit.
+const MAX_NAMES: usize = 10_000;
+
+/// Longer than any report that is written.
+const MAX_REPORT: usize = 64 * 1024;
+
+/// So many names of services that had to be killed are kept, and so much of the cause.
+const MAX_KILLED: usize = 100;
+const MAX_CAUSE: usize = 1024;
+
+/// The state directory.
+pub struct State {
+    /// `None`: there is no place for it.
+    dir: Option<PathBuf>,
+}
+
+/// How a stop went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastStop {
+    /// When it had ended, as RFC 3339 has it.
+    pub when: String,
+    /// What it was for.
+    pub cause: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// The services that had to be killed; the first hundred of them.
+    pub killed: Vec<String>,
+    /// rinit's exit status.
+    pub exit_status: u8,
+}
+
+impl LastStop {
+    /// A stop that has ended now.
+    pub fn new(cause: String, took: Duration, killed: Vec<String>, exit_status: u8) -> LastStop {
+        LastStop {
+            when: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            cause: cause.chars().take(MAX_CAUSE).collect(),
+            took_ms: u64::try_from(took.min(duration::MAX).as_millis()).unwrap_or(u64::MAX),
+            killed: killed.into_iter().take(MAX_KILLED).collect(),
+            exit_status,
+        }
+    }
+}
+
+impl State {
+    /// In the directory that was given, or else at the usual place. Creates nothing.
+    pub fn open(given: Option<&Path>, is_pid1: bool) -> State {
+        let var = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let dir = match given {
+            Some(dir) => Some(dir.to_owned()),
+            None if is_pid1 => Some(PathBuf::from(SYSTEM_DIR)),
+            None => user_dir(var("XDG_STATE_HOME"), var("HOME")),
+        };
+        State { dir }
+    }
+
+    /// The names of the services that were stopped by hand.
+    pub fn stopped(&self) -> Vec<String> {
+        let Some(dir) = self.stopped_dir() else { return Vec::new() };
+        file::names(&dir, MAX_NAMES).unwrap_or_else(|e| {
+            log::warn!("cannot read {}: {}", dir.display(), cause(&e));
+            Vec::new()
+        })
+    }
+
+    /// Remembers that a service was stopped by hand, or is not any more. Not to succeed has an effect only after the
+    /// next start of the container, so it is a warning.
+    pub fn remember(&mut self, name: &str, stopped: bool) {
+        let result = match (self.stopped_dir(), stopped) {
+            (Some(dir), true) => file::make_dir(&dir).and_then(|()| file::touch(&dir.join(name))),
+            (Some(dir), false) => file::remove(&dir.join(name)),
+            (None, true) => Err(io::Error::other("there is no state directory: give --state-dir")),
+            (None, false) => Ok(()),
+        };
+        if let Err(e) = result {
+            let what = if stopped { "is stopped" } else { "is not stopped any more" };
+            log::warn!("cannot remember that {name} {what}: {}", cause(&e));
+        }
+    }
+
+    /// How the last stop went, if that is known.
+    pub fn last_stop(&self) -> Option<LastStop> {
+        let path = self.last_stop_file()?;
+        let read = match file::read_small(&path, MAX_REPORT) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
+            other => other,
+        };
+        let parsed = read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
+        parsed.inspect_err(|e| log::debug!("cannot read {}: {}", path.display(), cause(e))).ok()
+    }
+
+    /// Writes down how this stop has gone. The container ends: there is nobody left whom a failure would help.
+    pub fn record_stop(&self, stop: &LastStop) {
+        let Some(path) = self.last_stop_file() else { return };
+        let text = serde_json::to_vec(stop).map_err(io::Error::from);
+        let written = text.and_then(|text| {
+            path.parent().map_or(Ok(()), file::make_dir)?;
+            file::replace(&path, &text)
+        });
+        if let Err(e) = written {
+            log::debug!("cannot write {}: {}", path.display(), cause(&e));
+        }
+    }
+
+    fn stopped_dir(&self) -> Option<PathBuf> {
+        self.dir.as_ref().map(|dir| dir.join("stopped"))
+    }
+
+    fn last_stop_file(&self) -> Option<PathBuf> {
+        self.dir.as_ref().map(|dir| dir.join("last-stop.json"))
+    }
+}
+
+/// Where the XDG base directories have a user's state. A relative path in these variables has no meaning.
+fn user_dir(state_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+    let base = state_home.filter(|dir| dir.is_absolute());
+    let below_home = || home.filter(|dir| dir.is_absolute()).map(|home| home.join(".local/state"));
+    base.or_else(below_home).map(|dir| dir.join("rinit"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_s_place() {
+        let at = |state: Option<&str>, home: Option<&str>| {
+            user_dir(state.map(PathBuf::from), home.map(PathBuf::from)).map(|dir| dir.display().to_string())
+        };
+        assert_eq!(at(Some("/s"), Some("/h")).as_deref(), Some("/s/rinit"));
+        assert_eq!(at(Some("s"), Some("/h")).as_deref(), Some("/h/.local/state/rinit"));
+        assert_eq!(at(None, Some("/h")).as_deref(), Some("/h/.local/state/rinit"));
+        assert_eq!(at(None, Some("")), None);
+        assert_eq!(at(None, None), None);
+        assert_eq!(State::open(None, true).dir.as_deref(), Some(Path::new("/var/lib/rinit")));
+    }
+
+    #[test]
+    fn a_stop_by_hand_is_remembered_and_forgotten() {
+        let base = tempfile::tempdir().unwrap();
+        let dir = base.path().join("state");
+        let open = || State::open(Some(&dir), false);
+        assert_eq!(open().stopped(), [""; 0]);
+        open().remember("web", false);
+        assert!(!dir.exists());
+        open().remember("web", true);
+        open().remember("db", true);
+        open().remember("db", true);
+        assert_eq!(open().stopped(), ["db", "web"]);
+        open().remember("web", false);
+        open().remember("web", false);
+        assert_eq!(open().stopped(), ["db"]);
+    }
+
+    #[test]
+    fn the_last_stop_is_reported_after_the_next_start() {
+        let base = tempfile::tempdir().unwrap();
+        let dir = base.path().join("state");
+        let open = || State::open(Some(&dir), false);
+        assert_eq!(open().last_stop(), None);
+        let killed: Vec<String> = (0..1000).map(|number| format!("service-{number}")).collect();
+        let mut stop = LastStop::new("x".repeat(100_000), Duration::from_millis(1234), killed, 137);
+        assert_eq!((stop.took_ms, stop.killed.len(), stop.cause.len()), (1234, MAX_KILLED, MAX_CAUSE));
+        assert!(stop.when.ends_with('Z') && stop.when.len() == 20, "{}", stop.when);
+        open().record_stop(&stop);
+        assert_eq!(open().last_stop(), Some(stop.clone()));
+        stop.cause = "SIGTERM".into();
+        open().record_stop(&stop);
+        assert_eq!(open().last_stop(), Some(stop));
+        for broken in [&b""[..], b"{}", b"[", &b" ".repeat(MAX_REPORT + 1)] {
+            std::fs::write(dir.join("last-stop.json"), broken).unwrap();
+            assert_eq!(open().last_stop(), None);
+        }
+    }
+
+    #[test]
+    fn without_a_place_nothing_fails() {
+        let mut nowhere = State { dir: None };
+        nowhere.remember("web", true);
+        nowhere.record_stop(&LastStop::new(String::new(), Duration::ZERO, Vec::new(), 0));
+        assert_eq!((nowhere.stopped(), nowhere.last_stop()), (Vec::new(), None));
+        // A file is where the directory would be.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut blocked = State::open(Some(file.path()), true);
+        blocked.remember("web", true);
+        blocked.record_stop(&LastStop::new(String::new(), Duration::ZERO, Vec::new(), 0));
+        assert_eq!((blocked.stopped(), blocked.last_stop()), (Vec::new(), None));
+    }
+}

@@ -1,0 +1,165 @@
+//! What is executed for a service, and in what surroundings.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Everything that is needed to execute a service's process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Exec {
+    /// Program and arguments; never empty. Bytes, as the kernel sees them: they need not be UTF-8.
+    pub command: Vec<OsString>,
+    /// Who it runs as; `None`: as rinit does.
+    pub user: Option<User>,
+    /// Its working directory; `None`: the one that rinit was started in.
+    pub working_dir: Option<PathBuf>,
+    /// Supplementary group IDs beside those of the user.
+    pub group_add: Vec<u32>,
+    /// File mode creation mask; `None`: that of rinit.
+    pub umask: Option<u32>,
+    /// Variables added to rinit's own environment (those of `env_file` first, `environment` over them).
+    pub environment: BTreeMap<OsString, Variable>,
+    /// Resource limits that differ from rinit's own.
+    pub ulimits: Vec<Ulimit>,
+    /// How readily the kernel kills it when memory runs out, -1000 to 1000; `None`: what rinit was started with.
+    pub oom_score_adj: Option<i32>,
+    /// Scheduling priority, -20 (first) to 19; `None`: that of rinit.
+    pub nice: Option<i32>,
+    /// Capabilities taken away from what rinit has.
+    pub cap_drop: Capabilities,
+    /// Capabilities left, or given back, after `cap_drop`; also to a user other than root.
+    pub cap_add: Capabilities,
+    /// Whether executing a set-user-ID program gives it nothing more.
+    pub no_new_privileges: bool,
+}
+
+/// The value of an environment variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// This text.
+    Text(OsString),
+    /// The text of this file, less one trailing newline, read at each start and shown nowhere.
+    File(PathBuf),
+}
+
+/// One resource limit, by the names of Compose and `prlimit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ulimit {
+    /// Which one.
+    pub resource: Resource,
+    /// What holds; `None`: unlimited.
+    pub soft: Option<u64>,
+    /// How far the process may raise it; `None`: unlimited.
+    pub hard: Option<u64>,
+}
+
+/// A resource that can be limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// Address space, bytes.
+    As,
+    /// Size of a core file, bytes.
+    Core,
+    /// CPU time, seconds.
+    Cpu,
+    /// Data segment, bytes.
+    Data,
+    /// Size of a file, bytes.
+    Fsize,
+    /// Number of file locks.
+    Locks,
+    /// Locked memory, bytes.
+    Memlock,
+    /// Bytes in message queues.
+    Msgqueue,
+    /// Ceiling of the nice value, as 20 - nice.
+    Nice,
+    /// Highest descriptor plus one.
+    Nofile,
+    /// Processes of the user.
+    Nproc,
+    /// Resident set, bytes; without effect on Linux.
+    Rss,
+    /// Real-time priority.
+    Rtprio,
+    /// CPU time of a real-time process without a blocking call, microseconds.
+    Rttime,
+    /// Queued signals.
+    Sigpending,
+    /// Stack, bytes.
+    Stack,
+}
+
+/// A set of capabilities, by their kernel numbers: bit N is capability N.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities(pub u64);
+
+impl Capabilities {
+    /// Every capability.
+    pub const ALL: Capabilities = Capabilities(u64::MAX);
+}
+
+/// Commands that are run around a service's main process, as its user and in its surroundings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// Before the main process; it has to succeed.
+    pub pre_start: Option<Vec<OsString>>,
+    /// As soon as the service is ready.
+    pub post_start: Option<Vec<OsString>>,
+    /// Before the stop signal, within the grace.
+    pub pre_stop: Option<Vec<OsString>>,
+    /// When nothing of the service is left.
+    pub post_stop: Option<Vec<OsString>>,
+}
+
+/// One of the four.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hook {
+    /// Before the main process.
+    PreStart,
+    /// As soon as it is ready.
+    PostStart,
+    /// Before the stop signal.
+    PreStop,
+    /// When nothing is left.
+    PostStop,
+}
+
+impl Hook {
+    /// Its key in a definition.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Hook::PreStart => "pre_start",
+            Hook::PostStart => "post_start",
+            Hook::PreStop => "pre_stop",
+            Hook::PostStop => "post_stop",
+        }
+    }
+}
+
+impl Hooks {
+    /// The command of a hook, if there is one.
+    pub fn get(&self, hook: Hook) -> Option<&[OsString]> {
+        match hook {
+            Hook::PreStart => self.pre_start.as_deref(),
+            Hook::PostStart => self.post_start.as_deref(),
+            Hook::PreStop => self.pre_stop.as_deref(),
+            Hook::PostStop => self.post_stop.as_deref(),
+        }
+    }
+}
+
+/// A user as `/etc/passwd` and `/etc/group` describe it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct User {
+    /// Login name, where there is an entry. Becomes USER and LOGNAME.
+    pub name: Option<String>,
+    /// Numeric user ID.
+    pub uid: u32,
+    /// Numeric primary group ID.
+    pub gid: u32,
+    /// Supplementary group IDs, the primary one included.
+    pub groups: Vec<u32>,
+    /// Home directory. Becomes HOME.
+    pub home: Option<PathBuf>,
+}

@@ -1,0 +1,82 @@
+//! What a health check is.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A health check, with Docker's numbers and meanings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HealthCheck {
+    /// What is run to find out.
+    pub probe: Probe,
+    /// When, how often and how long; the supervisor needs this and not the probe.
+    pub timing: HealthTiming,
+}
+
+/// When a probe runs and what its results mean.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HealthTiming {
+    /// From the end of one probe to the start of the next, and before the first.
+    pub interval: Duration,
+    /// How long one probe may take.
+    pub timeout: Duration,
+    /// After the start, for so long failures do not count.
+    pub start_period: Duration,
+    /// The interval during `start_period`, until the first success.
+    pub start_interval: Duration,
+    /// So many failures in a row make it unhealthy; at least 1.
+    pub retries: u32,
+    /// What is done then.
+    pub on_unhealthy: OnUnhealthy,
+}
+
+impl Default for HealthTiming {
+    fn default() -> Self {
+        HealthTiming {
+            interval: Duration::from_secs(30),
+            timeout: Duration::from_secs(30),
+            start_period: Duration::ZERO,
+            start_interval: Duration::from_secs(5),
+            retries: 3,
+            on_unhealthy: OnUnhealthy::Restart,
+        }
+    }
+}
+
+/// What is run to find out whether a service is well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// A program: exit status 0 is healthy.
+    Command(Vec<OsString>),
+    /// A GET request: a status of 200 to 399 is healthy.
+    Http(HttpUrl),
+    /// A TCP connection that is accepted is healthy.
+    Tcp(SocketAddr),
+    /// A connection to a Unix stream socket that is accepted is healthy.
+    Unix(PathBuf),
+}
+
+/// An `http://` URL whose host is an address: rinit resolves no names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpUrl {
+    /// As written.
+    pub text: String,
+    /// Address and port to connect to.
+    pub address: SocketAddr,
+    /// What goes into the Host header.
+    pub host: String,
+    /// Path and query, beginning with a slash.
+    pub path: String,
+}
+
+/// What is done with a service that has become unhealthy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUnhealthy {
+    /// It is stopped and started again.
+    Restart,
+    /// Nothing, but that it is reported.
+    None,
+    /// The container stops.
+    Shutdown,
+}

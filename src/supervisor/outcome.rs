@@ -1,0 +1,135 @@
+//! What follows the end of a service: the restart policy decides.
+
+use super::event::*;
+use super::state::State;
+use super::unit::Unit;
+use crate::model::{Hook, Restart};
+use std::time::Duration;
+
+impl Unit {
+    /// Its main process was reaped.
+    pub fn exited(
+        &mut self,
+        now: Time,
+        status: ExitStatus,
+        group_left: bool,
+        oom: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(process) = &mut self.process else { return };
+        process.exit = Some(status);
+        process.group_left = group_left;
+        let ran = now.saturating_sub(process.started);
+        let set_up = process.setup.is_none();
+        if set_up {
+            self.last_exit = Some(status);
+            let ours = self.ending.as_ref().is_some_and(|ending| ending.killed);
+            self.oom = oom && !ours && status == ExitStatus::Signal(9);
+        }
+        self.end_watch(out);
+        let told_to = self.ending.is_some();
+        if group_left {
+            self.clean_up_group(now, out);
+            if !told_to {
+                out.push(Effect::Notice(Notice::Died(self.id, status, self.oom, ran, Next::StopRest)));
+            }
+            return;
+        }
+        // A hook that runs before the main process is told to stop is still under way: it has the word.
+        if told_to && self.hook.is_some_and(|running| running.hook == Hook::PreStop) {
+            return;
+        }
+        if told_to {
+            return self.gone(now, out);
+        }
+        if set_up && self.hooks.get(Hook::PostStop).is_some() {
+            out.push(Effect::Notice(Notice::Died(self.id, status, self.oom, ran, Next::PostStop)));
+            self.clean_up(now);
+            return self.gone(now, out);
+        }
+        let was_ready = self.state != State::Starting;
+        let Some(process) = self.process.take() else { return };
+        if let Some(error) = process.setup {
+            return self.spawn_failed(now, error, out);
+        }
+        let next = self.after_end(now, status.success() && was_ready, ran);
+        out.push(Effect::Notice(Notice::Died(self.id, status, self.oom, ran, next)));
+    }
+
+    /// What follows the end of a process that was started.
+    pub(super) fn after_end(&mut self, now: Time, success: bool, ran: Duration) -> Next {
+        if !self.wanted {
+            self.enter(now, State::Stopped);
+            return Next::Stopped;
+        }
+        self.retries.ended(&self.policy.backoff, ran);
+        let used = self.retries.count();
+        let again = match self.policy.restart {
+            Restart::Always | Restart::UnlessStopped => true,
+            Restart::OnFailure(limit) => !success && limit.is_none_or(|limit| used < limit),
+            Restart::No => false,
+        };
+        if again {
+            let wait = self.retries.next(&self.policy.backoff, ran);
+            self.back_off(now, wait);
+            return Next::Restart(wait);
+        }
+        if success {
+            self.been_ready = true;
+            self.enter(now, State::Completed);
+            return Next::Completed;
+        }
+        let cause = self.reason.take().or_else(|| self.exit_text()).unwrap_or_default();
+        let reason = if used == 0 { cause } else { format!("{cause}, gave up after {used} restarts") };
+        self.fail_code = self.last_exit.map_or(1, ExitStatus::code).max(1);
+        self.fail(now, reason.clone());
+        Next::Failed(reason)
+    }
+
+    /// How the last process ended, for people.
+    pub fn exit_text(&self) -> Option<String> {
+        let status = self.last_exit?;
+        Some(if self.oom { format!("{status} (oom: out of memory)") } else { status.to_string() })
+    }
+
+    /// What follows a failed attempt to start: another one if the cause may pass, whatever the restart policy.
+    pub(super) fn after_start_error(&mut self, now: Time, error: StartError) -> Next {
+        self.process = None;
+        self.ending = None;
+        self.start_by = None;
+        if !self.wanted {
+            self.enter(now, State::Stopped);
+            return Next::Stopped;
+        }
+        if error.transient {
+            let wait = self.retries.wait(&self.policy.backoff);
+            self.reason = Some(error.message);
+            self.back_off(now, wait);
+            return Next::Restart(wait);
+        }
+        self.fail_code = error.code;
+        self.fail(now, error.message.clone());
+        Next::Failed(error.message)
+    }
+
+    fn back_off(&mut self, now: Time, wait: Duration) {
+        self.start_by = None;
+        self.retry_at = Some(now.saturating_add(wait));
+        self.enter(now, State::Backoff);
+        if wait.is_zero() {
+            self.retry(now);
+        }
+    }
+
+    pub(super) fn retry(&mut self, now: Time) {
+        self.retry_at = None;
+        self.enter(now, State::Waiting);
+    }
+
+    /// It has failed for good.
+    pub fn fail(&mut self, now: Time, reason: String) {
+        self.start_by = None;
+        self.reason = Some(reason);
+        self.enter(now, State::Failed);
+    }
+}

@@ -1,0 +1,162 @@
+//! A changed configuration: what it means for each service, and carrying that out.
+
+use super::Supervisor;
+use super::ending::Purpose;
+use super::event::*;
+use super::graph;
+use super::state::State;
+use super::unit::Unit;
+use crate::model::{Policy, Service};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What a reload does, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// New: started.
+    pub start: Vec<String>,
+    /// Gone: stopped.
+    pub stop: Vec<String>,
+    /// Changed: stopped with the old definition and started with the new one.
+    pub restart: Vec<String>,
+    /// Changed in what takes effect while it runs.
+    pub change: Vec<String>,
+}
+
+impl Plan {
+    /// Whether nothing has changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Plan::default()
+    }
+}
+
+/// Compares two configurations.
+pub fn plan(old: &[Service], new: &[Service]) -> Plan {
+    let before: BTreeMap<&str, &Service> =
+        old.iter().map(|service| (service.name.as_str(), service)).collect();
+    let after: BTreeSet<&str> = new.iter().map(|service| service.name.as_str()).collect();
+    let mut plan = Plan::default();
+    for service in new {
+        let name = service.name.clone();
+        match before.get(service.name.as_str()) {
+            None => plan.start.push(name),
+            Some(known) if without_origin(known) == without_origin(service) => {}
+            Some(known) if for_start(known) == for_start(service) => plan.change.push(name),
+            Some(_) => plan.restart.push(name),
+        }
+    }
+    let gone = old.iter().filter(|service| !after.contains(service.name.as_str()));
+    plan.stop.extend(gone.map(|service| service.name.clone()));
+    plan
+}
+
+/// A definition, wherever it is written.
+fn without_origin(service: &Service) -> Service {
+    Service { origin: None, ..service.clone() }
+}
+
+/// What of a definition counts when the service is started, and cannot be changed later.
+fn for_start(service: &Service) -> Service {
+    let defaults = Policy::default();
+    let policy = Policy {
+        restart: defaults.restart,
+        backoff: defaults.backoff,
+        stop_signal: defaults.stop_signal,
+        stop_grace_period: defaults.stop_grace_period,
+        ..service.policy.clone()
+    };
+    Service { description: None, healthcheck: None, policy, ..without_origin(service) }
+}
+
+/// The services after a reload, each at the place that it had. Those that are gone keep theirs; new ones come last.
+pub fn merge(old: Vec<Service>, new: Vec<Service>) -> Vec<Service> {
+    let mut coming: BTreeMap<String, Service> =
+        new.into_iter().map(|service| (service.name.clone(), service)).collect();
+    let mut merged: Vec<Service> =
+        old.into_iter().map(|service| coming.remove(&service.name).unwrap_or(service)).collect();
+    merged.extend(coming.into_values());
+    merged
+}
+
+impl Supervisor {
+    /// The services that are not gone.
+    pub fn current(&self) -> impl Iterator<Item = ServiceId> {
+        self.units.iter().filter(|unit| !unit.retired).map(|unit| unit.id)
+    }
+
+    /// Takes over the services that `merge` gave, by the plan that `plan` made of those that are not gone. Appends
+    /// what is to be done.
+    pub fn reload(&mut self, now: Time, services: &[Service], plan: &Plan, out: &mut Vec<Effect>) {
+        if self.is_stopping() {
+            return;
+        }
+        let wanted = self.redefine(now, services, plan, out);
+        graph::link(&mut self.units, services);
+        self.order = graph::dependencies_first(&self.units);
+        self.want(now, wanted);
+        self.queue.extend(&self.order);
+        self.settle(now, out);
+    }
+
+    /// Gives each unit its definition. Returns those that are to run now.
+    fn redefine(
+        &mut self,
+        now: Time,
+        services: &[Service],
+        plan: &Plan,
+        out: &mut Vec<Effect>,
+    ) -> Vec<ServiceId> {
+        let is_in = |names: &[String], service: &Service| names.contains(&service.name);
+        let mut wanted = Vec::new();
+        for (index, service) in services.iter().enumerate() {
+            let id = ServiceId(index);
+            if index >= self.units.len() {
+                self.units.push(Unit::new(id, service));
+                self.armed.push(None);
+            }
+            let (starts, restarts) = (is_in(&plan.start, service), is_in(&plan.restart, service));
+            if is_in(&plan.stop, service) {
+                self.with(id, |unit| unit.retire(now, out));
+            } else if starts || restarts || is_in(&plan.change, service) {
+                self.with(id, |unit| unit.redefine(now, service, restarts, out));
+            }
+            let by_hand = self.units.get(index).is_some_and(|unit| unit.by_hand);
+            if (starts || restarts) && service.policy.autostart && !by_hand {
+                wanted.push(id);
+            }
+        }
+        wanted
+    }
+}
+
+impl Unit {
+    /// Its definition is gone. What runs is stopped when its turn comes.
+    fn retire(&mut self, now: Time, out: &mut Vec<Effect>) {
+        self.retired = true;
+        self.wanted = false;
+        if !self.is_alive() {
+            self.stop(now, Purpose::Halt, None, Duration::ZERO, out);
+        }
+    }
+
+    /// Takes over a changed definition. One that is to restart stops as the old one says.
+    fn redefine(&mut self, now: Time, service: &Service, restarts: bool, out: &mut Vec<Effect>) {
+        if restarts {
+            self.stop(now, Purpose::Cycle, None, self.policy.stop_grace_period, out);
+        }
+        if service.healthcheck.is_none() {
+            self.end_health(out);
+        }
+        let had_health = self.health.is_some();
+        if self.retired {
+            self.by_hand = false;
+        }
+        self.define(service);
+        if let Some(health) = &mut self.health
+            && !had_health
+            && self.state == State::Running
+        {
+            health.begin(now);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The stop of the container.
+
+use super::*;
+
+#[test]
+fn dependents_stop_before_what_they_depend_on() {
+    let mut world = World::boot(vec![
+        needs(service("web"), "app", Condition::Started),
+        needs(service("app"), "db", Condition::Started),
+        service("db"),
+        service("alone"),
+    ]);
+    world.take_story();
+    world.tell(Event::StopRequested { signal: Some(Signal::TERM) });
+    assert_eq!(world.take_story(), ["SIGTERM web", "SIGTERM alone"]);
+    world.exits("web", 0);
+    assert_eq!(world.take_story(), ["SIGTERM app"]);
+    world.exits("alone", 0);
+    world.exits("app", 0);
+    assert_eq!(world.take_story(), ["SIGTERM db"]);
+    world.exits("db", 0);
+    assert_eq!(world.exit, Some(0));
+}
+
+#[test]
+fn graces_that_add_up_to_too_much_are_scaled_and_what_is_not_used_goes_on() {
+    let mut world = World::boot(vec![
+        needs(service("web"), "app", Condition::Started),
+        needs(service("app"), "db", Condition::Started),
+        service("db"),
+    ]);
+    world.tell(Event::StopRequested { signal: Some(Signal::TERM) });
+    world.take_story();
+    assert_eq!(world.wait(), ms(3000), "a third of nine seconds");
+    assert_eq!(world.take_story(), ["SIGKILL web group", "SIGTERM app"]);
+    world.now += ms(1000);
+    world.exits("app", 0);
+    assert_eq!(world.take_story(), ["SIGTERM db"]);
+    assert_eq!(world.wait(), ms(5000), "all that is left");
+    assert_eq!(world.now, ms(9000));
+    assert_eq!(world.exit, Some(137));
+}
+
+#[test]
+fn a_second_interrupt_ends_the_grace() {
+    let mut world = World::boot(vec![needs(service("web"), "db", Condition::Started), service("db")]);
+    world.tell(Event::StopRequested { signal: Some(Signal::INT) });
+    world.take_story();
+    world.tell(Event::KillRequested);
+    assert_eq!(world.take_story(), ["SIGKILL web group", "SIGKILL db group"]);
+    assert_eq!(world.exit, Some(137));
+}
+
+#[test]
+fn the_container_ends_with_the_main_process_after_the_services() {
+    let mut world = World::boot(vec![needs(service("main"), "db", Condition::Started), service("db")]);
+    world.exits("main", 42);
+    assert_eq!(world.exit, None);
+    world.exits("db", 0);
+    assert_eq!(world.exit, Some(42));
+}
+
+#[test]
+fn the_main_process_gets_the_signal_that_rinit_got() {
+    let mut world = World::boot(vec![service("main")]);
+    world.take_story();
+    world.tell(Event::Forward { signal: Signal::HUP });
+    world.tell(Event::StopRequested { signal: Some(Signal::QUIT) });
+    assert_eq!(world.take_story(), ["SIGHUP main", "SIGQUIT main"]);
+    world.ends("main", ExitStatus::Signal(3));
+    assert_eq!(world.exit, Some(131));
+}
+
+#[test]
+fn the_container_ends_when_all_tasks_are_done() {
+    let mut world = World::boot(vec![task("one"), task("two")]);
+    world.exits("one", 0);
+    assert_eq!(world.exit, None);
+    world.exits("two", 0);
+    assert_eq!(world.exit, Some(0));
+
+    let mut world = World::boot(vec![task("one"), task("two")]);
+    world.exits("one", 5);
+    world.exits("two", 0);
+    assert_eq!(world.exit, Some(5));
+}
+
+#[test]
+fn nothing_is_restarted_once_the_stop_has_begun() {
+    let mut world = World::boot(vec![needs(service("web"), "db", Condition::Started), service("db")]);
+    world.take_story();
+    world.tell(Event::StopRequested { signal: None });
+    world.exits("db", 1);
+    world.exits("web", 0);
+    assert_eq!(world.take_story(), ["SIGTERM web"]);
+    assert_eq!(world.exit, Some(0));
+}
+
+#[test]
+fn what_is_left_at_the_end_is_killed_at_the_deadline() {
+    let mut world = World::boot(vec![service("web")]);
+    world.alive.push(("orphan".into(), Pid(99)));
+    world.tell(Event::StopRequested { signal: None });
+    world.exits("web", 0);
+    assert_eq!(world.exit, None);
+    assert_eq!(world.wait(), ms(9000));
+    world.alive.clear();
+    world.tell(Event::NothingLeft);
+    assert_eq!(world.exit, Some(0));
+}

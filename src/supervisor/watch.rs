@@ -1,0 +1,148 @@
+//! What is watched while a service runs: its health check, its watchdog, and what it says of itself.
+
+use super::ending::Purpose;
+use super::event::*;
+use super::health::{Change, Health, ProbeResult};
+use super::state::State;
+use super::unit::Unit;
+use crate::model::{Hook, OnUnhealthy, Signal, duration};
+
+impl Unit {
+    /// Something is due while it runs.
+    pub(super) fn watch(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if self.alive_by.is_some_and(|limit| limit <= now) {
+            return self.silent(now, out);
+        }
+        let Some(health) = &mut self.health else { return };
+        if health.take_due(now) {
+            out.push(Effect::Probe(self.id));
+        } else if let Some((pid, change)) = health.overdue(now) {
+            out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
+            self.health_changed(now, change, out);
+        }
+    }
+
+    /// It has given no sign of life for too long: it is killed, for it would not act on a signal.
+    fn silent(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let limit = self.policy.watchdog.unwrap_or_default();
+        let reason = format!("no WATCHDOG=1 for {}", duration::format(limit));
+        out.push(Effect::Notice(Notice::Restarting(self.id, reason.clone())));
+        self.reason = Some(reason);
+        self.kill(now, Purpose::Restart, out);
+    }
+
+    /// It has said something of itself.
+    pub fn notified(&mut self, now: Time, news: News, out: &mut Vec<Effect>) {
+        match news {
+            News::Ready => self.ready(now, out),
+            News::Status(text) => self.status = Some(text),
+            News::Alive if self.state == State::Running => {
+                self.alive_by = self.policy.watchdog.map(|limit| now.saturating_add(limit));
+            }
+            News::Trigger if self.state == State::Running && self.policy.watchdog.is_some() => {
+                self.silent(now, out);
+            }
+            News::Extend(by) => {
+                let until = now.saturating_add(by);
+                match self.state {
+                    State::Starting => self.start_by = self.start_by.map(|limit| limit.max(until)),
+                    State::Running => self.alive_by = self.alive_by.map(|limit| limit.max(until)),
+                    State::Stopping => self.extend_grace(now, by),
+                    State::Stopped
+                    | State::Waiting
+                    | State::Paused
+                    | State::Backoff
+                    | State::Completed
+                    | State::Failed => {}
+                }
+            }
+            News::Alive | News::Trigger | News::Stopping | News::Reloading => {}
+        }
+    }
+
+    /// Somebody asks for its health now.
+    pub fn probe_now(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if self.state != State::Running {
+            return;
+        }
+        let Some(health) = &mut self.health else { return };
+        health.hurry(now);
+        if health.take_due(now) {
+            out.push(Effect::Probe(self.id));
+        }
+    }
+
+    /// A probe of it has a process.
+    pub fn probe_spawned(&mut self, pid: Pid) {
+        if let Some(health) = &mut self.health {
+            health.spawned(pid);
+        }
+    }
+
+    /// A probe of it could not be made.
+    pub fn probe_not_run(&mut self, now: Time, error: StartError, out: &mut Vec<Effect>) {
+        if let Some(health) = &mut self.health {
+            health.not_run(now);
+            out.push(Effect::Notice(Notice::ProbeNotRun(self.id, error.message)));
+        }
+    }
+
+    /// A probe of it was reaped.
+    pub fn probe_exited(
+        &mut self,
+        now: Time,
+        pid: Pid,
+        status: ExitStatus,
+        output: &[u8],
+        out: &mut Vec<Effect>,
+    ) {
+        if let Some(health) = &mut self.health {
+            let change = health.exited(now, pid, status, output);
+            self.health_changed(now, change, out);
+        }
+    }
+
+    fn health_changed(&mut self, now: Time, change: Change, out: &mut Vec<Effect>) {
+        let Some(health) = &self.health else { return };
+        let summary = health.results().last().map(ProbeResult::summary).unwrap_or_default();
+        match change {
+            Change::None => {}
+            Change::Healthy => {
+                self.been_ready = true;
+                self.changed = true;
+                out.push(Effect::Notice(Notice::Healthy(self.id)));
+            }
+            Change::Failed => out.push(Effect::Notice(Notice::ProbeFailed(self.id, summary))),
+            Change::Unhealthy => {
+                self.changed = true;
+                out.push(Effect::Notice(Notice::Unhealthy(
+                    self.id,
+                    health.failing_streak(),
+                    summary.clone(),
+                )));
+                if self.on_unhealthy == OnUnhealthy::Restart {
+                    self.reason = Some(format!("unhealthy: {summary}"));
+                    self.stop(now, Purpose::Restart, None, self.policy.stop_grace_period, out);
+                }
+            }
+        }
+    }
+
+    /// Switches the health check off; a probe under way is killed and its result no longer counts.
+    pub fn end_health(&mut self, out: &mut Vec<Effect>) {
+        if let Some(pid) = self.health.as_mut().and_then(Health::end) {
+            out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
+        }
+    }
+
+    /// It runs no longer: nothing is watched any more, and a `post_start` under way has lost its purpose.
+    pub(super) fn end_watch(&mut self, out: &mut Vec<Effect>) {
+        self.end_health(out);
+        self.alive_by = None;
+        if let Some(running) = self.hook.take_if(|running| running.hook == Hook::PostStart)
+            && let Some(pid) = running.pid
+        {
+            out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
+        }
+    }
+}
