@@ -50,6 +50,8 @@ struct Child {
     output: Option<OwnedFd>,
     notify: Option<OwnedFd>,
     written: Vec<u8>,
+    /// How the set-up went, until it is asked for.
+    outcome: Option<Outcome>,
 }
 
 /// A child that was reaped.
@@ -93,7 +95,7 @@ impl Children {
         if let Err(e) = watched {
             log::warn!("cannot watch process {pid}: {e}");
         }
-        let child = Child { service, kind, status, output, notify, written: Vec::new() };
+        let child = Child { service, kind, status, output, notify, written: Vec::new(), outcome: None };
         self.by_pid.insert(pid, child);
     }
 
@@ -108,11 +110,13 @@ impl Children {
         i32::try_from(number >> 2).ok().map(|pid| (pid, channel))
     }
 
-    /// The service that a child was made for, and how its set-up went, once that is known. It is told once.
-    pub fn outcome(&mut self, poller: &Poller, pid: i32) -> Option<(usize, Kind, Outcome)> {
+    /// A main process has told how its set-up went: the service that it was made for, and how. Told once. What a
+    /// probe or a hook tells is kept until it is reaped.
+    pub fn outcome(&mut self, poller: &Poller, pid: i32) -> Option<(usize, Outcome)> {
         let child = self.by_pid.get_mut(&pid)?;
-        let outcome = child.outcome(poller)?;
-        Some((child.service, child.kind, outcome))
+        child.read_status(poller);
+        let outcome = child.outcome.take_if(|_| child.kind == Kind::Main)?;
+        Some((child.service, outcome))
     }
 
     /// Reads what a child has written.
@@ -136,7 +140,8 @@ impl Children {
     /// A process was reaped. `None` if rinit has not made it.
     pub fn remove(&mut self, poller: &Poller, pid: i32) -> Option<Ended> {
         let mut child = self.by_pid.remove(&pid)?;
-        let outcome = child.outcome(poller);
+        child.read_status(poller);
+        let outcome = child.outcome.take();
         child.read_output(poller);
         child.close_output(poller);
         child.close_notify(poller);
@@ -145,16 +150,13 @@ impl Children {
 }
 
 impl Child {
-    fn outcome(&mut self, poller: &Poller) -> Option<Outcome> {
-        let status = self.status.take()?;
+    fn read_status(&mut self, poller: &Poller) {
+        let Some(status) = self.status.take() else { return };
         match read_outcome(status.as_fd()) {
-            Outcome::Pending => {
-                self.status = Some(status);
-                None
-            }
+            Outcome::Pending => self.status = Some(status),
             outcome => {
                 let _ = poller.remove(status.as_fd());
-                Some(outcome)
+                self.outcome = Some(outcome);
             }
         }
     }

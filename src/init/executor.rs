@@ -239,7 +239,7 @@ impl Executor {
 
     /// A child has something to tell about its set-up.
     pub fn set_up(&mut self, now: Time, pid: i32) {
-        if let Some((service, Kind::Main, outcome)) = self.children.outcome(&self.poller, pid)
+        if let Some((service, outcome)) = self.children.outcome(&self.poller, pid)
             && let Some(event) = self.outcome_event(pid, service, &outcome)
         {
             self.feed(now, event);
