@@ -2,13 +2,15 @@
 
 #![forbid(unsafe_code)]
 
+use super::output;
 use super::parse::Words;
-use super::table;
+use super::table::{self, Opt};
 use super::values::{self, Env, SERVICES_DIR};
 use crate::control::address::Address;
-use crate::init::{self, LogFormat, Settings};
+use crate::init::{self, Contract, LogFormat, Remap, Settings};
+use crate::model::{Signal, suggest};
 use log::LevelFilter;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,8 +20,27 @@ pub(super) const FAILED: u8 = 125;
 /// Inside the ten seconds that Docker gives, so that rinit ends it and can say who had to be killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(9);
 
+/// As a shell has it: there is no such program.
+const NOT_FOUND: u8 = 127;
+
 pub(super) fn run(words: &Words) -> Result<u8, String> {
-    Ok(init::run(settings(words, &values::env, Path::new(SERVICES_DIR).is_dir())?))
+    let status = init::run(settings(words, &values::env, Path::new(SERVICES_DIR).is_dir())?);
+    if status == NOT_FOUND
+        && let Some(hint) = verb_hint(&words.operands)
+    {
+        output::err(&hint);
+    }
+    Ok(status)
+}
+
+/// A COMMAND that may have been meant for a verb.
+fn verb_hint(command: &[OsString]) -> Option<String> {
+    let name = command.first()?.to_str()?;
+    let known: Vec<&str> = table::COMMANDS.iter().map(|command| command.name).collect();
+    let near = suggest::nearest(name, &known)?;
+    Some(format!(
+        "rinit: {name:?} was taken for a COMMAND; did you mean the verb {near:?}? Try 'rinit --help'.\n"
+    ))
 }
 
 fn settings(words: &Words, env: Env<'_>, default_is_there: bool) -> Result<Settings, String> {
@@ -36,6 +57,7 @@ fn settings(words: &Words, env: Env<'_>, default_is_there: bool) -> Result<Setti
     };
     let stop_timeout = values::read(words, env, &table::STOP_TIMEOUT, values::read_duration)?;
     let log_level = values::read(words, env, &table::LOG_LEVEL, read_level)?;
+    let log_level = log_level.or_else(|| env_verbosity(env)).unwrap_or(default_level);
     let log_format = values::read(words, env, &table::LOG_FORMAT, read_format)?;
     Ok(Settings {
         services,
@@ -43,8 +65,9 @@ fn settings(words: &Words, env: Env<'_>, default_is_there: bool) -> Result<Setti
         stop_timeout: stop_timeout.unwrap_or(STOP_TIMEOUT),
         socket: values::read(words, env, &table::SOCKET, Address::parse)?,
         state_dir: values::read(words, env, &table::STATE_DIR, read_dir)?,
-        log_level: log_level.unwrap_or(default_level),
+        log_level: raised(log_level, words.all(Opt::Verbose).count()),
         log_format: log_format.unwrap_or(LogFormat::Text),
+        contract: contract(words, env)?,
     })
 }
 
@@ -54,6 +77,45 @@ fn read_dir(text: &OsStr) -> Result<PathBuf, String> {
         Ok(path) => Ok(path),
         Err(_) => Err("it is empty: give a directory".to_owned()),
     }
+}
+
+/// tini's options. Its switches in the environment are on where the variable is there, whatever its value.
+fn contract(words: &Words, env: Env<'_>) -> Result<Contract, String> {
+    let mut remap = Remap::default();
+    for value in words.all(Opt::RemapExit) {
+        remap.add(read_status(value).map_err(|cause| format!("-e {value:?}: {cause}"))?);
+    }
+    let to_group = table::KILL_PROCESS_GROUP.env.and_then(env).is_some();
+    Ok(Contract {
+        to_group: to_group || words.has(Opt::KillProcessGroup),
+        remap,
+        parent_death_signal: values::read(words, env, &table::PARENT_DEATH_SIGNAL, read_signal)?,
+        warn_zombies: words.has(Opt::WarnZombies),
+    })
+}
+
+/// A signal by its name or number.
+pub(super) fn read_signal(text: &OsStr) -> Result<Signal, String> {
+    let signal = text.to_str().and_then(Signal::parse);
+    signal.ok_or_else(|| "no signal: write SIGTERM, TERM or 15, say".to_owned())
+}
+
+/// An exit status.
+pub(super) fn read_status(text: &OsStr) -> Result<u8, String> {
+    let status = text.to_str().and_then(|text| text.parse().ok());
+    status.ok_or_else(|| "no exit status: write a number from 0 to 255".to_owned())
+}
+
+/// The level that `TINI_VERBOSITY` stands for.
+pub(super) fn env_verbosity(env: Env<'_>) -> Option<LevelFilter> {
+    let value = table::VERBOSE.env.and_then(env)?;
+    let number: usize = value.to_str()?.trim().parse().ok()?;
+    Some(raised(LevelFilter::Error, number))
+}
+
+/// So many levels more.
+pub(super) fn raised(level: LevelFilter, by: usize) -> LevelFilter {
+    LevelFilter::iter().filter(|other| *other > level).take(by).last().unwrap_or(level)
 }
 
 fn read_level(text: &OsStr) -> Result<LevelFilter, String> {
@@ -93,6 +155,7 @@ mod tests {
             state_dir: None,
             log_level: LevelFilter::Warn,
             log_format: LogFormat::Text,
+            contract: Contract::default(),
         };
         assert_eq!(read("sh -c", &[]), Ok(expected));
         assert_eq!(read("--services d sh", &[]).unwrap().log_level, LevelFilter::Info);
@@ -121,11 +184,39 @@ mod tests {
     }
 
     #[test]
+    fn options_of_tini() {
+        let read_ok = |line, env: &[_]| read(line, env).unwrap();
+        let settings = read_ok("-gwse143 -e 0 -pKILL -vv sh", &[]);
+        assert_eq!(settings.log_level, LevelFilter::Debug);
+        let contract = settings.contract;
+        assert!(contract.to_group && contract.warn_zombies);
+        assert_eq!(contract.parent_death_signal, Some(Signal::KILL));
+        assert_eq!([143, 0, 1, 255].map(|status| contract.remap.apply(status)), [0, 0, 1, 255]);
+        assert!(read_ok("sh", &[("TINI_KILL_PROCESS_GROUP", "")]).contract.to_group);
+        for (verbosity, level) in
+            [("0", LevelFilter::Error), ("1", LevelFilter::Warn), ("9", LevelFilter::Trace)]
+        {
+            assert_eq!(read_ok("sh", &[("TINI_VERBOSITY", verbosity)]).log_level, level);
+        }
+        let both = [("TINI_VERBOSITY", "3"), ("RINIT_LOG", "error")];
+        assert_eq!(read_ok("-v sh", &both).log_level, LevelFilter::Warn);
+    }
+
+    #[test]
+    fn a_command_that_looks_like_a_verb_gets_a_hint() {
+        assert!(verb_hint(&["helth".into()]).unwrap().contains("the verb \"health\""));
+        assert_eq!(verb_hint(&["nginx".into()]), None);
+        assert_eq!(verb_hint(&[]), None);
+    }
+
+    #[test]
     fn every_bad_value_is_named_with_its_source() {
         for (line, env, message) in [
             ("--log-level loud sh", None, "--log-level \"loud\": no level"),
             ("sh", Some(("RINIT_LOG_FORMAT", "xml")), "RINIT_LOG_FORMAT \"xml\": no format"),
             ("sh", Some(("RINIT_LOG", "3")), "RINIT_LOG \"3\": no level"),
+            ("-e 256 sh", None, "-e \"256\": no exit status"),
+            ("-p SIGFOO sh", None, "--parent-death-signal \"SIGFOO\": no signal"),
             ("--socket @ sh", None, "--socket \"@\": it is empty"),
             ("--state-dir= sh", None, "--state-dir \"\": it is empty"),
             ("--stop-timeout 5 sh", None, "--stop-timeout \"5\": the unit is missing"),

@@ -10,6 +10,7 @@ pub mod help;
 mod init;
 mod output;
 pub mod parse;
+mod personality;
 mod probe;
 mod reload;
 mod shutdown;
@@ -19,6 +20,7 @@ mod values;
 
 use crate::control::client::{self, Failure};
 use crate::control::protocol::{self, Request, Response};
+use crate::sys::signals::Blocked;
 use parse::{Line, UsageError, Words};
 use std::ffi::OsString;
 use std::time::Duration;
@@ -31,8 +33,21 @@ const NO_INIT: u8 = 3;
 
 /// Runs rinit with its arguments, the program's own name first, and returns the exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let words = args.into_iter().skip(1).collect();
-    match parse::parse(words).and_then(dispatch) {
+    // Nothing that is sent to an init must be lost before it can catch it. A verb lets everything come at once.
+    let blocked = Blocked::all();
+    let mut args = args.into_iter();
+    let name = args.next().unwrap_or_default();
+    let words: Vec<OsString> = args.collect();
+    if let Some(personality) = personality::of(&name) {
+        blocked.keep();
+        return personality::run(personality, &words);
+    }
+    let line = parse::parse(words);
+    match line {
+        Ok(Line::Init(_)) => blocked.keep(),
+        Ok(Line::Verb(..)) | Err(_) => drop(blocked),
+    }
+    match line.and_then(dispatch) {
         Ok(status) => status,
         Err(error) => {
             output::err(&error.to_string());

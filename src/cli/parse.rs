@@ -70,7 +70,8 @@ impl UsageError {
 
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "rinit: {}\nTry '{}'.", self.message, self.help)
+        let stop = if self.message.ends_with('?') { "" } else { "." };
+        writeln!(f, "rinit: {}{stop} Try '{}'.", self.message, self.help)
     }
 }
 

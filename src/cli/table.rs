@@ -17,6 +17,18 @@ pub enum Opt {
     LogLevel,
     /// How it says that.
     LogFormat,
+    /// Reap orphans where rinit is not PID 1.
+    Subreaper,
+    /// A signal at the end of the parent.
+    ParentDeathSignal,
+    /// Say more.
+    Verbose,
+    /// Tell each reaped orphan.
+    WarnZombies,
+    /// Signals go to the process group.
+    KillProcessGroup,
+    /// An exit status becomes 0.
+    RemapExit,
     /// Show the help.
     Help,
     /// Show the version.
@@ -114,6 +126,47 @@ pub static LOG_FORMAT: Flag = Flag {
     env: Some("RINIT_LOG_FORMAT"),
     help: "how it writes that: text or json; default text",
 };
+/// `-s`
+pub static SUBREAPER: Flag = Flag {
+    short: Some('s'),
+    env: Some("TINI_SUBREAPER"),
+    ..switch(Opt::Subreaper, "subreaper", "reap orphans also where rinit is not PID 1: it always does")
+};
+/// `-p`
+pub static PARENT_DEATH_SIGNAL: Flag = Flag {
+    opt: Opt::ParentDeathSignal,
+    short: Some('p'),
+    long: "parent-death-signal",
+    value: Some("SIGNAL"),
+    env: None,
+    help: "the signal that rinit gets when its parent ends",
+};
+/// `-v`
+pub static VERBOSE: Flag = Flag {
+    short: Some('v'),
+    env: Some("TINI_VERBOSITY"),
+    ..switch(Opt::Verbose, "verbose", "one log level more; may be repeated")
+};
+/// `-w`
+pub static WARN_ZOMBIES: Flag = Flag {
+    short: Some('w'),
+    ..switch(Opt::WarnZombies, "warn-zombies", "warn about each orphan that is reaped")
+};
+/// `-g`
+pub static KILL_PROCESS_GROUP: Flag = Flag {
+    short: Some('g'),
+    env: Some("TINI_KILL_PROCESS_GROUP"),
+    ..switch(Opt::KillProcessGroup, "kill-process-group", "signals go to COMMAND's process group")
+};
+/// `-e`
+pub static REMAP_EXIT: Flag = Flag {
+    opt: Opt::RemapExit,
+    short: Some('e'),
+    long: "remap-exit",
+    value: Some("CODE"),
+    env: None,
+    help: "exit with 0 in place of CODE; may be repeated",
+};
 /// `--help`
 pub static HELP: Flag = Flag { short: Some('h'), ..switch(Opt::Help, "help", "show this help") };
 /// `--version`
@@ -153,8 +206,22 @@ const TIMEOUT_BASE: Flag =
     Flag { opt: Opt::Timeout, short: None, long: "timeout", value: Some("DURATION"), env: None, help: "" };
 
 /// The options of the init.
-pub static INIT_FLAGS: [&Flag; 8] =
-    [&SERVICES, &STOP_TIMEOUT, &SOCKET, &STATE_DIR, &LOG_LEVEL, &LOG_FORMAT, &HELP, &VERSION];
+pub static INIT_FLAGS: [&Flag; 14] = [
+    &SERVICES,
+    &STOP_TIMEOUT,
+    &SOCKET,
+    &STATE_DIR,
+    &LOG_LEVEL,
+    &LOG_FORMAT,
+    &SUBREAPER,
+    &PARENT_DEATH_SIGNAL,
+    &VERBOSE,
+    &WARN_ZOMBIES,
+    &KILL_PROCESS_GROUP,
+    &REMAP_EXIT,
+    &HELP,
+    &VERSION,
+];
 
 /// A verb's meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Carries out what the supervisor decides, and tells it what came of it.
 
 use super::children::{Children, Kind};
+use super::contract::Contract;
 use super::launch::{self, Surroundings};
 use super::narrate::narrate;
 use super::notify::NotifySocket;
@@ -12,6 +13,7 @@ use crate::supervisor::{
     Effect, Event, ExitStatus, News, Pid, Plan, Scope, ServiceId, StartError, Supervisor, Time, merge,
 };
 use crate::sys::poll::{Interest, Poller};
+use crate::sys::process::Status;
 use crate::sys::spawn::{self, Outcome, Spec};
 use crate::sys::{inherit, process};
 use std::collections::VecDeque;
@@ -35,12 +37,16 @@ pub struct Executor {
     notify: Option<NotifySocket>,
     pub(super) oom: OomCounter,
     report: Report,
+    /// Room for those that a reaping finds.
+    pub(super) ended: Vec<(i32, Status)>,
     /// Leaders that are gone, of whose groups others were left when we looked last.
     pub(super) groups: Vec<i32>,
     /// Once the services have stopped: what is sent to everything that is left.
     pub(super) rest: Option<Rest>,
     pub(super) more_to_reap: bool,
     exit: Option<u8>,
+    /// How the command line wants COMMAND treated.
+    pub contract: Contract,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,10 +75,12 @@ impl Executor {
             notify: None,
             oom: OomCounter::open(),
             report: Report::default(),
+            ended: Vec::new(),
             groups: Vec::new(),
             rest: None,
             more_to_reap: false,
             exit: None,
+            contract: Contract::default(),
         };
         if !executor.services.iter().any(|service| service.name == crate::model::MAIN) {
             executor.close_inherited();
@@ -152,7 +160,8 @@ impl Executor {
                 None
             }
             Effect::Signal { pid, scope, signal } => {
-                signal_process(pid, scope, signal);
+                let wide = self.contract.to_group && self.supervisor.main_process() == Some(pid);
+                signal_process(pid, if wide { Scope::Group } else { scope }, signal);
                 None
             }
             Effect::TerminateRest => self.rest(Rest::Terminated),

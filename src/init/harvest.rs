@@ -16,7 +16,7 @@ impl Executor {
     pub fn reap(&mut self, now: Time) {
         // Who has sent news and ended since can be told apart only as long as it is not reaped.
         self.read_news(now);
-        let mut ended = Vec::new();
+        let mut ended = std::mem::take(&mut self.ended);
         let mut none_left = false;
         self.more_to_reap = true;
         while ended.len() < REAPED_A_TURN {
@@ -30,9 +30,10 @@ impl Executor {
             }
         }
         // All of a group may have ended together: the whole harvest is in before anyone looks at groups.
-        for (pid, status) in ended {
+        for (pid, status) in ended.drain(..) {
             self.reaped(now, pid, status);
         }
+        self.ended = ended;
         let (left, gone): (Vec<i32>, Vec<i32>) =
             std::mem::take(&mut self.groups).into_iter().partition(|leader| process::group_exists(*leader));
         self.groups.extend(left);
@@ -50,7 +51,8 @@ impl Executor {
     fn reaped(&mut self, now: Time, pid: i32, status: Status) {
         self.read_notify(now, pid);
         let Some(ended) = self.children.remove(&self.poller, pid) else {
-            log::trace!("reaped orphan {pid}");
+            let level = if self.contract.warn_zombies { log::Level::Warn } else { log::Level::Trace };
+            log::log!(level, "reaped zombie process {pid}");
             return;
         };
         let mut output = ended.output;

@@ -9,6 +9,7 @@ pub use errors::{Purpose, fork_error, setup_error};
 
 use crate::model::{Exec, Hook, Notify, Probe, Service, User};
 use crate::supervisor::StartError;
+use crate::sys::attributes::Attributes;
 use crate::sys::spawn::{Ids, Program, Session, Spec, WorkingDir};
 use crate::sys::{process, spawn};
 use environment::{Additions, c_string};
@@ -59,6 +60,22 @@ impl Surroundings {
         };
         let session = if is_main { Session::Foreground } else { Session::New };
         Ok(Spec { notify, session, as_inherited: is_main, ..spec })
+    }
+
+    /// A command without a definition, in everything as rinit was started.
+    pub fn stand_in(&self, words: &[OsString], session: Session) -> Spec {
+        let program = words.first().map(OsString::as_os_str).unwrap_or_default();
+        Spec {
+            program: Program::Paths(candidates(program, &self.environment)),
+            arguments: words.iter().map(|word| c_string(word)).collect(),
+            environment: self.environment.clone(),
+            working_dir: self.working_dir(&Exec::default()),
+            ids: None,
+            attributes: Attributes::default(),
+            notify: None,
+            session,
+            as_inherited: true,
+        }
     }
 
     /// A probe of a service, in that service's surroundings.
@@ -154,7 +171,8 @@ fn ids(user: Option<&User>) -> Option<Ids> {
 
 /// Where a program may be: its path, or its name in each directory of PATH.
 fn candidates(program: &OsStr, environment: &[CString]) -> Vec<CString> {
-    if program.as_bytes().contains(&b'/') {
+    // An empty name is no name in any directory.
+    if program.is_empty() || program.as_bytes().contains(&b'/') {
         return vec![c_string(program)];
     }
     let path = environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH="));

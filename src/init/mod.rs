@@ -8,7 +8,9 @@
 
 mod answer;
 mod children;
+pub mod contract;
 mod executor;
+mod gather;
 mod harvest;
 mod launch;
 mod logger;
@@ -19,8 +21,11 @@ mod report;
 mod requests;
 pub mod settings;
 mod source;
+pub mod stand_in;
 mod state;
+mod terminal;
 
+pub use contract::{Contract, Remap};
 pub use settings::{LogFormat, Settings};
 
 use crate::config;
@@ -29,10 +34,12 @@ use crate::control::server::Server;
 use crate::model::{MAIN, Service, Signal};
 use crate::supervisor::{Event, Supervisor};
 use crate::sys::poll::{Interest, Poller, Ready};
-use crate::sys::signals::Signals;
+use crate::sys::signals::{Caught, Reading, Signals};
+use crate::sys::spawn::Session;
 use crate::sys::{inherit, process};
 use children::Channel;
 use executor::{Executor, OwnDescriptors};
+use gather::Gather;
 use launch::Surroundings;
 use requests::Requests;
 use source::Source;
@@ -40,6 +47,7 @@ use state::State;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+use terminal::Terminal;
 
 /// The exit status when rinit itself could not do it, as with env, timeout and docker.
 pub const EXIT_OWN_FAILURE: u8 = 125;
@@ -47,7 +55,7 @@ pub const EXIT_OWN_FAILURE: u8 = 125;
 /// The signals that ask rinit to stop the container.
 const STOP_SIGNALS: [Signal; 5] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::PWR, Signal::RTMIN_3];
 
-/// The signal pipe's token.
+/// The signals' token.
 const SIGNALS: u64 = 0;
 
 /// Runs the services and COMMAND until the container is to end. Returns the exit status of section "Exit status" in
@@ -77,7 +85,7 @@ pub fn run(settings: Settings) -> u8 {
 
 fn event_sources() -> std::io::Result<(Poller, Signals)> {
     let poller = Poller::new()?;
-    let signals = Signals::catch_all()?;
+    let signals = Signals::catch_all(Reading::Returns)?;
     poller.add(signals.as_fd(), SIGNALS, Interest::Read)?;
     Ok((poller, signals))
 }
@@ -102,7 +110,12 @@ struct Init {
     executor: Executor,
     requests: Requests,
     signals: Signals,
+    /// Room for what is read of them.
+    caught: Vec<Caught>,
     listener: Option<Listener>,
+    contract: Contract,
+    terminal: Terminal,
+    gather: Gather,
     epoch: Instant,
     interrupts: u32,
 }
@@ -125,22 +138,24 @@ impl Init {
         if let Some(last) = last_stop.as_ref().filter(|last| !last.killed.is_empty()) {
             log::info!("the last stop ({}) had to kill {}", last.when, last.killed.join(", "));
         }
+        let mut executor = Executor::new(supervisor, services, surroundings, poller, state, inherited);
+        executor.contract = settings.contract.clone();
         Init {
             requests: Requests::new(server, Source::new(&settings), last_stop),
-            executor: Executor::new(supervisor, services, surroundings, poller, state, inherited),
+            executor,
             signals,
+            caught: Vec::new(),
             listener,
+            contract: settings.contract,
+            terminal: Terminal::new(Session::Foreground),
+            gather: Gather::default(),
             epoch: Instant::now(),
             interrupts: 0,
         }
     }
 
     fn run(mut self) -> u8 {
-        if !process::is_pid1()
-            && let Err(e) = process::become_subreaper()
-        {
-            log::warn!("cannot become a subreaper, orphans will not be reaped: {e}");
-        }
+        self.contract.begin();
         // A directory that rinit stays in could not be unmounted.
         let _ = std::env::set_current_dir("/");
         self.feed(Event::Boot);
@@ -151,7 +166,8 @@ impl Init {
                 if let Some(listener) = &self.listener {
                     listener.remove();
                 }
-                return status;
+                self.terminal.give_back();
+                return self.contract.remap.apply(status);
             }
             self.turn(&mut ready);
         }
@@ -175,8 +191,7 @@ impl Init {
         if self.executor.has_more_to_reap() {
             self.executor.reap(self.now());
         }
-        let now = self.now();
-        if self.executor.supervisor.next_deadline().is_some_and(|at| at <= now) {
+        if self.executor.supervisor.next_deadline().is_some_and(|at| at <= self.now()) {
             self.feed(Event::Tick);
         }
         self.requests.settle(&mut self.executor, self.epoch);
@@ -200,17 +215,39 @@ impl Init {
     }
 
     fn signals(&mut self) {
-        let mut signals = Vec::new();
-        self.signals.read(&mut signals);
-        for signal in signals {
+        let mut caught = std::mem::take(&mut self.caught);
+        self.signals.read(&mut caught);
+        for Caught { signal, .. } in caught.drain(..) {
             match signal {
-                Signal::CHLD => self.executor.reap(self.now()),
+                Signal::CHLD => self.child_changed(),
+                Signal::CONT => self.continued(),
                 stop if STOP_SIGNALS.contains(&stop) => self.stop_signal(stop),
                 Signal::HUP if !self.executor.has_main() => {
                     self.requests.reload(&mut self.executor, self.epoch);
                 }
                 other => self.feed(Event::Forward { signal: other }),
             }
+        }
+        self.caught = caught;
+    }
+
+    fn child_changed(&mut self) {
+        self.gather.before_reaping();
+        self.executor.reap(self.now());
+        if let Some(command) = self.executor.supervisor.main_process() {
+            self.terminal.follow_stop(command.0);
+        }
+    }
+
+    /// As a job of a shell's, COMMAND was stopped with its whole group, and is continued with it.
+    fn continued(&mut self) {
+        match self.executor.supervisor.main_process() {
+            Some(command) if self.terminal.follow_continue(command.0) => {
+                if let Err(e) = process::kill_group(command.0, Signal::CONT) {
+                    log::warn!("cannot continue process group {}: {e}", command.0);
+                }
+            }
+            _ => self.feed(Event::Forward { signal: Signal::CONT }),
         }
     }
 
@@ -221,8 +258,11 @@ impl Init {
         let event = match self.executor.supervisor.is_stopping() {
             false => Event::StopRequested { signal: Some(signal) },
             true if self.interrupts >= 2 => Event::KillRequested,
-            // The main process may want to hear it more than once.
-            true => Event::Forward { signal },
+            // The main process may want to hear it more than once; stopped, it could not.
+            true => {
+                self.feed(Event::Forward { signal });
+                Event::Forward { signal: Signal::CONT }
+            }
         };
         self.feed(event);
     }

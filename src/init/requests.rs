@@ -47,11 +47,14 @@ impl Requests {
     /// Goes on with what waits: for a client, or for a probe.
     pub fn settle(&mut self, executor: &mut Executor, epoch: Instant) {
         let Some(server) = &mut self.server else { return };
-        let now = Instant::now();
-        if server.deadline().is_some_and(|at| at <= now) {
+        if server.deadline().is_some_and(|at| at <= Instant::now()) {
+            let now = Instant::now();
             for incoming in server.expire(&executor.poller, now) {
                 self.take(executor, epoch, incoming);
             }
+        }
+        if self.pending.is_empty() {
+            return;
         }
         let mut pending = std::mem::take(&mut self.pending);
         pending.retain(|pending| match pending.answer(&executor.supervisor, epoch.elapsed()) {

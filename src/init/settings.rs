@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::contract::Contract;
 use crate::control::address::Address;
 use log::LevelFilter;
 use std::ffi::OsString;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub log_level: LevelFilter,
     /// How it says that.
     pub log_format: LogFormat,
+    /// How COMMAND is treated.
+    pub contract: Contract,
 }
 
 /// How rinit's own messages are written.

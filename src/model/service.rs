@@ -119,6 +119,11 @@ impl Policy {
         Policy { restart: Restart::No, essential: true, ..Policy::default() }
     }
 
+    /// Whether the container ends with its main process, however that ends.
+    pub fn ends_container(&self) -> bool {
+        self.essential && self.restart == Restart::No
+    }
+
     /// Whether it is a task: something that runs to its end once.
     pub fn is_task(&self) -> bool {
         self.restart == Restart::No

@@ -66,6 +66,12 @@ impl Signal {
     pub const CONT: Signal = Signal(18);
     /// Cannot be caught: pauses.
     pub const STOP: Signal = Signal(19);
+    /// Ctrl-Z.
+    pub const TSTP: Signal = Signal(20);
+    /// Reading from the terminal in the background.
+    pub const TTIN: Signal = Signal(21);
+    /// Writing to the terminal in the background.
+    pub const TTOU: Signal = Signal(22);
     /// Power failure.
     pub const PWR: Signal = Signal(30);
     /// What systemd takes for a halt, and podman sends to such containers.

@@ -39,6 +39,13 @@ pub enum Purpose {
 }
 
 impl Unit {
+    /// Whether its main process has ended for good, and only others of its group are left.
+    pub fn is_left_over(&self) -> bool {
+        self.policy.ends_container()
+            && self.process.as_ref().is_some_and(|process| process.exit.is_some())
+            && self.ending.as_ref().is_some_and(|ending| ending.purpose == Purpose::CleanUp)
+    }
+
     /// It is to stop: for good, or to be started again. `signal`: in place of its own stop signal.
     pub fn stop(
         &mut self,

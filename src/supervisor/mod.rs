@@ -209,6 +209,8 @@ impl Supervisor {
         let Ended { status, group_left, oom, output } = ended;
         match self.processes.remove(&pid) {
             Some((service, Role::Main)) => {
+                // With COMMAND alone the stop of the container follows at once, and is for whoever is left.
+                let group_left = group_left && !self.is_all(service);
                 if group_left {
                     self.groups.insert(pid, service);
                 }
@@ -230,6 +232,12 @@ impl Supervisor {
             }
             None => {}
         }
+    }
+
+    /// Whether this service is the only one, and its end that of the container.
+    fn is_all(&self, id: ServiceId) -> bool {
+        self.units.len() == 1
+            && self.units.get(id.0).is_some_and(|unit| unit.is_main && unit.policy.ends_container())
     }
 
     fn tick(&mut self, now: Time, out: &mut Vec<Effect>) {
@@ -273,7 +281,7 @@ impl Supervisor {
     }
 
     fn ends_container(&self, unit: &Unit) -> Option<StopCause> {
-        if unit.policy.essential && unit.state.is_final() {
+        if unit.policy.essential && (unit.state.is_final() || unit.is_left_over()) {
             return Some(StopCause::Essential(unit.id));
         }
         let unhealthy = unit.health.as_ref().is_some_and(|health| health.state() == HealthState::Unhealthy);
@@ -337,9 +345,14 @@ impl Supervisor {
         }
     }
 
+    /// The process of the service `main`, while it runs.
+    pub fn main_process(&self) -> Option<Pid> {
+        self.units.iter().find(|unit| unit.is_main).and_then(Unit::pid)
+    }
+
     /// A signal that rinit got, for the main process.
     fn forward(&mut self, signal: Signal, out: &mut Vec<Effect>) {
-        if let Some(pid) = self.units.iter().find(|unit| unit.is_main).and_then(Unit::pid) {
+        if let Some(pid) = self.main_process() {
             out.push(Effect::Signal { pid, scope: Scope::Process, signal });
         }
     }

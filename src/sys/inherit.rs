@@ -4,12 +4,17 @@
 use nix::libc;
 use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 /// Bit N-1 is set if signal N was ignored.
 static IGNORED: AtomicU64 = AtomicU64::new(0);
 /// Bit N-1 is set if signal N was blocked.
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
+
+/// Bit N is set if descriptor N, one of 0, 1 and 2, was closed.
+static CLOSED: AtomicU64 = AtomicU64::new(0);
+/// rinit's process group, if it was the foreground group of the terminal on standard input; -1: it was not.
+static FOREGROUND: AtomicI32 = AtomicI32::new(-1);
 
 /// Run by the C library before `main`, as the linker puts it into that section.
 #[used]
@@ -41,6 +46,40 @@ extern "C" fn record() {
     };
     IGNORED.store(ignored, Ordering::Relaxed);
     BLOCKED.store(blocked, Ordering::Relaxed);
+    CLOSED.store(fill_standard_descriptors(), Ordering::Relaxed);
+    // SAFETY: both calls take numbers. In a PID namespace the group of a shell outside of it is 0, for both.
+    let (terminal, own) = unsafe { (libc::tcgetpgrp(libc::STDIN_FILENO), libc::getpgrp()) };
+    FOREGROUND.store(if terminal == own { own } else { -1 }, Ordering::Relaxed);
+}
+
+/// Opens those of 0, 1 and 2 that are closed, so that nothing that rinit opens gets one of these numbers. Rust's
+/// runtime would do the same, but ends the process where there is no /dev/null. Returns a bit for each.
+fn fill_standard_descriptors() -> u64 {
+    let mut closed = 0_u64;
+    let mut bit = 1_u64;
+    for fd in 0..=2 {
+        if !is_open(fd) {
+            closed |= bit;
+            // SAFETY: the path is a constant string, and both calls return the lowest free number, which is `fd`.
+            unsafe {
+                if libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) < 0 {
+                    libc::eventfd(0, libc::EFD_NONBLOCK);
+                }
+            }
+        }
+        bit = bit.rotate_left(1);
+    }
+    closed
+}
+
+/// Whether one of the descriptors 0, 1 and 2 was closed when rinit was started. It is open now.
+pub fn was_closed(fd: RawFd) -> bool {
+    bit(&CLOSED, fd.saturating_add(1))
+}
+
+/// rinit's process group, if it was the foreground group of the terminal on standard input when rinit was started.
+pub fn foreground_group() -> Option<i32> {
+    Some(FOREGROUND.load(Ordering::Relaxed)).filter(|group| *group >= 0)
 }
 
 /// Whether a signal was ignored when rinit was started.

@@ -68,7 +68,8 @@ fn write_some(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
         Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(0),
         other => return other,
     }
-    // Terminals, and pipes before Linux 6.4.
+    // Terminals, and pipes before Linux 6.4. With SIGTTOU blocked, a terminal whose foreground group is COMMAND's takes
+    // what rinit writes.
     let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
     match poll(&mut fds, PollTimeout::ZERO)? {
         0 => Err(io::ErrorKind::WouldBlock.into()),

@@ -75,6 +75,11 @@ pub fn kill_group(leader: i32, signal: Signal) -> io::Result<()> {
     }
 }
 
+/// Sends a signal to what is left of a process group whose leader was reaped.
+pub fn kill_group_left(leader: i32, signal: Signal) -> io::Result<()> {
+    send(leader.saturating_neg(), signal.number())
+}
+
 /// Whether a process group has a member, be it a zombie.
 pub fn group_exists(leader: i32) -> bool {
     match try_send(leader.saturating_neg(), 0) {
@@ -111,6 +116,43 @@ pub fn become_subreaper() -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// The signal that the kernel sends when this process's parent ends.
+pub fn set_parent_death_signal(signal: Signal) -> io::Result<()> {
+    // SAFETY: PR_SET_PDEATHSIG takes one number and has no memory effects.
+    match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal.number(), 0, 0, 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Whether a child has been stopped by a signal, and not continued since. With `take`, that is told once.
+pub fn is_stopped(child: i32, take: bool) -> bool {
+    let Ok(id) = libc::id_t::try_from(child) else { return false };
+    let keep = if take { 0 } else { libc::WNOWAIT };
+    // SAFETY: a zeroed siginfo_t is a valid value, and waitid only writes into it. Where no child has stopped, its
+    // process ID stays 0.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        libc::waitid(libc::P_PID, id, &mut info, libc::WSTOPPED | libc::WNOHANG | keep) == 0
+            && info.si_pid() != 0
+    }
+}
+
+/// Lets others have the processor, if they wait for it.
+pub fn yield_now() {
+    std::thread::yield_now();
+}
+
+/// Stops this process until it is continued. PID 1 cannot be stopped.
+pub fn stop_self() {
+    let _ = send(std::process::id() as i32, Signal::STOP.number());
+}
+
+/// Stops this process and all of its process group.
+pub fn stop_own_group() {
+    let _ = send(0, Signal::STOP.number());
 }
 
 /// Sends a signal to every process that is left but this one: in a PID namespace of our own to all of it, otherwise

@@ -1,105 +1,106 @@
-//! Signals to rinit itself: each one puts its number into a pipe that the loop watches.
+//! Signals to rinit itself. All of them stay blocked, and are read from a descriptor that the loop watches: none can
+//! interrupt anything, or get lost while a process is made. A fault that the kernel finds in rinit ends it all the same,
+//! for the kernel forces the signals that it raises itself on a process that blocks them, PID 1 among them.
 
 use crate::model::Signal;
-use nix::fcntl::OFlag;
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// Signals that are not caught: two cannot be, and the others are how the kernel reports a fault of rinit itself.
-const NOT_CAUGHT: [i32; 9] = [
-    libc::SIGKILL,
-    libc::SIGSTOP,
-    libc::SIGILL,
-    libc::SIGTRAP,
-    libc::SIGABRT,
-    libc::SIGBUS,
-    libc::SIGFPE,
-    libc::SIGSEGV,
-    libc::SIGSYS,
-];
+/// So many are read at once.
+const BATCH: usize = 8;
 
-/// The reading end. Dropping it does not end the catching.
+/// A signal that has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caught {
+    /// Which.
+    pub signal: Signal,
+    /// The kernel sent it (for the terminal, say), and no process.
+    pub by_kernel: bool,
+}
+
+/// What reading does when no signal has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// It waits for one.
+    Waits,
+    /// It finds none.
+    Returns,
+}
+
+/// Where they are read.
 pub struct Signals {
-    pipe: OwnedFd,
-    child: Arc<AtomicBool>,
+    descriptor: OwnedFd,
 }
 
 impl Signals {
-    /// Catches every signal that can be caught, and unblocks all.
-    pub fn catch_all() -> io::Result<Signals> {
-        let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-        let writer = Arc::new(writer);
-        let child = Arc::new(AtomicBool::new(false));
-        for signal in Signal::all().filter(|signal| !NOT_CAUGHT.contains(&signal.number())) {
-            catch(signal, &writer, &child)?;
+    /// From here on every signal waits to be read; those that were blocked before and have come already, too. Where
+    /// there is nothing else to wait for, reading waits for the next one.
+    pub fn catch_all(reading: Reading) -> io::Result<Signals> {
+        let set = SigSet::all();
+        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&set), None)?;
+        // Ignored, as it may have been inherited, it would let the children vanish unseen.
+        // SAFETY: the default disposition runs no code.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+        let flags = match reading {
+            Reading::Waits => libc::SFD_CLOEXEC,
+            Reading::Returns => libc::SFD_CLOEXEC | libc::SFD_NONBLOCK,
+        };
+        // SAFETY: the set is a valid local.
+        let descriptor = unsafe { libc::signalfd(-1, set.as_ref(), flags) };
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
         }
-        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-        Ok(Signals { pipe: reader, child })
+        // SAFETY: the descriptor was made a moment ago, and nobody else has it.
+        Ok(Signals { descriptor: unsafe { OwnedFd::from_raw_fd(descriptor) } })
     }
 
-    /// Puts the signals that have come into `signals`, in order. SIGCHLD is told once, however many children have
-    /// ended, so that they cannot crowd out the others.
-    pub fn read(&self, signals: &mut Vec<Signal>) {
-        let mut buffer = [0_u8; 256];
-        loop {
-            let count = match nix::unistd::read(&self.pipe, &mut buffer) {
-                Ok(0) => return,
-                Ok(count) => count,
-                Err(nix::errno::Errno::EINTR) => continue,
-                Err(_) => return,
-            };
-            for signal in buffer.iter().take(count).filter_map(|byte| Signal::new(i32::from(*byte))) {
-                if signal == Signal::CHLD {
-                    // Before the reaping, so that whoever ends after it is told anew.
-                    self.child.store(false, Ordering::SeqCst);
-                }
-                signals.push(signal);
-            }
-        }
+    /// Puts the signals that have come into `signals`; where there are many, the rest comes with the next call. Signals that rinit has sent to itself, SIGPIPE by writing to a
+    /// pipe without a reader or SIGXFSZ, are nobody's business.
+    pub fn read(&self, signals: &mut Vec<Caught>) {
+        // SAFETY: all zeros are a valid value.
+        let mut buffer: [libc::signalfd_siginfo; BATCH] = unsafe { std::mem::zeroed() };
+        // SAFETY: the kernel writes whole structures, at most as many as there is room for.
+        let read = unsafe {
+            libc::read(self.descriptor.as_raw_fd(), (&raw mut buffer).cast(), size_of_val(&buffer))
+        };
+        let one = const { std::num::NonZero::new(size_of::<libc::signalfd_siginfo>()) };
+        let count = one.map_or(0, |one| usize::try_from(read).unwrap_or(0) / one);
+        signals.extend(buffer.iter().take(count).filter_map(caught));
     }
 }
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pipe.as_fd()
+        self.descriptor.as_fd()
     }
 }
 
-fn catch(signal: Signal, writer: &Arc<OwnedFd>, child: &Arc<AtomicBool>) -> io::Result<()> {
-    let number = signal.number();
-    let byte = u8::try_from(number).unwrap_or_default();
-    let writer = Arc::clone(writer);
-    let child = (signal == Signal::CHLD).then(|| Arc::clone(child));
-    let action = move || {
-        if child.as_ref().is_some_and(|pending| pending.swap(true, Ordering::SeqCst)) {
-            return;
-        }
-        // SAFETY: `write` may be called in a signal handler; the buffer lives on the stack, and the descriptor as
-        // long as the closure. A full pipe (65,536 signals unread) loses the signal, as the kernel would.
-        unsafe {
-            libc::write(writer.as_raw_fd(), (&raw const byte).cast(), 1);
-        }
-    };
-    // SAFETY: the action uses atomics and `write`, which are safe in a signal handler; it does not allocate.
-    unsafe { signal_hook::low_level::register(number, action) }.map(|_| ())
+fn caught(info: &libc::signalfd_siginfo) -> Option<Caught> {
+    let signal = Signal::new(i32::try_from(info.ssi_signo).ok()?)?;
+    let by_process = matches!(info.ssi_code, libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL);
+    let is_own = by_process && info.ssi_pid == std::process::id();
+    (!is_own).then_some(Caught { signal, by_kernel: info.ssi_code > 0 })
 }
 
-/// Blocks every signal until dropped: for the time of a fork.
+/// Blocks every signal until dropped.
 pub struct Blocked {
     before: SigSet,
 }
 
 impl Blocked {
-    /// Blocks every signal.
+    /// For the time of a fork, and until the first signal can be read.
     pub fn all() -> Blocked {
         let mut before = SigSet::empty();
         // Cannot fail: the arguments are valid. If it did, a signal could come early, no more.
         let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before));
         Blocked { before }
+    }
+
+    /// Leaves them blocked for good.
+    pub fn keep(self) {
+        std::mem::forget(self);
     }
 }
 

@@ -16,8 +16,12 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 pub enum Session {
     /// Its own session, and with it its own group and no terminal.
     New,
-    /// Its own group in the session of rinit, the terminal's foreground group if there is a terminal.
+    /// Its own group in the session of rinit, the terminal's foreground group if rinit's group was that.
     Foreground,
+    /// Its own session, with the terminal on standard input, which rinit has given up.
+    WithTerminal,
+    /// The session and the group of rinit.
+    Shared,
 }
 
 /// Who the process runs as.
@@ -279,10 +283,22 @@ impl Child<'_> {
             Session::New => check(unsafe { libc::setsid() }),
             Session::Foreground => {
                 // SAFETY: as above.
-                check(unsafe { libc::setpgid(0, 0) })?;
-                tty::take_foreground();
+                let group = unsafe {
+                    check(libc::setpgid(0, 0))?;
+                    libc::getpgrp()
+                };
+                if inherit::foreground_group().is_some() {
+                    tty::set_foreground(group);
+                }
                 Ok(())
             }
+            Session::WithTerminal => {
+                // SAFETY: as above.
+                check(unsafe { libc::setsid() })?;
+                tty::attach();
+                Ok(())
+            }
+            Session::Shared => Ok(()),
         }
     }
 
@@ -332,6 +348,9 @@ impl Child<'_> {
             if let Some(output) = self.output {
                 check(libc::dup2(output, libc::STDOUT_FILENO))?;
                 check(libc::dup2(output, libc::STDERR_FILENO))?;
+            }
+            for fd in (0..=2).filter(|fd| self.spec.as_inherited && inherit::was_closed(*fd)) {
+                libc::close(fd);
             }
         }
         Ok(())

@@ -8,11 +8,38 @@ pub fn is_stdin() -> bool {
     stdin().is_terminal()
 }
 
-/// Makes the calling process's group the foreground group of the terminal on standard input. To be called with
-/// SIGTTOU blocked. That there is no terminal, or that it is somebody else's, is no error.
-pub fn take_foreground() {
-    // SAFETY: neither call touches memory.
+/// Makes a process group the foreground group of the terminal on standard input. That there is no terminal, or that
+/// it is somebody else's, is no error. To be called with SIGTTOU blocked: it would stop a caller in the background.
+pub fn set_foreground(group: i32) {
+    // SAFETY: the call takes numbers.
     unsafe {
-        libc::tcsetpgrp(libc::STDIN_FILENO, libc::getpgrp());
+        libc::tcsetpgrp(libc::STDIN_FILENO, group);
+    }
+}
+
+/// Whether the caller's process group is the foreground group of the terminal on standard input.
+pub fn is_foreground() -> bool {
+    // SAFETY: neither call touches memory.
+    unsafe { libc::tcgetpgrp(libc::STDIN_FILENO) == libc::getpgrp() }
+}
+
+/// Whether the caller leads its session: nobody waits for it to be stopped then, and to continue it.
+pub fn is_session_leader() -> bool {
+    // SAFETY: neither call touches memory.
+    unsafe { libc::getsid(0) == libc::getpid() }
+}
+
+/// Gives up the controlling terminal on standard input, so that another session can have it. Returns whether the
+/// kernel sends SIGHUP and SIGCONT for that, as it does to a session's leader.
+pub fn detach() -> bool {
+    // SAFETY: the request takes no argument.
+    unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCNOTTY) == 0 && is_session_leader() }
+}
+
+/// Makes the terminal on standard input, if there is one that nobody has, the controlling one of the caller's session.
+pub fn attach() {
+    // SAFETY: the request takes a number: 0 for not taking it away from another session.
+    unsafe {
+        libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0);
     }
 }

@@ -94,7 +94,7 @@ fn what_is_wrong_is_said_on_one_line_with_where_to_look() {
         let error = error(line);
         assert_eq!((error.message.as_str(), error.status), (message, status), "{line:?}");
     }
-    assert_eq!(error(&["-x"]).to_string(), "rinit: unknown option -x\nTry 'rinit --help'.\n");
+    assert_eq!(error(&["-x"]).to_string(), "rinit: unknown option -x. Try 'rinit --help'.\n");
     let of_verb = error(&["health", "-x"]).to_string();
-    assert_eq!(of_verb, "rinit: unknown option -x\nTry 'rinit health --help'.\n");
+    assert_eq!(of_verb, "rinit: unknown option -x. Try 'rinit health --help'.\n");
 }
