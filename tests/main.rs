@@ -21,5 +21,6 @@ mod documentation;
 mod examples;
 mod health;
 mod init;
+mod pid1;
 mod simulation;
 mod supervise;

@@ -47,6 +47,9 @@ start_engine() {
     as_root ip link add "$engine_bridge" type bridge 2> /dev/null || true
     as_root ip addr replace "$engine_net" dev "$engine_bridge"
     as_root ip link set "$engine_bridge" up
+    # The engine's own init is rinit, under the name that the engine knows; a copy, because the engine's directory may
+    # be on another file system.
+    as_root cp "$RINIT_BIN" "$engine_run/docker-init"
     # An empty file instead of /etc/docker/daemon.json: that one is the machine's.
     echo '{}' | as_root tee "$engine_run/daemon.json" > /dev/null
 
@@ -54,6 +57,7 @@ start_engine() {
     as_root sh -c 'log=$1; shift; exec setsid "$@" > "$log" 2>&1' sh "$engine_log" \
         dockerd --config-file "$engine_run/daemon.json" --pidfile "$engine_pidfile" \
         --data-root "$cache/docker" --exec-root "$engine_run/exec" --host "$DOCKER_HOST" \
+        --init-path "$engine_run/docker-init" \
         --bridge "$engine_bridge" --iptables=false --ip-forward=false --ip-masq=false < /dev/null 9>&- &
 
     for _ in $(seq 300); do

@@ -24,6 +24,8 @@ pub struct Launch {
     user: Option<u32>,
     default_socket: bool,
     before: Vec<String>,
+    /// In the place of rinit.
+    init: Option<PathBuf>,
     stdin: Stdio,
     stderr: Option<Stdio>,
 }
@@ -61,6 +63,7 @@ impl Launch {
             user: None,
             default_socket: false,
             before: Vec::new(),
+            init: None,
             stdin: Stdio::null(),
             stderr: None,
         }
@@ -138,6 +141,13 @@ impl Launch {
         self
     }
 
+    /// Another program in rinit's place, or rinit by another name. Its command line is its options and the command, and
+    /// nothing else.
+    pub fn init(mut self, program: &Path) -> Launch {
+        self.init = Some(program.to_owned());
+        self
+    }
+
     /// Starts it. It may have ended already when this returns: with a configuration error, say.
     #[track_caller]
     pub fn start(mut self) -> Running {
@@ -154,10 +164,10 @@ impl Launch {
             words.extend(["--services".to_owned(), dir.display().to_string()]);
         }
         words.append(&mut self.options);
-        if !self.command.is_empty() {
+        if !self.command.is_empty() && self.init.is_none() {
             words.push("--".to_owned());
-            words.append(&mut self.command.clone());
         }
+        words.append(&mut self.command.clone());
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).current_dir(self.dir.path());
         clean_environment(&mut command);
@@ -177,6 +187,9 @@ impl Launch {
 
     /// The binary; a copy where another user must be able to read it, who may not enter the build directory.
     fn program(&self) -> PathBuf {
+        if let Some(init) = &self.init {
+            return init.clone();
+        }
         if self.user.is_none() {
             return rinit_bin();
         }
@@ -197,7 +210,7 @@ impl Launch {
         self.environment.push(("XDG_RUNTIME_DIR".to_owned(), run.display().to_string()));
         let state = self.dir.path().join("state").display().to_string();
         self.environment.push(("RINIT_STATE_DIR".to_owned(), state));
-        if self.place == Place::Plain && !self.default_socket {
+        if self.place == Place::Plain && !self.default_socket && self.init.is_none() {
             let socket = run.join("socket").display().to_string();
             self.environment.push(("RINIT_SOCKET".to_owned(), socket.clone()));
             self.options.splice(0..0, ["--socket".to_owned(), socket]);

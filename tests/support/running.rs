@@ -70,12 +70,12 @@ impl Running {
         *self.pid.get_or_init(|| match self.place {
             Place::Plain => child,
             Place::Namespace => {
-                // The child of unshare is unshare itself at first (then setpriv), and becomes rinit by exec.
+                // The child of unshare is unshare itself at first (then setpriv), and becomes the init by exec.
+                let before = ["unshare", "setpriv", "prlimit", "python3", "setsid", "puppet", "sh"];
                 wait_for("the PID 1 under unshare", PATIENCE, || {
                     let all = processes(Path::new("/proc"));
                     let init = all.into_iter().find(|process| process.ppid == child)?;
-                    (!["unshare", "setpriv", "prlimit", "python3"].contains(&init.name.as_str()))
-                        .then_some(init.pid)
+                    (!before.contains(&init.name.as_str())).then_some(init.pid)
                 })
             }
         })
@@ -180,6 +180,13 @@ impl Running {
     /// Waits for the end of the init, and for all of its output.
     #[track_caller]
     pub fn wait_exit(&mut self, deadline: Duration) -> End {
+        self.exit_within(deadline).unwrap_or_else(|| {
+            panic!("waited {deadline:?} for the init to end; left: {:#?}", self.processes());
+        })
+    }
+
+    /// As `wait_exit`, for an init that may go on.
+    pub fn exit_within(&mut self, deadline: Duration) -> Option<End> {
         let start = Instant::now();
         while self.end.is_none() {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -187,12 +194,12 @@ impl Running {
                 self.end = Some(End { status, at: Instant::now() });
                 self.lines.wait_end(Duration::from_secs(1));
             } else if start.elapsed() > deadline {
-                panic!("waited {deadline:?} for the init to end; left: {:#?}", self.processes());
+                return None;
             } else {
                 std::thread::sleep(Duration::from_millis(2));
             }
         }
-        self.end.unwrap()
+        self.end
     }
 
     /// SIGKILL to everything. The PID namespace dies with its PID 1; a plain init leaves its descendants behind.
