@@ -3,7 +3,7 @@
 
 use super::event::*;
 use super::state::State;
-use super::unit::Unit;
+use super::unit::{RunningHook, Unit};
 use crate::model::{Hook, KillMode, Signal};
 use std::time::Duration;
 
@@ -64,9 +64,16 @@ impl Unit {
                 }
             }
             State::Starting | State::Running | State::Paused => {
+                let halted = self.pid().filter(|_| self.state == State::Paused);
                 self.end_watch(out);
                 self.begin_ending(now, purpose, signal, grace);
                 self.stop_what_runs(now, grace, out);
+                // Its helpers have to run to end, and it has to for what `pre_stop` asks of it.
+                out.extend(halted.map(|pid| Effect::Signal {
+                    pid,
+                    scope: Scope::Group,
+                    signal: Signal::CONT,
+                }));
             }
             State::Stopping => self.hasten(now, purpose, grace),
         }
@@ -83,9 +90,12 @@ impl Unit {
     fn stop_what_runs(&mut self, now: Time, grace: Duration, out: &mut Vec<Effect>) {
         let signal = self.stop_signal();
         out.push(Effect::Notice(Notice::Stopping(self.id, signal, grace)));
-        match self.hook.and_then(|running| running.pid) {
+        match self.hook {
             // Still in `pre_start`: the hook is what there is to stop.
-            Some(pid) => terminate(pid, Scope::Group, Signal::TERM, out),
+            Some(RunningHook { pid: Some(pid), .. }) => terminate(pid, Scope::Group, Signal::TERM, out),
+            // Its process is about to be there, and is stopped then.
+            Some(_) => {}
+            None if self.process.is_none() => {}
             None => {
                 if !self.run_hook(Hook::PreStop, out) {
                     self.send_stop_signal(now, out);
@@ -94,7 +104,20 @@ impl Unit {
         }
     }
 
-    fn stop_signal(&self) -> Signal {
+    /// A process that was asked for before its unit was told to stop is there: it is stopped at once.
+    pub(super) fn stop_late_comer(&mut self, now: Time, hook: Option<Pid>, out: &mut Vec<Effect>) {
+        let Some(ending) = &self.ending else { return };
+        match (hook, ending.killed) {
+            (_, true) => {
+                let main_gone = self.process.is_none();
+                self.kill_what_runs(main_gone, out);
+            }
+            (Some(pid), false) => terminate(pid, Scope::Group, Signal::TERM, out),
+            (None, false) => self.send_stop_signal(now, out),
+        }
+    }
+
+    pub(super) fn stop_signal(&self) -> Signal {
         let given = self.ending.as_ref().and_then(|ending| ending.signal);
         given.or(self.policy.stop_signal).unwrap_or(Signal::TERM)
     }
@@ -146,8 +169,15 @@ impl Unit {
             Purpose::Cycle if ending.purpose != Purpose::Halt => ending.purpose = Purpose::Cycle,
             Purpose::Cycle | Purpose::Restart | Purpose::CleanUp => {}
         }
-        let until = now.saturating_add(if ending.killed { KILL_PATIENCE } else { grace });
-        ending.deadline = Some(ending.deadline.map_or(until, |deadline| deadline.min(until)));
+        let main_gone = self.process.as_ref().is_none_or(|process| process.exit.is_some());
+        let limit = match ending.killed {
+            false => Some(grace),
+            true => (main_gone || self.container_stops).then_some(KILL_PATIENCE),
+        };
+        if let Some(limit) = limit {
+            let until = now.saturating_add(limit);
+            ending.deadline = Some(ending.deadline.map_or(until, |deadline| deadline.min(until)));
+        }
         self.changed = true;
     }
 
@@ -175,9 +205,10 @@ impl Unit {
             ending.purpose = Purpose::Halt;
         }
         let main_gone = self.process.as_ref().is_none_or(|process| process.exit.is_some());
-        let give_up = main_gone || ending.purpose == Purpose::Halt;
+        // A main process is given up only with the container: a second one beside it would do harm.
+        let give_up = main_gone || self.container_stops;
         ending.deadline = give_up.then(|| now.saturating_add(KILL_PATIENCE));
-        self.killed |= ending.purpose == Purpose::Halt;
+        self.killed |= self.container_stops;
         out.push(Effect::Notice(Notice::Killed(self.id, now.saturating_sub(ending.since))));
         self.kill_what_runs(main_gone, out);
     }
@@ -190,7 +221,7 @@ impl Unit {
             KillMode::Process if !main_gone => Scope::Process,
             KillMode::Mixed | KillMode::Group | KillMode::Process => Scope::Group,
         };
-        if let Some(process) = &self.process
+        if let Some(process) = self.process.as_ref().filter(|it| it.exit.is_none() || it.group_left)
             && self.hook.is_none_or(|running| running.hook != Hook::PostStop)
         {
             out.push(Effect::Signal { pid: process.pid, scope, signal: Signal::KILL });
@@ -232,13 +263,13 @@ impl Unit {
         let status = process.as_ref().and_then(|process| process.exit);
         let ran = process.map_or(Duration::ZERO, |process| ending.since.saturating_sub(process.started));
         let next = match (ending.purpose, setup) {
-            (Purpose::Halt, _) => {
+            _ if ending.purpose == Purpose::Halt || !self.wanted => {
                 self.enter(now, State::Stopped);
                 let took = now.saturating_sub(ending.since);
                 out.push(Effect::Notice(Notice::Stopped(self.id, status, took)));
                 return;
             }
-            (Purpose::Cycle, _) => {
+            (Purpose::Halt | Purpose::Cycle, _) => {
                 self.enter(now, State::Waiting);
                 Next::Restart(Duration::ZERO)
             }

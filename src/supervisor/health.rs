@@ -200,11 +200,10 @@ impl Health {
         self.next = self.next.min(now);
     }
 
-    /// The probe has a process.
-    pub fn spawned(&mut self, pid: Pid) {
-        if let Some(probing) = &mut self.probing {
-            probing.pid = Some(pid);
-        }
+    /// The probe has a process. Returns whether its result will count.
+    pub fn spawned(&mut self, pid: Pid) -> bool {
+        let probing = self.probing.as_mut().filter(|probing| probing.pid.is_none());
+        probing.is_some_and(|probing| probing.pid.replace(pid).is_none())
     }
 
     /// The probe could not be made. That says nothing about the service.

@@ -103,7 +103,7 @@ impl Supervisor {
             Event::Boot => self.boot(now),
             Event::Spawned { service, pid } => {
                 self.processes.insert(pid, (service, Role::Main));
-                self.with(service, |unit| unit.spawned(now, pid));
+                self.with(service, |unit| unit.spawned(now, pid, out));
             }
             Event::SpawnFailed { service, error } => {
                 self.with(service, |unit| unit.spawn_failed(now, error, out));
@@ -120,14 +120,14 @@ impl Supervisor {
             }
             Event::ProbeSpawned { service, pid } => {
                 self.processes.insert(pid, (service, Role::Probe));
-                self.with(service, |unit| unit.probe_spawned(pid));
+                self.with(service, |unit| unit.probe_spawned(pid, out));
             }
             Event::ProbeSpawnFailed { service, error } => {
                 self.with(service, |unit| unit.probe_not_run(now, error, out));
             }
             Event::HookSpawned { service, hook, pid } => {
                 self.processes.insert(pid, (service, Role::Hook(hook)));
-                self.with(service, |unit| unit.hook_spawned(hook, pid));
+                self.with(service, |unit| unit.hook_spawned(now, hook, pid, out));
             }
             Event::HookSpawnFailed { service, hook, error } => {
                 self.with(service, |unit| unit.hook_done(now, hook, None, Some(error), out));

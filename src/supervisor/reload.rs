@@ -154,7 +154,7 @@ impl Unit {
         self.define(service);
         if let Some(health) = &mut self.health
             && !had_health
-            && self.state == State::Running
+            && matches!(self.state, State::Running | State::Paused)
         {
             health.begin(now);
         }

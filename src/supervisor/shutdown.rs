@@ -83,6 +83,8 @@ impl Supervisor {
             self.with(ServiceId(index), |unit| {
                 unit.wanted = false;
                 unit.container_stops = true;
+                unit.killed = false;
+                unit.start_by = None;
                 unit.end_watch(out);
                 // What does not run yet will not; what runs waits for its turn.
                 if !unit.is_alive() {
@@ -102,7 +104,9 @@ impl Supervisor {
         let goes_first = |id: &ServiceId| {
             self.units.get(id.0).is_some_and(|dependent| dependent.is_alive() && !dependent.wanted)
         };
-        if !unit.is_alive() || unit.is_halting() || unit.needed_by.iter().any(goes_first) {
+        // One that was stopping already has to keep to its share of the time all the same.
+        let told = if self.is_stopping() { unit.turn_came } else { unit.is_halting() };
+        if !unit.is_alive() || told || unit.needed_by.iter().any(goes_first) {
             return;
         }
         let grace = self.scaled_grace(now, id);
@@ -111,7 +115,10 @@ impl Supervisor {
             Some(stop) if unit.is_main && unit.policy.stop_signal.is_none() => stop.cause.signal(),
             Some(_) | None => None,
         };
-        self.with(id, |unit| unit.stop(now, Purpose::Halt, signal, grace, out));
+        self.with(id, |unit| {
+            unit.turn_came = unit.container_stops;
+            unit.stop(now, Purpose::Halt, signal, grace, out);
+        });
     }
 
     /// The grace of a unit whose turn it is: its own, or its share of what is left for the chains below it.

@@ -59,6 +59,8 @@ pub struct Unit {
     pub retired: bool,
     /// The container stops: its time is rationed.
     pub container_stops: bool,
+    /// While the container stops: its turn has come.
+    pub turn_came: bool,
     pub health: Option<Health>,
     pub on_unhealthy: OnUnhealthy,
     pub starts: u64,
@@ -104,6 +106,7 @@ impl Unit {
             by_hand: false,
             retired: false,
             container_stops: false,
+            turn_came: false,
             health: None,
             on_unhealthy: OnUnhealthy::None,
             starts: 0,
@@ -228,13 +231,17 @@ impl Unit {
     }
 
     /// Its process was made.
-    pub fn spawned(&mut self, now: Time, pid: Pid) {
+    pub fn spawned(&mut self, now: Time, pid: Pid, out: &mut Vec<Effect>) {
         self.starts = self.starts.saturating_add(1);
         self.process = Some(Process { pid, started: now, setup: None, exit: None, group_left: false });
+        self.stop_late_comer(now, None, out);
     }
 
     /// Its process could not be made.
     pub fn spawn_failed(&mut self, now: Time, error: StartError, out: &mut Vec<Effect>) {
+        if self.ending.as_ref().is_some_and(|it| matches!(it.purpose, Purpose::Halt | Purpose::Cycle)) {
+            return self.finish(now, out);
+        }
         let message = error.message.clone();
         let next = self.after_start_error(now, error);
         out.push(Effect::Notice(Notice::StartFailed(self.id, message, next)));
@@ -258,7 +265,7 @@ impl Unit {
             out.push(Effect::Notice(Notice::Ready(self.id)));
         }
         self.start_by = None;
-        self.alive_by = self.policy.watchdog.map(|limit| now.saturating_add(limit));
+        self.feed_watchdog(now);
         self.enter(now, State::Running);
         match &mut self.health {
             Some(health) => health.begin(now),
@@ -289,9 +296,16 @@ impl Unit {
     }
 
     /// A hook of it has a process.
-    pub fn hook_spawned(&mut self, hook: Hook, pid: Pid) {
-        if let Some(running) = self.hook.as_mut().filter(|running| running.hook == hook) {
-            running.pid = Some(pid);
+    pub fn hook_spawned(&mut self, now: Time, hook: Hook, pid: Pid, out: &mut Vec<Effect>) {
+        match self.hook.as_mut().filter(|running| running.hook == hook && running.pid.is_none()) {
+            Some(running) => {
+                running.pid = Some(pid);
+                if hook == Hook::PreStart {
+                    self.stop_late_comer(now, Some(pid), out);
+                }
+            }
+            // It has lost its purpose meanwhile.
+            None => out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL }),
         }
     }
 
@@ -314,6 +328,12 @@ impl Unit {
             problem.as_ref().map(|problem| format!("{} failed: {}", hook.as_str(), problem.message));
         match (hook, self.state) {
             (Hook::PreStart, State::Starting) => match problem {
+                // It waits for its turn to stop: nothing is started any more.
+                None if !self.wanted => {
+                    out.push(Effect::Notice(Notice::Stopped(self.id, None, Duration::ZERO)));
+                    self.start_by = None;
+                    self.enter(now, State::Stopped);
+                }
                 None => out.push(Effect::Spawn(self.id)),
                 Some(problem) if problem.transient => {
                     self.spawn_failed(
@@ -364,7 +384,7 @@ impl Unit {
         if let Some(health) = &mut self.health {
             health.resume(now);
         }
-        self.alive_by = self.policy.watchdog.map(|limit| now.saturating_add(limit));
+        self.feed_watchdog(now);
         self.enter(now, State::Running);
         out.push(Effect::Notice(Notice::Resumed(self.id)));
     }

@@ -8,6 +8,12 @@ use super::unit::Unit;
 use crate::model::{Hook, OnUnhealthy, Signal, duration};
 
 impl Unit {
+    /// It lives: from now on it has that long for its next sign of life. While the container stops nobody asks.
+    pub(super) fn feed_watchdog(&mut self, now: Time) {
+        let limit = self.policy.watchdog.filter(|_| !self.container_stops);
+        self.alive_by = limit.map(|limit| now.saturating_add(limit));
+    }
+
     /// Something is due while it runs.
     pub(super) fn watch(&mut self, now: Time, out: &mut Vec<Effect>) {
         if self.alive_by.is_some_and(|limit| limit <= now) {
@@ -36,12 +42,9 @@ impl Unit {
         match news {
             News::Ready => self.ready(now, out),
             News::Status(text) => self.status = Some(text),
-            News::Alive if self.state == State::Running => {
-                self.alive_by = self.policy.watchdog.map(|limit| now.saturating_add(limit));
-            }
-            News::Trigger if self.state == State::Running && self.policy.watchdog.is_some() => {
-                self.silent(now, out);
-            }
+            News::Alive if self.state == State::Running => self.feed_watchdog(now),
+            // While the container stops it has to wait for its turn.
+            News::Trigger if self.alive_by.is_some() => self.silent(now, out),
             News::Extend(by) => {
                 let until = now.saturating_add(by);
                 match self.state {
@@ -73,9 +76,10 @@ impl Unit {
     }
 
     /// A probe of it has a process.
-    pub fn probe_spawned(&mut self, pid: Pid) {
-        if let Some(health) = &mut self.health {
-            health.spawned(pid);
+    pub fn probe_spawned(&mut self, pid: Pid, out: &mut Vec<Effect>) {
+        if !self.health.as_mut().is_some_and(|health| health.spawned(pid)) {
+            // Nobody asks any more.
+            out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
         }
     }
 

@@ -7,6 +7,7 @@ pub mod cgroup;
 pub mod file;
 pub mod inherit;
 pub mod io;
+mod listen_pid;
 pub mod notify;
 pub mod poll;
 pub mod process;

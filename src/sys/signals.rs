@@ -56,8 +56,9 @@ impl Signals {
         Ok(Signals { descriptor: unsafe { OwnedFd::from_raw_fd(descriptor) } })
     }
 
-    /// Puts the signals that have come into `signals`; where there are many, the rest comes with the next call. Signals that rinit has sent to itself, SIGPIPE by writing to a
-    /// pipe without a reader or SIGXFSZ, are nobody's business.
+    /// Puts the signals that have come into `signals`; where there are many, the rest comes with the next call.
+    /// Signals that rinit has sent to itself, SIGPIPE by writing to a pipe without a reader or SIGXFSZ, are nobody's
+    /// business.
     pub fn read(&self, signals: &mut Vec<Caught>) {
         // SAFETY: all zeros are a valid value.
         let mut buffer: [libc::signalfd_siginfo; BATCH] = unsafe { std::mem::zeroed() };

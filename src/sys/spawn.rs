@@ -2,6 +2,7 @@
 //! cannot do over a pipe, so that the caller waits for nothing.
 
 use super::attributes::Attributes;
+use super::listen_pid::ListenPid;
 use super::signals::Blocked;
 pub use super::stage::Stage;
 use super::{inherit, tty};
@@ -105,11 +106,16 @@ pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned>
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
     let (notify, notify_writer) = spec.notify.map(|_| output_pipe()).transpose()?.unzip();
     let arguments = pointers(&spec.arguments);
-    let environment = pointers(&spec.environment);
+    let mut environment = pointers(&spec.environment);
+    let listen_pid = ListenPid::new();
+    if spec.as_inherited {
+        listen_pid.replace(std::process::id(), &spec.environment, &mut environment);
+    }
     let child = Child {
         spec,
         arguments: &arguments,
         environment: &environment,
+        listen_pid: &listen_pid,
         script: script_arguments(&spec.arguments),
         output: output.map(|fd| fd.as_raw_fd()),
         notify: spec.notify.zip(notify_writer.as_ref().map(AsRawFd::as_raw_fd)),
@@ -195,6 +201,7 @@ struct Child<'a> {
     spec: &'a Spec,
     arguments: &'a [*const libc::c_char],
     environment: &'a [*const libc::c_char],
+    listen_pid: &'a ListenPid,
     script: Vec<*const libc::c_char>,
     output: Option<RawFd>,
     /// A number, and the descriptor that is to be had there.
@@ -239,6 +246,7 @@ impl Child<'_> {
     fn run(mut self) -> ! {
         let stage = match self.set_up() {
             Ok(()) => {
+                self.listen_pid.fill(std::process::id());
                 self.execute();
                 Stage::Execute
             }

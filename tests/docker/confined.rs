@@ -65,7 +65,7 @@ fn killed_web_comes_back(container: &Container) {
     wait_for("a new httpd", PATIENCE, || {
         container.find("httpd").iter().any(|process| process.pid != killed).then_some(())
     });
-    assert!(container.processes().iter().all(|process| !process.is_zombie()), "{:#?}", container.processes());
+    container.wait_no_zombies();
 }
 
 #[test]

@@ -3,5 +3,10 @@
 mod command;
 mod confined;
 mod example;
+mod nginx;
+mod notify;
+mod oom;
 mod orphans;
 mod pids_limit;
+mod postgres;
+mod unless_stopped;

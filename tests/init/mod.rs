@@ -99,3 +99,17 @@ fn a_service_that_cannot_be_forked_is_tried_again() {
     init.signal(Signal::SIGTERM);
     assert_eq!(init.wait_exit(PATIENCE).status, 0);
 }
+
+#[test]
+fn sockets_that_were_meant_for_rinit_are_meant_for_the_command() {
+    require_namespace!();
+    let look = ["sh", "-c", "echo $LISTEN_PID is $$ or else"];
+    let mut init = Launch::pid1().env("LISTEN_PID", "1").command(&look).start();
+    assert_eq!(init.wait_exit(PATIENCE).status, 0);
+    let said = init.stdout();
+    let words: Vec<&str> = said.split(' ').collect();
+    assert_eq!(words[0], words[2], "{said}");
+    let mut init = Launch::pid1().env("LISTEN_PID", "77").command(&look).start();
+    assert_eq!(init.wait_exit(PATIENCE).status, 0);
+    assert!(init.stdout().starts_with("77 is "), "{}", init.stdout());
+}
