@@ -80,6 +80,14 @@ fn sigquit_lets_a_slow_download_finish() {
     container.assert_story(&[&["nginx: stopping with SIGQUIT"], &["nginx: stopped", "exited with code 0"]]);
 }
 
+/// The workers know SIGQUIT too.
+#[test]
+fn sigquit_to_the_whole_group_lets_it_finish_as_well() {
+    require_docker!();
+    let container = start(ITSELF, "stop_grace_period = \"8s\"\nkill_mode = \"group\"\n");
+    assert_eq!(stop_during_a_download(&container), (SIZE, 0));
+}
+
 /// The script alone is told, and nginx never hears of it.
 #[test]
 fn under_a_script_the_default_cuts_the_download_off_at_the_end_of_the_grace() {
@@ -91,11 +99,9 @@ fn under_a_script_the_default_cuts_the_download_off_at_the_end_of_the_grace() {
     container.assert_story(&[&["nginx: stopping with SIGQUIT"], &["nginx: still there", "killed"]]);
 }
 
-/// A script that tells nginx, once: the whole group would tell its workers twice, and a second SIGQUIT may stall them.
 #[test]
-fn a_script_that_passes_the_signal_on_lets_it_finish() {
+fn under_a_script_the_group_must_be_told() {
     require_docker!();
-    let script = r#"["sh", "-c", "nginx -c /shared/nginx.conf -g 'daemon off;' & trap 'kill -QUIT $!' QUIT; wait; wait"]"#;
-    let container = start(script, "stop_grace_period = \"8s\"\n");
+    let container = start(UNDER_A_SCRIPT, "stop_grace_period = \"8s\"\nkill_mode = \"group\"\n");
     assert_eq!(stop_during_a_download(&container), (SIZE, 0));
 }

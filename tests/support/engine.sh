@@ -7,6 +7,7 @@
 engine_number=$(($(printf '%s' "$cache" | cksum | cut -d ' ' -f 1) % 256))
 engine_bridge=rinit-tests$engine_number
 engine_net=198.18.$engine_number.1/24 # from the block that is set aside for benchmarks
+engine_mac=$(printf 02:52:49:4e:54:%02x "$engine_number")
 engine_pidfile=$cache/docker.pid
 engine_log=$cache/dockerd.log
 engine_run=/run/rinit-engine$engine_number
@@ -46,7 +47,9 @@ start_engine() {
     export DOCKER_HOST=unix://$engine_run/docker.sock
     as_root ip link add "$engine_bridge" type bridge 2> /dev/null || true
     as_root ip addr replace "$engine_net" dev "$engine_bridge"
-    as_root ip link set "$engine_bridge" up
+    # With an address of its own it does not take that of another port whenever a container comes or goes: to the
+    # containers that stay it would be gone for seconds.
+    as_root ip link set "$engine_bridge" address "$engine_mac" up
     # The engine's own init is rinit, under the name that the engine knows; a copy, because the engine's directory may
     # be on another file system.
     as_root cp "$RINIT_BIN" "$engine_run/docker-init"
