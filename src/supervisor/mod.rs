@@ -198,7 +198,10 @@ impl Supervisor {
             }
             let idle = |need: &Need| {
                 let on = self.units.get(need.on.0);
-                on.is_some_and(|on| matches!(on.state, State::Stopped | State::Failed) || on.is_halting())
+                on.is_some_and(|on| {
+                    let ended = matches!(on.state, State::Stopped | State::Failed);
+                    ended || (on.is_alive() && !on.wanted)
+                })
             };
             wanted.extend(unit.needs.iter().filter(|need| need.required && idle(need)).map(|need| need.on));
             self.with(id, |unit| unit.want(now));
@@ -311,10 +314,10 @@ impl Supervisor {
             }
         }
         if let Some(need) = hopeless {
-            let (reason, code) = match self.units.get(need.on.0) {
-                Some(on) => (format!("dependency {} {}", on.name, on.state.as_str()), on.fail_code),
-                None => return,
-            };
+            let Some(on) = self.units.get(need.on.0) else { return };
+            let reason = format!("dependency {} {}", on.name, on.state.as_str());
+            // One that has completed may have failed in an earlier life.
+            let code = if on.state == State::Failed { on.fail_code } else { 1 };
             self.with(id, |unit| {
                 unit.fail_code = code;
                 unit.fail(now, reason.clone());

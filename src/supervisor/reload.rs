@@ -120,8 +120,9 @@ impl Supervisor {
             } else if starts || restarts || is_in(&plan.change, service) {
                 self.with(id, |unit| unit.redefine(now, service, restarts, out));
             }
-            let by_hand = self.units.get(index).is_some_and(|unit| unit.by_hand);
-            if (starts || restarts) && service.policy.autostart && !by_hand {
+            // One that runs on request needs what it depends on as well.
+            let runs = |unit: &Unit| unit.wanted || (service.policy.autostart && !unit.by_hand);
+            if (starts || restarts) && self.units.get(index).is_some_and(runs) {
                 wanted.push(id);
             }
         }
@@ -141,7 +142,8 @@ impl Unit {
 
     /// Takes over a changed definition. One that is to restart stops as the old one says.
     fn redefine(&mut self, now: Time, service: &Service, restarts: bool, out: &mut Vec<Effect>) {
-        if restarts {
+        // One that was gone and is back may run still, by its old definition.
+        if restarts || self.retired {
             self.stop(now, Purpose::Cycle, None, self.policy.stop_grace_period, out);
         }
         if service.healthcheck.is_none() {

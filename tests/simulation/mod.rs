@@ -1,4 +1,8 @@
-//! The supervisor alone: it needs nothing but std, and the model.
+//! The supervisor alone: it needs nothing but std and the model, and holds its rules whatever happens.
+
+mod faults;
+mod simulator;
+mod states;
 
 use crate::support::{output, repository};
 

@@ -1,5 +1,6 @@
 //! The supervisor under a clock that the test moves, with processes that do what the test says.
 
+mod found;
 mod keys;
 mod life;
 mod reload;

@@ -1,0 +1,113 @@
+//! Faults that are planted in a copy of the supervisor, to see that the simulator finds each.
+
+use crate::support::{output, repository};
+use std::path::Path;
+
+const BEGIN: &str = "<!-- faults: measured and written by tests/simulation/plant -->\n";
+const END: &str = "<!-- end of faults -->\n";
+
+/// More seeds than this are not played to find one.
+const MOST: u64 = 1_000_000;
+
+struct Fault {
+    name: String,
+    file: String,
+    /// This text in the file...
+    old: String,
+    /// ...becomes this.
+    new: String,
+}
+
+fn faults() -> Vec<Fault> {
+    let dir = repository().join("tests/simulation/faults");
+    let mut paths: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let read = |path: &std::path::PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let (file, rest) = text.split_once("\n--- in place of\n").unwrap();
+        let (old, new) = rest.split_once("\n--- is planted\n").unwrap();
+        Fault {
+            name: path.file_stem().unwrap().to_str().unwrap().to_owned(),
+            file: file.to_owned(),
+            old: old.to_owned(),
+            new: new.trim_end_matches('\n').to_owned(),
+        }
+    };
+    paths.iter().map(read).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// Builds the simulator with the fault in it, and plays seeds until one fails. Returns how many that took.
+fn seeds_needed(fault: &Fault) -> u64 {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    for module in ["model", "supervisor"] {
+        copy(&repository().join("src").join(module), &dir.path().join("src").join(module));
+    }
+    let file = dir.path().join(&fault.file);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen(&fault.old, &fault.new, 1)).unwrap();
+    let simulator = repository().join("tests/simulation/simulator/mod.rs");
+    std::fs::write(at("src/lib.rs"), "pub mod model;\npub mod supervisor;\n").unwrap();
+    std::fs::write(at("main.rs"), format!("#[path = {simulator:?}]\nmod simulator;\n")).unwrap();
+    let out = format!("--out-dir={}", dir.path().display());
+    let shared = ["--edition=2024", "-Copt-level=1", "-Awarnings"];
+    let library = ["--crate-type=rlib", "--crate-name=rinit", &out, &at("src/lib.rs")];
+    let compiled = output("rustc", &[&shared[..], &library[..]].concat()).unwrap();
+    assert_eq!(compiled.status, 0, "{}", compiled.stderr);
+    let extern_library = format!("--extern=rinit={}", at("librinit.rlib"));
+    let test = ["--test", "--crate-name=simulator", &extern_library, &out, &at("main.rs")];
+    let compiled = output("rustc", &[&shared[..], &test[..]].concat()).unwrap();
+    assert_eq!(compiled.status, 0, "{}", compiled.stderr);
+    let played = output("env", &[&format!("RINIT_SEEDS={MOST}"), &at("simulator"), "no_seed_breaks_a_rule"]);
+    let told = played.unwrap().stdout;
+    let seed = told.lines().find_map(|line| line.strip_prefix("seed ")?.split_once(':'));
+    let (seed, broken) = seed.unwrap_or_else(|| panic!("{} was not found: {told}", fault.name));
+    println!("{}: seed {seed}:{broken}", fault.name);
+    seed.parse::<u64>().unwrap() + 1
+}
+
+/// What a fault is, for people: its name without its number.
+fn title(fault: &Fault) -> String {
+    fault.name.split_once('-').map_or(String::new(), |(_, words)| words.replace('-', " "))
+}
+
+#[test]
+fn every_fault_can_be_planted_and_is_listed() {
+    let page = std::fs::read_to_string(repository().join("docs/testing.md")).unwrap();
+    for fault in faults() {
+        let text = std::fs::read_to_string(repository().join(&fault.file)).unwrap();
+        assert_eq!(text.matches(&fault.old).count(), 1, "{}: {:?} in {}", fault.name, fault.old, fault.file);
+        assert!(
+            page.contains(&format!("| {} |", title(&fault))),
+            "docs/testing.md does not list {}",
+            fault.name
+        );
+    }
+}
+
+#[test]
+#[ignore = "builds the simulator anew for each fault; tests/simulation/plant runs it"]
+fn planted_faults_are_found() {
+    let mut table = "\n| planted fault | in | seeds needed |\n|---|---|---|\n".to_owned();
+    for fault in faults() {
+        table += &format!("| {} | `{}` | {} |\n", title(&fault), fault.file, seeds_needed(&fault));
+    }
+    let path = repository().join("docs/testing.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    std::fs::write(&path, format!("{before}{BEGIN}{table}\n{END}{after}")).unwrap();
+}

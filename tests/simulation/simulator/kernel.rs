@@ -1,0 +1,294 @@
+//! A kernel that does what the scenario says: processes with their groups, signals, and a time line.
+
+use super::scenario::*;
+use rinit::model::{Hook, Notify, Signal};
+use rinit::supervisor::{ExitStatus, News, Pid, Scope, Time};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What a process is to rinit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Main(usize),
+    Probe(usize),
+    Hook(usize, Hook),
+    /// Of a main process's group.
+    Member,
+    Orphan,
+}
+
+pub struct Process {
+    pub pid: Pid,
+    pub group: Pid,
+    pub role: Role,
+    conduct: Conduct,
+    /// The outcome of its set-up, as long as it was not told.
+    pub exec: Option<Making>,
+    life: Option<Life>,
+    /// How it may say that it is ready.
+    pub notify: Option<Notify>,
+    /// Halted by SIGSTOP, and what happens to it after SIGCONT.
+    halted: Option<Vec<Act>>,
+    pub killed: bool,
+    /// It has ended; nobody has reaped it yet.
+    pub dead: Option<(ExitStatus, bool)>,
+}
+
+/// Something that will happen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    SetUp(Pid),
+    End(Pid, ExitStatus, bool),
+    Say(Pid, News),
+    /// SIGCHLD.
+    Reap,
+    /// By its place among the requests.
+    Ask(usize),
+}
+
+#[derive(Default)]
+pub struct Kernel {
+    processes: BTreeMap<Pid, Process>,
+    line: BTreeMap<(Time, u64), Act>,
+    count: u64,
+    last_pid: i32,
+    /// Ended and not reaped, in the order of their ends.
+    ended: Vec<Pid>,
+    /// Reaped leaders of whose groups others were left.
+    groups: Vec<Pid>,
+    pub made: u64,
+}
+
+impl Kernel {
+    /// When something happens next.
+    pub fn next(&self) -> Option<Time> {
+        self.line.keys().next().map(|(time, _)| *time)
+    }
+
+    pub fn plan(&mut self, at: Time, act: Act) {
+        self.count += 1;
+        self.line.insert((at, self.count), act);
+    }
+
+    /// What happens at this moment.
+    pub fn take(&mut self, now: Time) -> Option<Act> {
+        let (key, _) = self.line.first_key_value().filter(|((time, _), _)| *time <= now)?;
+        let key = *key;
+        self.line.remove(&key)
+    }
+
+    /// Processes that are there: alive, or not reaped yet.
+    pub fn all(&self) -> impl Iterator<Item = &Process> {
+        self.processes.values()
+    }
+
+    pub fn get(&self, pid: Pid) -> Option<&Process> {
+        self.processes.get(&pid)
+    }
+
+    /// The main process of a service, unless it was reaped.
+    pub fn main_of(&self, service: usize) -> Option<&Process> {
+        self.all().find(|process| process.role == Role::Main(service))
+    }
+
+    pub fn group_exists(&self, group: Pid) -> bool {
+        self.all().any(|process| process.group == group)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.processes.is_empty()
+    }
+
+    fn process(&mut self, now: Time, group: Option<Pid>, role: Role, conduct: Conduct) -> Pid {
+        self.last_pid += 1;
+        self.made += 1;
+        let pid = Pid(self.last_pid);
+        if let Some((after, status, oom)) = conduct.end
+            && !matches!(role, Role::Main(_))
+        {
+            self.plan(now + after, Act::End(pid, status, oom));
+        }
+        let group = group.unwrap_or(pid);
+        let process = Process {
+            pid,
+            group,
+            role,
+            conduct,
+            exec: None,
+            life: None,
+            notify: None,
+            halted: None,
+            killed: false,
+            dead: None,
+        };
+        self.processes.insert(pid, process);
+        pid
+    }
+
+    pub fn simple(&mut self, now: Time, role: Role, conduct: Conduct) -> Pid {
+        self.process(now, None, role, conduct)
+    }
+
+    /// A main process, which has still to execute its program.
+    pub fn main(&mut self, now: Time, service: usize, life: &Life, notify: Option<Notify>) -> Pid {
+        let pid = self.process(now, None, Role::Main(service), life.conduct);
+        self.plan(now + life.set_up, Act::SetUp(pid));
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.exec = Some(life.exec);
+            process.life = Some(life.clone());
+            process.notify = notify;
+        }
+        pid
+    }
+
+    /// Takes the outcome of a process's set-up, which is told once; the life of one that works begins.
+    pub fn set_up(&mut self, now: Time, pid: Pid) -> Option<Making> {
+        let process = self.processes.get_mut(&pid)?;
+        let outcome = process.exec.take()?;
+        let alive = process.dead.is_none();
+        let Some(life) = process.life.take().filter(|_| alive) else { return Some(outcome) };
+        if outcome != Making::Works {
+            self.plan(now, Act::End(pid, ExitStatus::Code(127), false));
+            return Some(outcome);
+        }
+        if let Some((after, status, oom)) = life.conduct.end {
+            self.plan(now + after, Act::End(pid, status, oom));
+        }
+        if let Some(after) = life.ready {
+            self.plan(now + after, Act::Say(pid, News::Ready));
+        }
+        for (after, news) in life.says {
+            self.plan(now + after, Act::Say(pid, news));
+        }
+        for conduct in life.members {
+            self.process(now, Some(pid), Role::Member, conduct);
+        }
+        Some(outcome)
+    }
+
+    /// Whether a process that has something to say can: a halted one says it later.
+    pub fn can_say(&mut self, pid: Pid, news: &News) -> bool {
+        let Some(process) = self.processes.get_mut(&pid).filter(|process| process.dead.is_none()) else {
+            return false;
+        };
+        match &mut process.halted {
+            Some(later) => later.push(Act::Say(pid, news.clone())),
+            None => return true,
+        }
+        false
+    }
+
+    /// A process comes to its end, unless it is halted.
+    pub fn end(&mut self, now: Time, pid: Pid, status: ExitStatus, oom: bool) {
+        let Some(process) = self.processes.get_mut(&pid).filter(|process| process.dead.is_none()) else {
+            return;
+        };
+        if let Some(later) = &mut process.halted
+            && status != ExitStatus::Signal(9)
+        {
+            later.push(Act::End(pid, status, oom));
+            return;
+        }
+        process.dead = Some((status, oom));
+        let leader = process.group;
+        // One whose parent is the main process is reaped by that.
+        if process.role == Role::Member && self.get(leader).is_some_and(|leader| leader.dead.is_none()) {
+            self.processes.remove(&pid);
+            return;
+        }
+        if self.ended.is_empty() {
+            self.plan(now, Act::Reap);
+        }
+        self.ended.push(pid);
+    }
+
+    pub fn signal(&mut self, now: Time, pid: Pid, scope: Scope, signal: Signal) {
+        let targets: Vec<Pid> = match scope {
+            Scope::Process => vec![pid],
+            Scope::Group => self.all().filter(|process| process.group == pid).map(|it| it.pid).collect(),
+        };
+        for target in targets {
+            self.signal_one(now, target, signal);
+        }
+    }
+
+    pub fn signal_all(&mut self, now: Time, signal: Signal) {
+        let targets: Vec<Pid> = self.processes.keys().copied().collect();
+        for target in targets {
+            self.signal_one(now, target, signal);
+        }
+    }
+
+    fn signal_one(&mut self, now: Time, pid: Pid, signal: Signal) {
+        let Some(process) = self.processes.get_mut(&pid).filter(|process| process.dead.is_none()) else {
+            return;
+        };
+        let conduct = process.conduct;
+        match signal {
+            Signal::KILL if process.killed => {}
+            Signal::KILL => {
+                process.killed = true;
+                let end = Act::End(pid, ExitStatus::Signal(9), false);
+                if conduct.stuck.is_zero() {
+                    self.end(now, pid, ExitStatus::Signal(9), false);
+                } else {
+                    self.plan(now + conduct.stuck, end);
+                }
+            }
+            Signal::STOP => {
+                process.halted.get_or_insert_default();
+            }
+            Signal::CONT => {
+                for act in process.halted.take().unwrap_or_default() {
+                    self.plan(now, act);
+                }
+            }
+            Signal::TSTP => {}
+            other => {
+                // Before its program is executed, a signal has its default effect.
+                let reaction = match process.exec {
+                    Some(_) => Some((Duration::ZERO, None)),
+                    None => conduct.on_stop,
+                };
+                if let Some((after, code)) = reaction {
+                    let status = code.map_or(ExitStatus::Signal(other.number()), ExitStatus::Code);
+                    self.plan(now + after, Act::End(pid, status, false));
+                }
+            }
+        }
+    }
+
+    /// Reaps all that have ended, in the order in which they did.
+    pub fn reap(&mut self) -> Vec<Process> {
+        let ended = std::mem::take(&mut self.ended);
+        ended.into_iter().filter_map(|pid| self.processes.remove(&pid)).collect()
+    }
+
+    /// Whether others are left of the group of a main process that was reaped. If so, its end will be told.
+    pub fn watch_group(&mut self, leader: Pid) -> bool {
+        let left = self.group_exists(leader);
+        if left {
+            self.groups.push(leader);
+        }
+        left
+    }
+
+    /// The groups that are gone since they were looked at last.
+    pub fn gone_groups(&mut self) -> Vec<Pid> {
+        let all = std::mem::take(&mut self.groups);
+        let (left, gone) = all.into_iter().partition(|leader| self.group_exists(*leader));
+        self.groups = left;
+        gone
+    }
+}
+
+impl Process {
+    /// Whether SIGKILL takes a while to end it.
+    pub fn is_stuck(&self) -> bool {
+        !self.conduct.stuck.is_zero()
+    }
+
+    pub fn is_halted(&self) -> bool {
+        self.halted.is_some() && self.dead.is_none()
+    }
+}

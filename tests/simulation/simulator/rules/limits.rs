@@ -1,0 +1,187 @@
+//! Limits of time: `start_timeout`, `watchdog` and the grace are kept, and not before their time.
+
+use super::{Check, Rule, Scene, holds};
+use rinit::model::Hook;
+use rinit::supervisor::*;
+use std::collections::BTreeMap;
+
+#[derive(Default)]
+pub struct Limits {
+    books: BTreeMap<usize, Book>,
+    stopping: bool,
+    /// What was told last.
+    tick: bool,
+}
+
+#[derive(Default)]
+struct Book {
+    start_by: Option<Time>,
+    alive_by: Option<Time>,
+    /// The end of the grace.
+    kill_by: Option<Time>,
+    /// The same, where something may have brought it forward.
+    kill_from: Option<Time>,
+    killed: bool,
+    /// Silent for too long: it is killed without a grace.
+    silent: bool,
+}
+
+impl Book {
+    fn grace(&mut self, until: Time) {
+        (self.kill_by, self.kill_from, self.killed) = (Some(until), Some(until), false);
+    }
+}
+
+impl Limits {
+    fn book(&mut self, service: ServiceId) -> &mut Book {
+        self.books.entry(service.0).or_default()
+    }
+
+    fn starts(&mut self, scene: &Scene<'_>, service: ServiceId) {
+        let limit = scene.services.get(service.0).and_then(|service| service.policy.start_timeout);
+        *self.book(service) = Book { start_by: limit.map(|limit| scene.now + limit), ..Book::default() };
+    }
+
+    fn said(&mut self, scene: &Scene<'_>, service: ServiceId, news: &News) {
+        let (now, was, stopping) = (scene.now, scene.was(service.0), self.stopping);
+        let watchdog = scene.services.get(service.0).and_then(|service| service.policy.watchdog);
+        let book = self.book(service);
+        match (news, was) {
+            (News::Alive, State::Running) => book.alive_by = watchdog.map(|limit| now + limit),
+            (News::Trigger, State::Running) if watchdog.is_some() => book.alive_by = Some(now),
+            (News::Extend(by), State::Starting) => book.start_by = book.start_by.max_of(now + *by),
+            (News::Extend(by), State::Running) => book.alive_by = book.alive_by.max_of(now + *by),
+            (News::Extend(by), State::Stopping) if !stopping && !book.killed => {
+                book.kill_by = book.kill_by.max_of(now + *by);
+                book.kill_from = book.kill_from.max_of(now + *by);
+            }
+            _ => {}
+        }
+    }
+
+    fn notice(&mut self, scene: &Scene<'_>, notice: &Notice) -> Check {
+        let now = scene.now;
+        let grace_of = |service: &ServiceId| {
+            scene.services.get(service.0).map(|it| it.policy.stop_grace_period).unwrap_or_default()
+        };
+        match notice {
+            Notice::StopBegun(..) => self.stopping = true,
+            Notice::Stopping(service, _, grace) => {
+                let book = self.book(*service);
+                book.grace(now + *grace);
+            }
+            Notice::Died(service, _, _, _, Next::StopRest | Next::PostStop) => {
+                let grace = grace_of(service);
+                let book = self.book(*service);
+                book.grace(now + grace);
+            }
+            Notice::Restarting(service, _) => {
+                let (tick, was, name) = (self.tick, scene.was(service.0), scene.name(service.0));
+                let book = self.book(*service);
+                let limit = if was == State::Starting { book.start_by } else { book.alive_by };
+                book.silent = was == State::Running;
+                holds(!tick || limit.is_some_and(|limit| limit <= now), || {
+                    format!("{name} is restarted before its time, which is {limit:?}")
+                })?;
+            }
+            Notice::Killed(service, _) => {
+                let (stopping, name) = (self.stopping, scene.name(service.0));
+                let book = self.book(*service);
+                holds(stopping || book.silent || book.kill_from.is_some_and(|by| by <= now), || {
+                    format!("{name} is killed before the end of its grace, which is {:?}", book.kill_from)
+                })?;
+                book.killed = true;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn forgotten(&self, scene: &Scene<'_>, service: usize, book: &Book) -> Check {
+        let over = |limit: Option<Time>| limit.is_some_and(|limit| limit <= scene.now);
+        let what = match scene.state(service) {
+            State::Starting if over(book.start_by) && !self.stopping => "start_timeout",
+            State::Running if over(book.alive_by) && !self.stopping => "watchdog",
+            State::Stopping if over(book.kill_by) && !book.killed && !book.silent => "grace",
+            _ => return Ok(()),
+        };
+        Err(format!("the {what} of {} is over, and nothing happens", scene.name(service)))
+    }
+}
+
+/// The later of a limit, if there is one, and a time.
+trait MaxOf {
+    fn max_of(self, time: Time) -> Self;
+}
+
+impl MaxOf for Option<Time> {
+    fn max_of(self, time: Time) -> Self {
+        self.map(|limit| limit.max(time))
+    }
+}
+
+impl Rule for Limits {
+    fn event(&mut self, scene: &Scene<'_>, event: &Event) -> Check {
+        self.tick = *event == Event::Tick;
+        match event {
+            Event::Notified { service, news } => self.said(scene, *service, news),
+            // One that stops already stops no later for being told again.
+            Event::Stop { service } | Event::Restart { service } => {
+                let grace = scene.services.get(service.0).map(|it| it.policy.stop_grace_period);
+                let until = scene.now + grace.unwrap_or_default();
+                let book = self.book(*service);
+                book.kill_from = book.kill_from.map(|by| by.min(until));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn reload(&mut self, scene: &Scene<'_>, _: &Plan) -> Check {
+        self.tick = false;
+        // A changed grace counts for one that stops already and is told to again.
+        for (service, book) in &mut self.books {
+            let grace = scene.services.get(*service).map(|it| it.policy.stop_grace_period);
+            let until = scene.now + grace.unwrap_or_default();
+            book.kill_from = book.kill_from.map(|by| by.min(until));
+        }
+        Ok(())
+    }
+
+    fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
+        match effect {
+            Effect::Hook { service, hook: Hook::PreStart, .. } => self.starts(scene, *service),
+            Effect::Spawn(service) => {
+                let hooks = scene.services.get(service.0).map(|service| &service.hooks);
+                if hooks.is_some_and(|hooks| hooks.pre_start.is_none()) {
+                    self.starts(scene, *service);
+                }
+            }
+            Effect::Hook { service, hook: Hook::PostStop, .. } if !self.stopping => {
+                let grace = scene.services.get(service.0).map(|it| it.policy.stop_grace_period);
+                let book = self.book(*service);
+                book.grace(scene.now + grace.unwrap_or_default());
+                book.silent = false;
+            }
+            Effect::Notice(notice) => return self.notice(scene, notice),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn after(&mut self, scene: &Scene<'_>) -> Check {
+        for service in scene.all() {
+            let (was, is) = (scene.was(service), scene.state(service));
+            let watchdog = scene.services.get(service).and_then(|service| service.policy.watchdog);
+            let book = self.book(ServiceId(service));
+            if is == State::Running && was != State::Running {
+                book.alive_by = watchdog.map(|limit| scene.now + limit);
+            }
+        }
+        Ok(())
+    }
+
+    fn still(&mut self, scene: &Scene<'_>, _: Time) -> Check {
+        self.books.iter().try_for_each(|(service, book)| self.forgotten(scene, *service, book))
+    }
+}

@@ -1,0 +1,121 @@
+//! What has to hold whatever happens. Each rule keeps its own books from what the supervisor is told and answers; it
+//! knows the supervisor's mind only from the views that anybody can ask for.
+
+mod ends;
+mod health;
+mod limits;
+mod processes;
+mod starts;
+mod status;
+mod stop;
+
+use super::kernel::Kernel;
+use super::scenario::Scenario;
+use rinit::model::{Dependency, Service};
+use rinit::supervisor::{Effect, Event, Plan, ServiceId, State, Supervisor, Time, View};
+
+/// A rule holds, or this is how it is broken.
+pub type Check = Result<(), String>;
+
+/// What can be seen at one moment.
+pub struct Scene<'a> {
+    pub now: Time,
+    pub scenario: &'a Scenario,
+    pub supervisor: &'a Supervisor,
+    /// The definitions, by the number of the service.
+    pub services: &'a [Service],
+    pub kernel: &'a Kernel,
+    /// The states before this step.
+    pub before: &'a [State],
+}
+
+impl<'a> Scene<'a> {
+    pub fn name(&self, service: usize) -> &'a str {
+        self.services.get(service).map_or("?", |service| &service.name)
+    }
+
+    pub fn view(&self, service: usize) -> Option<View<'a>> {
+        self.supervisor.view(self.now, ServiceId(service))
+    }
+
+    pub fn state(&self, service: usize) -> State {
+        self.view(service).map_or(State::Stopped, |view| view.state)
+    }
+
+    pub fn was(&self, service: usize) -> State {
+        self.before.get(service).copied().unwrap_or(State::Stopped)
+    }
+
+    pub fn all(&self) -> std::ops::Range<usize> {
+        0..self.supervisor.len()
+    }
+
+    /// The services that are defined now.
+    pub fn current(&self) -> impl Iterator<Item = usize> {
+        self.supervisor.current().map(|id| id.0)
+    }
+
+    /// What a service depends on, by number.
+    pub fn needs(&self, service: usize) -> impl Iterator<Item = (usize, &'a Dependency)> {
+        let dependencies = self.services.get(service).map_or(&[][..], |it| &it.policy.depends_on);
+        dependencies.iter().filter_map(|dependency| {
+            let on = self.services.iter().position(|other| other.name == dependency.name)?;
+            Some((on, dependency))
+        })
+    }
+
+    /// Whether its main process is there: alive, or not reaped yet.
+    pub fn has_main(&self, service: usize) -> bool {
+        self.kernel.main_of(service).is_some()
+    }
+}
+
+/// One rule, or a few that need the same books.
+pub trait Rule {
+    /// Before the supervisor is told.
+    fn event(&mut self, _scene: &Scene<'_>, _event: &Event) -> Check {
+        Ok(())
+    }
+
+    /// Before a reload.
+    fn reload(&mut self, _scene: &Scene<'_>, _plan: &Plan) -> Check {
+        Ok(())
+    }
+
+    /// An answer, before it is carried out.
+    fn effect(&mut self, _scene: &Scene<'_>, _effect: &Effect) -> Check {
+        Ok(())
+    }
+
+    /// After all answers of a step were carried out.
+    fn after(&mut self, _scene: &Scene<'_>) -> Check {
+        Ok(())
+    }
+
+    /// Nothing more happens now; the clock goes on to `until`.
+    fn still(&mut self, _scene: &Scene<'_>, _until: Time) -> Check {
+        Ok(())
+    }
+
+    /// The exit was told.
+    fn end(&mut self, _scene: &Scene<'_>) -> Check {
+        Ok(())
+    }
+}
+
+pub fn all() -> Vec<Box<dyn Rule>> {
+    vec![
+        Box::<processes::Processes>::default(),
+        Box::<starts::Starts>::default(),
+        Box::<ends::Ends>::default(),
+        Box::<health::Healths>::default(),
+        Box::<limits::Limits>::default(),
+        Box::<stop::Stop>::default(),
+        Box::<status::Status>::default(),
+    ]
+}
+
+/// Breaks a rule, unless it holds.
+fn holds(holds: bool, otherwise: impl FnOnce() -> String) -> Check {
+    if holds { Ok(()) } else { Err(otherwise()) }
+}

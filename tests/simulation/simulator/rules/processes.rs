@@ -1,0 +1,153 @@
+//! At most one main process of each service, no signal to what was reaped, and nothing is left behind.
+
+use super::super::kernel::{Process, Role};
+use super::{Check, Rule, Scene, holds};
+use rinit::model::Hook;
+use rinit::supervisor::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Default)]
+pub struct Processes {
+    /// Told to have ended.
+    gone: BTreeSet<Pid>,
+    /// Of these, the leaders of whose groups others are left.
+    groups: BTreeSet<Pid>,
+    /// Whose group it is.
+    owners: BTreeMap<Pid, usize>,
+    /// Main processes, or the groups that they had, that were given up.
+    given_up: BTreeSet<Pid>,
+}
+
+impl Processes {
+    fn signal(&self, pid: Pid, scope: Scope) -> Check {
+        let reached = match scope {
+            Scope::Process => !self.gone.contains(&pid),
+            Scope::Group => !self.gone.contains(&pid) || self.groups.contains(&pid),
+        };
+        holds(reached, || format!("a signal to process {}, which was reaped", pid.0))
+    }
+
+    fn spawn(&self, scene: &Scene<'_>, service: usize) -> Check {
+        let name = scene.name(service);
+        holds(!scene.has_main(service), || format!("{name} is started while its main process is there"))?;
+        let hook = scene.kernel.all().find(|process| {
+            matches!(process.role, Role::Hook(of, Hook::PreStart | Hook::PostStop) if of == service)
+        });
+        holds(hook.is_none_or(|hook| hook.killed), || format!("{name} is started while a hook of it runs"))?;
+        holds(!self.has_group(service), || {
+            format!("{name} is started while something is left of its last process group")
+        })
+    }
+
+    /// Whether others are left of the group that a main process of the service had.
+    fn has_group(&self, service: usize) -> bool {
+        let mut left = self.groups.difference(&self.given_up);
+        left.any(|group| self.owners.get(group) == Some(&service))
+    }
+
+    fn probe(scene: &Scene<'_>, service: usize) -> Check {
+        let other = scene.kernel.all().any(|it| it.role == Role::Probe(service) && !it.killed);
+        holds(!other, || format!("two probes of {} at once", scene.name(service)))
+    }
+
+    fn hook(&self, scene: &Scene<'_>, service: usize, hook: Hook) -> Check {
+        let name = scene.name(service);
+        let other = |it: &Process| matches!(it.role, Role::Hook(of, _) if of == service) && !it.killed;
+        holds(!scene.kernel.all().any(other), || format!("two hooks of {name} at once"))?;
+        // One that has just ended is there for the supervisor until it is told.
+        let main = self.owners.iter().any(|(pid, of)| *of == service && !self.gone.contains(pid));
+        holds(main == matches!(hook, Hook::PostStart | Hook::PreStop), || {
+            let there = if main { "there" } else { "not there" };
+            format!("{} of {name} while its main process is {there}", hook.as_str())
+        })
+    }
+
+    /// What runs of a service agrees with its state.
+    fn agrees(&self, scene: &Scene<'_>, service: usize) -> Check {
+        let name = scene.name(service);
+        let state = scene.state(service);
+        let main = scene.kernel.main_of(service).is_some_and(|main| !self.given_up.contains(&main.pid));
+        let hook = |which: &dyn Fn(Hook) -> bool| {
+            scene
+                .kernel
+                .all()
+                .any(|it| matches!(it.role, Role::Hook(of, hook) if of == service && which(hook)))
+        };
+        let group = self.has_group(service);
+        let right = match state {
+            State::Starting => main || hook(&|hook| hook == Hook::PreStart),
+            State::Running | State::Paused => main,
+            State::Stopping => main || group || hook(&|hook| hook != Hook::PostStart),
+            State::Stopped | State::Waiting | State::Backoff | State::Completed | State::Failed => {
+                !main && !group
+            }
+        };
+        holds(right, || {
+            let what = if main || group { "something of it runs" } else { "nothing of it runs" };
+            format!("{name} is {}, and {what}", state.as_str())
+        })?;
+        let stray = scene.kernel.all().find(|it| {
+            let idle = match it.role {
+                Role::Probe(of) => of == service && state != State::Running,
+                Role::Hook(of, Hook::PostStart) => {
+                    of == service && !matches!(state, State::Running | State::Paused)
+                }
+                Role::Hook(of, Hook::PreStart) => {
+                    of == service && !matches!(state, State::Starting | State::Stopping)
+                }
+                Role::Hook(of, Hook::PreStop | Hook::PostStop) => of == service && state != State::Stopping,
+                Role::Main(_) | Role::Member | Role::Orphan => false,
+            };
+            idle && !it.killed
+        });
+        holds(stray.is_none(), || {
+            format!("{name} is {}, and {:?} runs", state.as_str(), stray.map(|it| it.role))
+        })
+    }
+}
+
+impl Rule for Processes {
+    fn event(&mut self, _: &Scene<'_>, event: &Event) -> Check {
+        match event {
+            Event::Spawned { service, pid } => {
+                self.owners.insert(*pid, service.0);
+            }
+            Event::Exited { pid, group_left, .. } => {
+                self.gone.insert(*pid);
+                if *group_left {
+                    self.groups.insert(*pid);
+                }
+            }
+            Event::GroupGone { pid } => {
+                self.groups.remove(pid);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
+        match effect {
+            Effect::Signal { pid, scope, .. } => self.signal(*pid, *scope),
+            Effect::Spawn(service) => self.spawn(scene, service.0),
+            Effect::Probe(service) => Self::probe(scene, service.0),
+            Effect::Hook { service, hook, .. } => self.hook(scene, service.0, *hook),
+            Effect::Notice(Notice::Unkillable(service)) => {
+                let of = |pid: &&Pid| self.owners.get(pid) == Some(&service.0);
+                self.given_up.extend(self.owners.keys().filter(of));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn still(&mut self, scene: &Scene<'_>, _: Time) -> Check {
+        scene.all().try_for_each(|service| self.agrees(scene, service))
+    }
+
+    fn end(&mut self, scene: &Scene<'_>) -> Check {
+        let left = scene.kernel.all().find(|process| !process.killed);
+        let left = left.or_else(|| scene.kernel.all().find(|process| !process.is_stuck()));
+        holds(left.is_none(), || format!("{:?} was not reaped", left.map(|process| process.role)))
+    }
+}

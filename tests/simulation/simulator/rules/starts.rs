@@ -1,0 +1,133 @@
+//! Nothing starts before what it depends on is there or once the stop has begun, and whatever can start does.
+
+use super::{Check, Rule, Scene, holds};
+use rinit::model::{Condition, Dependency, Hook};
+use rinit::supervisor::*;
+use std::collections::BTreeSet;
+
+#[derive(Default)]
+pub struct Starts {
+    stopping: bool,
+    /// Services that somebody has stopped at some time.
+    by_hand: BTreeSet<usize>,
+}
+
+#[derive(PartialEq)]
+enum There {
+    Yes,
+    NotYet,
+    Never,
+}
+
+/// Whether a dependency is there.
+fn there(scene: &Scene<'_>, on: usize, dependency: &Dependency) -> There {
+    let state = scene.state(on);
+    let runs = matches!(state, State::Running | State::Paused);
+    let is = match dependency.condition {
+        Condition::Started => runs || state == State::Completed,
+        Condition::Healthy => {
+            runs && scene.view(on).and_then(|view| view.health) == Some(HealthState::Healthy)
+        }
+        Condition::CompletedSuccessfully => state == State::Completed,
+    };
+    match (is, state) {
+        (true, _) => There::Yes,
+        (false, State::Failed | State::Completed) if dependency.required => There::Never,
+        (false, State::Failed | State::Completed | State::Stopped) if !dependency.required => There::Yes,
+        (false, _) => There::NotYet,
+    }
+}
+
+impl Starts {
+    fn start(&self, scene: &Scene<'_>, service: usize) -> Check {
+        let name = scene.name(service);
+        holds(!self.stopping, || format!("{name} is started although the container stops"))?;
+        // The stop may begin later in this very step; then what can be seen now is no longer what was.
+        if scene.supervisor.is_stopping() {
+            return Ok(());
+        }
+        let missing =
+            scene.needs(service).find(|(on, dependency)| there(scene, *on, dependency) != There::Yes);
+        holds(missing.is_none(), || {
+            let on = missing.map_or("?", |(on, _)| scene.name(on));
+            format!("{name} is started before {on} is there")
+        })
+    }
+
+    fn not_while_stopping(&self, scene: &Scene<'_>, service: usize, what: &str) -> Check {
+        holds(!self.stopping, || format!("{what} of {} although the container stops", scene.name(service)))
+    }
+
+    fn waits(&self, scene: &Scene<'_>, service: usize) -> Check {
+        let name = scene.name(service);
+        let mut open = false;
+        for (on, dependency) in scene.needs(service) {
+            let other = scene.name(on);
+            match there(scene, on, dependency) {
+                There::Yes => {}
+                There::Never => return Err(format!("{name} waits for {other}, which will never come")),
+                There::NotYet if dependency.required => {
+                    let asleep = scene.state(on) == State::Stopped && !self.by_hand.contains(&on);
+                    holds(!asleep, || format!("{name} waits for {other}, which nobody starts"))?;
+                    open = true;
+                }
+                There::NotYet => open = true,
+            }
+        }
+        holds(open, || format!("{name} waits, and all that it depends on is there"))
+    }
+}
+
+impl Rule for Starts {
+    fn event(&mut self, _: &Scene<'_>, event: &Event) -> Check {
+        if let Event::Stop { service } = event {
+            self.by_hand.insert(service.0);
+        }
+        Ok(())
+    }
+
+    fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
+        match effect {
+            Effect::Notice(Notice::StopBegun(..)) => self.stopping = true,
+            Effect::Hook { service, hook: Hook::PreStart, .. } => return self.start(scene, service.0),
+            Effect::Spawn(service) => {
+                let hooks = scene.services.get(service.0).map(|service| &service.hooks);
+                return match hooks.is_some_and(|hooks| hooks.pre_start.is_some()) {
+                    // It was decided when the hook was started.
+                    true => self.not_while_stopping(scene, service.0, "a start"),
+                    false => self.start(scene, service.0),
+                };
+            }
+            Effect::Probe(service) => return self.not_while_stopping(scene, service.0, "a probe"),
+            Effect::Hook { service, hook: Hook::PostStart, .. } => {
+                return self.not_while_stopping(scene, service.0, "post_start");
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn still(&mut self, scene: &Scene<'_>, _: Time) -> Check {
+        if self.stopping {
+            let odd = scene.all().find(|it| matches!(scene.state(*it), State::Waiting | State::Backoff));
+            return holds(odd.is_none(), || {
+                format!("{} waits although the container stops", odd.map_or("?", |it| scene.name(it)))
+            });
+        }
+        for service in scene.current() {
+            let state = scene.state(service);
+            if state == State::Waiting {
+                self.waits(scene, service)?;
+            }
+            let autostart = scene.services.get(service).is_some_and(|service| service.policy.autostart);
+            holds(state != State::Stopped || !autostart || self.by_hand.contains(&service), || {
+                format!("{} is stopped, and nobody has stopped it", scene.name(service))
+            })?;
+        }
+        let current: BTreeSet<usize> = scene.current().collect();
+        let odd = scene
+            .all()
+            .find(|it| !current.contains(it) && matches!(scene.state(*it), State::Waiting | State::Backoff));
+        holds(odd.is_none(), || format!("{} is gone and not stopped", odd.map_or("?", |it| scene.name(it))))
+    }
+}

@@ -1,0 +1,133 @@
+//! The exit status of the container, as docs/stop.md has it.
+
+use super::{Check, Rule, Scene, holds};
+use rinit::model::MAIN;
+use rinit::supervisor::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Default)]
+pub struct Status {
+    mains: BTreeMap<Pid, usize>,
+    unset: BTreeSet<Pid>,
+    /// How the last main process of each service ended, as a shell tells it.
+    last: BTreeMap<usize, u8>,
+    /// Why it could not be started.
+    refused: BTreeMap<usize, u8>,
+    started: BTreeSet<usize>,
+    /// Services that a failed dependency has made fail.
+    dragged: BTreeMap<usize, Vec<u8>>,
+    cause: Option<StopCause>,
+    /// Some service had to be killed, when the container was to stop.
+    killed: bool,
+    oom: BTreeMap<usize, bool>,
+    struck: BTreeSet<Pid>,
+    /// What the supervisor no longer waits for.
+    given_up: BTreeSet<Pid>,
+}
+
+impl Status {
+    /// All that a failed service may end the container with.
+    fn failed(&self, service: usize) -> Vec<u8> {
+        if let Some(codes) = self.dragged.get(&service) {
+            return codes.clone();
+        }
+        if let Some(code) = self.refused.get(&service) {
+            return vec![*code];
+        }
+        vec![self.last.get(&service).copied().unwrap_or(1).max(1)]
+    }
+
+    fn ended(&self, scene: &Scene<'_>, service: usize) -> Vec<u8> {
+        match scene.state(service) {
+            State::Completed => vec![0],
+            State::Failed => self.failed(service),
+            _ => vec![self.last.get(&service).copied().unwrap_or(137)],
+        }
+    }
+
+    fn expected(&self, scene: &Scene<'_>) -> Vec<u8> {
+        let main = scene.current().find(|it| scene.name(*it) == MAIN && self.started.contains(it));
+        match (self.cause, main) {
+            (Some(StopCause::Unhealthy(_)), _) => vec![1],
+            (Some(StopCause::Essential(service)), _) => self.ended(scene, service.0),
+            (Some(StopCause::AllDone), _) => {
+                let mut failed = scene.all().filter(|it| scene.state(*it) == State::Failed);
+                failed.next().map_or(vec![0], |it| self.failed(it))
+            }
+            (_, Some(main)) => self.ended(scene, main),
+            (_, None) => vec![if self.killed { 137 } else { 0 }],
+        }
+    }
+}
+
+impl Rule for Status {
+    fn event(&mut self, scene: &Scene<'_>, event: &Event) -> Check {
+        match event {
+            Event::Spawned { service, pid } => {
+                self.mains.insert(*pid, service.0);
+                self.started.insert(service.0);
+                self.refused.remove(&service.0);
+            }
+            Event::SpawnFailed { service, error } if !error.transient => {
+                self.refused.insert(service.0, error.code);
+            }
+            Event::HookSpawnFailed { service, .. } => {
+                self.refused.remove(&service.0);
+            }
+            Event::SetupFailed { pid, error } => {
+                if let Some(service) = self.mains.get(pid) {
+                    self.unset.insert(*pid);
+                    self.refused.insert(*service, error.code);
+                }
+            }
+            Event::Exited { pid, status, oom, .. } => {
+                let counts = !self.unset.contains(pid) && !self.given_up.contains(pid);
+                let Some(service) = self.mains.get(pid).filter(|_| counts) else { return Ok(()) };
+                self.last.insert(*service, status.code());
+                self.oom.insert(*service, *oom && !self.struck.contains(pid));
+            }
+            _ => {}
+        }
+        for service in scene.all() {
+            if scene.state(service) != State::Failed {
+                self.dragged.remove(&service);
+            }
+        }
+        Ok(())
+    }
+
+    fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
+        match effect {
+            Effect::Notice(Notice::StopBegun(cause, ..)) => self.cause = Some(*cause),
+            Effect::Notice(Notice::DependencyFailed(service, _)) => {
+                let codes = scene.needs(service.0).flat_map(|(on, _)| self.failed(on)).collect();
+                self.dragged.insert(service.0, codes);
+            }
+            Effect::Notice(Notice::Unkillable(service)) => {
+                self.given_up.extend(self.mains.iter().filter(|it| *it.1 == service.0).map(|it| *it.0));
+            }
+            Effect::Notice(Notice::Killed(..)) if self.cause.is_some() => self.killed = true,
+            Effect::Signal { pid, signal: rinit::model::Signal::KILL, .. } => {
+                self.struck.insert(*pid);
+            }
+            Effect::Exit(status) => {
+                let expected = self.expected(scene);
+                return holds(expected.contains(status), || {
+                    format!("the exit status is {status}, expected {expected:?}, cause {:?}", self.cause)
+                });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn after(&mut self, scene: &Scene<'_>) -> Check {
+        for (service, oom) in &self.oom {
+            let told = scene.view(*service).and_then(|view| view.last_exit).unwrap_or_default();
+            holds(told.contains("oom") == *oom, || {
+                format!("{} is said to have been {told}, oom is {oom}", scene.name(*service))
+            })?;
+        }
+        Ok(())
+    }
+}

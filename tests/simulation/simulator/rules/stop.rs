@@ -1,0 +1,196 @@
+//! The stop of the container: in order, in time, and everyone is told before it is killed.
+
+use super::{Check, Rule, Scene, holds};
+use rinit::model::{Hook, KillMode, MAIN, Signal};
+use rinit::supervisor::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How long what hangs in the kernel is waited for at the very end.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub struct Stop {
+    begun: Option<(Time, Option<Signal>)>,
+    /// Somebody wanted no grace at all.
+    no_grace: Option<Time>,
+    /// Main processes that were told to stop, or whose `pre_stop` was started.
+    told: BTreeSet<Pid>,
+    mains: BTreeMap<Pid, usize>,
+    given_up: BTreeSet<usize>,
+    /// Services that a reload has changed: they are stopped as their old definition says.
+    changed: BTreeSet<String>,
+    asked: bool,
+}
+
+impl Stop {
+    fn limit(&self, scene: &Scene<'_>) -> Option<Time> {
+        let (begun, _) = self.begun?;
+        let end = begun + scene.scenario.stop_timeout;
+        let end = self.no_grace.map_or(end, |at| end.min(at));
+        Some(if scene.scenario.has_stuck() { end + LAST_PATIENCE } else { end })
+    }
+
+    fn begins(&mut self, scene: &Scene<'_>, cause: StopCause) -> Check {
+        let signal = if let StopCause::Requested(signal) = cause { signal } else { None };
+        self.begun = Some((scene.now, signal));
+        let state = |service: ServiceId| scene.state(service.0);
+        let right = match cause {
+            StopCause::Requested(_) => self.asked,
+            StopCause::Essential(service) => {
+                // What its main process leaves behind belongs to the stop.
+                let left = state(service) == State::Stopping && !scene.has_main(service.0);
+                scene.services[service.0].policy.essential && (state(service).is_final() || left)
+            }
+            StopCause::Unhealthy(_) => true,
+            StopCause::AllDone => {
+                scene.all().map(ServiceId).all(|it| state(it) == State::Stopped || state(it).is_final())
+            }
+        };
+        holds(right, || format!("the container stops for no reason: {cause:?}"))
+    }
+
+    /// It is a service's turn: nothing that depends on it runs, and it has its share of the time.
+    fn turn(&self, scene: &Scene<'_>, service: usize, signal: Signal, grace: Duration) -> Check {
+        let (Some((begun, by)), Some(definition)) = (self.begun, scene.services.get(service)) else {
+            return Ok(());
+        };
+        let name = scene.name(service);
+        let first = scene.all().find(|other| {
+            let depends = scene.needs(*other).any(|(on, _)| on == service);
+            depends && scene.has_main(*other) && !self.given_up.contains(other)
+        });
+        holds(first.is_none(), || {
+            format!(
+                "{name} is told to stop before {}, which depends on it",
+                first.map_or("?", |it| scene.name(it))
+            )
+        })?;
+        let main = definition.name == MAIN;
+        let own = definition.policy.stop_signal;
+        let right = own.or(by.filter(|_| main)).unwrap_or(Signal::TERM);
+        holds(signal == right, || format!("{name} is stopped with {signal}, not {right}"))?;
+        let left = (begun + scene.scenario.stop_timeout).saturating_sub(scene.now);
+        let own = definition.policy.stop_grace_period;
+        let chain = chain(scene, service);
+        let share = match chain <= left {
+            true => own,
+            false => Duration::from_secs_f64(left.as_secs_f64() * (own.as_secs_f64() / chain.as_secs_f64())),
+        };
+        holds(share.abs_diff(grace) <= Duration::from_micros(1), || {
+            format!("{name} has {grace:?} to stop, and its share of the time is {share:?}")
+        })
+    }
+
+    fn signal(&mut self, scene: &Scene<'_>, pid: Pid, scope: Scope, signal: Signal) -> Check {
+        let Some(service) = self.mains.get(&pid) else { return Ok(()) };
+        let Some(definition) = scene.services.get(*service) else { return Ok(()) };
+        match signal {
+            Signal::STOP | Signal::CONT => Ok(()),
+            Signal::KILL if definition.policy.stop_signal == Some(Signal::KILL) => {
+                self.told.insert(pid);
+                Ok(())
+            }
+            Signal::KILL if self.begun.is_none() => {
+                self.told.insert(pid);
+                Ok(())
+            }
+            Signal::KILL => self.kill(scene, *service, pid),
+            _ => {
+                let group = scope == Scope::Group;
+                let changed = self.changed.contains(&definition.name);
+                let main = scene.kernel.get(pid).is_some_and(|process| process.dead.is_none());
+                self.told.insert(pid);
+                // What is left of a group gets SIGTERM in every mode.
+                holds(!group || !main || changed || definition.policy.kill_mode == KillMode::Group, || {
+                    format!("the stop signal to all of the group of {}", scene.name(*service))
+                })
+            }
+        }
+    }
+
+    fn kill(&self, scene: &Scene<'_>, service: usize, pid: Pid) -> Check {
+        let no_time = scene.scenario.stop_timeout.is_zero()
+            || scene.services[service].policy.stop_grace_period.is_zero()
+            || self.no_grace.is_some();
+        // What hangs in the kernel takes time that nobody has given it.
+        let excused = no_time || scene.scenario.has_stuck();
+        holds(excused || self.told.contains(&pid), || {
+            format!("{} is killed without having been told to stop", scene.name(service))
+        })
+    }
+}
+
+/// The graces of a service and of what it depends on, along the longest way.
+fn chain(scene: &Scene<'_>, service: usize) -> Duration {
+    let own = match scene.state(service).is_alive() {
+        true => scene.services[service].policy.stop_grace_period,
+        false => Duration::ZERO,
+    };
+    own + scene.needs(service).map(|(on, _)| chain(scene, on)).max().unwrap_or_default()
+}
+
+impl Rule for Stop {
+    fn event(&mut self, scene: &Scene<'_>, event: &Event) -> Check {
+        self.asked = matches!(event, Event::StopRequested { .. } | Event::KillRequested);
+        match event {
+            Event::KillRequested => {
+                self.no_grace = self.no_grace.or(Some(scene.now));
+            }
+            Event::Spawned { service, pid } => {
+                self.mains.insert(*pid, service.0);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn reload(&mut self, _: &Scene<'_>, plan: &Plan) -> Check {
+        self.changed.extend(plan.restart.iter().chain(&plan.start).cloned());
+        Ok(())
+    }
+
+    fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
+        match effect {
+            Effect::Notice(Notice::StopBegun(cause, ..)) => self.begins(scene, *cause),
+            Effect::Notice(Notice::Stopping(service, signal, grace)) => {
+                self.turn(scene, service.0, *signal, *grace)
+            }
+            Effect::Notice(Notice::Unkillable(service)) => {
+                self.given_up.insert(service.0);
+                holds(scene.scenario.has_stuck(), || format!("{} is given up", scene.name(service.0)))
+            }
+            Effect::Hook { service, hook: Hook::PreStop, .. } => {
+                self.told.extend(scene.kernel.main_of(service.0).map(|process| process.pid));
+                Ok(())
+            }
+            Effect::Signal { pid, scope, signal } => self.signal(scene, *pid, *scope, *signal),
+            Effect::Exit(_) => {
+                let end = self.limit(scene);
+                holds(end.is_some_and(|end| scene.now <= end), || {
+                    format!("the end is too late, not by {end:?}")
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn after(&mut self, scene: &Scene<'_>) -> Check {
+        // One that hears the stop signal has to be able to act on it.
+        let deaf = scene.kernel.all().find(|process| {
+            let told = self.told.contains(&process.group) && !process.killed;
+            let stops = self.mains.get(&process.group).is_some_and(|it| scene.state(*it) == State::Stopping);
+            told && stops && process.is_halted()
+        });
+        holds(deaf.is_none(), || {
+            let whose = deaf.and_then(|process| self.mains.get(&process.group)).map(|it| scene.name(*it));
+            format!("a process of {} is still halted by SIGSTOP", whose.unwrap_or("?"))
+        })
+    }
+
+    fn still(&mut self, scene: &Scene<'_>, until: Time) -> Check {
+        let Some(end) = self.limit(scene) else { return Ok(()) };
+        holds(!scene.kernel.is_empty(), || "the stop waits, and nothing is left".to_owned())?;
+        holds(scene.now < end, || format!("the stop takes until {until:?}, longer than its timeout"))
+    }
+}

@@ -1,0 +1,162 @@
+//! From a failing scenario to the shortest that fails: leaves out one thing after another, as long as it still does.
+
+use super::scenario::*;
+use super::world;
+use rinit::model::{Backoff, Hooks, KillMode, Service};
+
+/// Tries each way to make it simpler, again and again, until none fails any more in the same way.
+pub fn shrink(mut scenario: Scenario) -> Scenario {
+    let Some(failure) = world::play(&scenario).failure else { return scenario };
+    let mut simpler = true;
+    while simpler {
+        simpler = false;
+        let mut at = 0;
+        while let Some(candidate) = candidates(&scenario).into_iter().nth(at) {
+            if world::play(&candidate).failure.is_some_and(|other| kind(&other) == kind(&failure)) {
+                scenario = candidate;
+                simpler = true;
+            } else {
+                at += 1;
+            }
+        }
+    }
+    scenario
+}
+
+/// What is alike in failures of one kind: the first words, without names and numbers.
+pub fn kind(failure: &str) -> Vec<&str> {
+    let words = failure.split(|letter: char| !letter.is_ascii_alphabetic());
+    words.filter(|word| word.len() > 2 && *word != "main").take(6).collect()
+}
+
+type Edit<'e> = &'e dyn Fn(&mut Scenario);
+
+/// Simpler scenarios, each with one thing less.
+fn candidates(scenario: &Scenario) -> Vec<Scenario> {
+    let mut all = Vec::new();
+    let mut with = |change: Edit<'_>| {
+        let mut candidate = scenario.clone();
+        change(&mut candidate);
+        if candidate != *scenario {
+            all.push(candidate);
+        }
+    };
+    let mut names: Vec<String> = scenario.players.iter().map(|player| player.name.clone()).collect();
+    names.sort();
+    for name in &names {
+        with(&|it| drop_service(it, name));
+    }
+    for at in 0..scenario.requests.len() {
+        with(&|it| {
+            it.requests.remove(at);
+        });
+    }
+    for at in 0..scenario.orphans.len() {
+        with(&|it| {
+            it.orphans.remove(at);
+        });
+    }
+    for at in 0..scenario.players.len() {
+        players(scenario, at, &mut with);
+    }
+    for change in SERVICE_CHANGES {
+        for name in &names {
+            with(&|it| each_definition(it, name, change));
+        }
+    }
+    for name in &names {
+        for on in &names {
+            with(&|it| {
+                each_definition(it, name, &|service| {
+                    service.policy.depends_on.retain(|need| need.name != *on);
+                });
+            });
+        }
+    }
+    with(&|it| it.tick_first = false);
+    all
+}
+
+type Change = &'static dyn Fn(&mut Service);
+
+const SERVICE_CHANGES: [Change; 14] = [
+    &|service| service.hooks = Hooks::default(),
+    &|service| service.hooks.pre_start = None,
+    &|service| service.hooks.post_start = None,
+    &|service| service.hooks.pre_stop = None,
+    &|service| service.hooks.post_stop = None,
+    &|service| service.healthcheck = None,
+    &|service| service.policy.notify = None,
+    &|service| service.policy.start_timeout = None,
+    &|service| service.policy.watchdog = None,
+    &|service| service.policy.stop_signal = None,
+    &|service| service.policy.backoff = Backoff::default(),
+    &|service| service.policy.kill_mode = KillMode::Mixed,
+    &|service| service.policy.essential = service.name == rinit::model::MAIN,
+    &|service| service.policy.autostart = true,
+];
+
+fn each_definition(scenario: &mut Scenario, name: &str, change: &dyn Fn(&mut Service)) {
+    let reloaded = scenario.requests.iter_mut().filter_map(|(_, request)| match request {
+        Request::Reload(services) => Some(services),
+        _ => None,
+    });
+    for services in reloaded.chain([&mut scenario.services]) {
+        services.iter_mut().filter(|service| service.name == name).for_each(change);
+    }
+}
+
+fn drop_service(scenario: &mut Scenario, name: &str) {
+    let without = |services: &mut Vec<Service>| {
+        services.retain(|service| service.name != name);
+        for service in services {
+            service.policy.depends_on.retain(|need| need.name != name);
+        }
+    };
+    without(&mut scenario.services);
+    for (_, request) in &mut scenario.requests {
+        if let Request::Reload(services) = request {
+            without(services);
+        }
+    }
+    scenario.requests.retain(|(_, request)| Scenario::target(request) != Some(name));
+    scenario.players.retain(|player| player.name != name);
+}
+
+fn players(scenario: &Scenario, at: usize, with: &mut dyn FnMut(Edit<'_>)) {
+    let player = &scenario.players[at];
+    for life in 0..player.lives.len() {
+        with(&|it| {
+            it.players[at].lives.remove(life);
+        });
+        with(&|it| it.players[at].lives[life] = Life::PLAIN);
+        with(&|it| it.players[at].lives[life].says.clear());
+        with(&|it| it.players[at].lives[life].members.clear());
+        with(&|it| {
+            it.players[at].lives[life].members.pop();
+        });
+        with(&|it| it.players[at].lives[life].conduct.end = None);
+        with(&|it| it.players[at].lives[life].conduct.on_stop = Conduct::PLAIN.on_stop);
+        with(&|it| it.players[at].lives[life].conduct.stuck = Conduct::PLAIN.stuck);
+        with(&|it| it.players[at].lives[life].set_up = Conduct::PLAIN.stuck);
+        with(&|it| it.players[at].lives[life].fork = Making::Works);
+        with(&|it| it.players[at].lives[life].exec = Making::Works);
+        for said in 0..player.lives[life].says.len() {
+            with(&|it| {
+                it.players[at].lives[life].says.remove(said);
+            });
+        }
+    }
+    for probe in 0..player.probes.len() {
+        with(&|it| {
+            it.players[at].probes.remove(probe);
+        });
+        with(&|it| it.players[at].probes[probe] = Errand::PLAIN);
+    }
+    for hook in 0..player.hooks.len() {
+        with(&|it| {
+            it.players[at].hooks.remove(hook);
+        });
+        with(&|it| it.players[at].hooks[hook].1.conduct = Errand::PLAIN.conduct);
+    }
+}

@@ -1,0 +1,401 @@
+//! One run of a scenario: feeds the supervisor as PID 1's event loop does, carries out its effects on the fake
+//! kernel, and lets the rules judge every step.
+
+use super::kernel::{Act, Kernel, Role};
+use super::rules::{self, Rule, Scene};
+use super::scenario::*;
+use rinit::model::{Notify, Service, Signal};
+use rinit::supervisor::{
+    Effect, Event, News, Pid, Plan, Scope, ServiceId, StartError, State, Supervisor, Time, merge, plan,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// More steps than this at one moment are a spin.
+const STEPS_AT_ONCE: usize = 400;
+
+/// After so many steps the container is told to stop, so that a crash loop does not take all of the time.
+const STEPS: usize = 500;
+
+/// One step, for the story.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    Event(Event, Vec<Effect>),
+    Reload(Plan, Vec<Effect>),
+}
+
+/// What came of a run.
+pub struct Outcome {
+    pub steps: Vec<(Time, Step)>,
+    pub names: Vec<String>,
+    pub failure: Option<String>,
+    pub seen: BTreeSet<(State, State)>,
+}
+
+pub struct World<'s> {
+    scenario: &'s Scenario,
+    supervisor: Supervisor,
+    services: Vec<Service>,
+    kernel: Kernel,
+    now: Time,
+    /// How many of each kind every service has had.
+    made: BTreeMap<(String, u8), usize>,
+    rest: Option<Signal>,
+    interrupts: u32,
+    exit: Option<u8>,
+    rules: Vec<Box<dyn Rule>>,
+    states: Vec<State>,
+    steps: Vec<(Time, Step)>,
+    seen: BTreeSet<(State, State)>,
+    total: usize,
+}
+
+/// Plays a scenario to its end, or to the first rule that is broken.
+pub fn play(scenario: &Scenario) -> Outcome {
+    let supervisor = Supervisor::new(&scenario.services, scenario.stop_timeout);
+    let mut world = World {
+        scenario,
+        supervisor,
+        services: scenario.services.clone(),
+        kernel: Kernel::default(),
+        now: Time::ZERO,
+        made: BTreeMap::new(),
+        rest: None,
+        interrupts: 0,
+        exit: None,
+        rules: rules::all(),
+        states: vec![State::Stopped; scenario.services.len()],
+        steps: Vec::new(),
+        seen: BTreeSet::new(),
+        total: 0,
+    };
+    for (index, (at, _)) in scenario.requests.iter().enumerate() {
+        world.kernel.plan(*at, Act::Ask(index));
+    }
+    for orphan in &scenario.orphans {
+        world.kernel.simple(Time::ZERO, Role::Orphan, *orphan);
+    }
+    // A panic breaks a rule like anything else.
+    let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.run()));
+    let failure =
+        run.unwrap_or_else(|panic| Err(format!("panic: {:?}", panic.downcast_ref::<String>()))).err();
+    let names = world.services.iter().map(|service| service.name.clone()).collect();
+    Outcome { steps: world.steps, names, failure, seen: world.seen }
+}
+
+type Check = Result<(), String>;
+
+impl World<'_> {
+    fn run(&mut self) -> Check {
+        self.feed(Event::Boot)?;
+        let mut at_once = 0;
+        while self.exit.is_none() {
+            let deadline = self.supervisor.next_deadline();
+            let next = [deadline, self.kernel.next()].into_iter().flatten().min();
+            let Some(next) = next else {
+                return Err("nothing will ever happen any more, and the container has not ended".to_owned());
+            };
+            if next > self.now {
+                self.judge(|rule, scene| rule.still(scene, next))?;
+                self.now = next;
+                at_once = 0;
+            }
+            at_once += 1;
+            if at_once > STEPS_AT_ONCE {
+                return Err(format!("more than {STEPS_AT_ONCE} steps at one moment: it spins"));
+            }
+            self.turn(deadline.is_some_and(|at| at <= self.now))?;
+        }
+        self.judge(|rule, scene| rule.end(scene))
+    }
+
+    fn turn(&mut self, due: bool) -> Check {
+        if due && (self.scenario.tick_first || self.kernel.next().is_none_or(|at| at > self.now)) {
+            return self.feed(Event::Tick);
+        }
+        if self.total > STEPS && !self.supervisor.is_stopping() {
+            return self.feed(Event::StopRequested { signal: None });
+        }
+        match self.kernel.take(self.now) {
+            None => Ok(()),
+            Some(Act::SetUp(pid)) => self.set_up(pid),
+            Some(Act::End(pid, status, oom)) => {
+                self.kernel.end(self.now, pid, status, oom);
+                Ok(())
+            }
+            Some(Act::Say(pid, news)) => self.say(pid, news),
+            Some(Act::Reap) => self.reap(),
+            Some(Act::Ask(index)) => self.ask(index),
+        }
+    }
+
+    /// Tells the supervisor an event, and what comes of what it decides, until nothing is left to do.
+    fn feed(&mut self, event: Event) -> Check {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            if self.exit.is_some() {
+                return Ok(());
+            }
+            self.total += 1;
+            self.judge(|rule, scene| rule.event(scene, &event))?;
+            let mut effects = Vec::new();
+            self.supervisor.step(self.now, event.clone(), &mut effects);
+            self.steps.push((self.now, Step::Event(event, effects.clone())));
+            self.carry_out_all(effects, &mut events)?;
+            if events.len() + self.kernel.made as usize > 20_000 {
+                return Err("thousands of processes: it spins".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out_all(&mut self, effects: Vec<Effect>, answers: &mut VecDeque<Event>) -> Check {
+        for effect in effects {
+            if self.exit.is_some() {
+                return Err(format!("after the exit was told: {effect:?}"));
+            }
+            self.judge(|rule, scene| rule.effect(scene, &effect))?;
+            answers.extend(self.carry_out(effect));
+        }
+        self.look_at_states()?;
+        self.judge(|rule, scene| rule.after(scene))?;
+        self.states = self.current_states();
+        Ok(())
+    }
+
+    fn current_states(&self) -> Vec<State> {
+        let ids = (0..self.supervisor.len()).map(ServiceId);
+        ids.filter_map(|id| self.supervisor.view(self.now, id).map(|view| view.state)).collect()
+    }
+
+    fn look_at_states(&mut self) -> Check {
+        for (index, after) in self.current_states().into_iter().enumerate() {
+            let before = self.states.get(index).copied().unwrap_or(State::Stopped);
+            if before == after {
+                continue;
+            }
+            // Several may follow one another within a step; what is seen then is the first and the last.
+            let reach =
+                |from: &State| from.successors().iter().any(|next| next.successors().contains(&after));
+            if before.successors().contains(&after) {
+                self.seen.insert((before, after));
+            } else if !before
+                .successors()
+                .iter()
+                .any(|next| next.successors().contains(&after) || reach(next))
+            {
+                return Err(format!("{} -> {} is in no table", before.as_str(), after.as_str()));
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, ask: impl Fn(&mut dyn Rule, &Scene<'_>) -> Check) -> Check {
+        let scene = Scene {
+            now: self.now,
+            scenario: self.scenario,
+            supervisor: &self.supervisor,
+            services: &self.services,
+            kernel: &self.kernel,
+            before: &self.states,
+        };
+        self.rules.iter_mut().try_for_each(|rule| ask(&mut **rule, &scene))
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::Spawn(service) => {
+                let life = self.nth(service, 0, |player| &player.lives).cloned().unwrap_or(Life::PLAIN);
+                Some(match start_error(life.fork) {
+                    Some(error) => Event::SpawnFailed { service, error },
+                    None => {
+                        let notify = self.services[service.0].policy.notify;
+                        Event::Spawned { service, pid: self.kernel.main(self.now, service.0, &life, notify) }
+                    }
+                })
+            }
+            Effect::Probe(service) => {
+                let errand = self.nth(service, 1, |player| &player.probes).cloned().unwrap_or(Errand::PLAIN);
+                Some(match self.errand(Role::Probe(service.0), &errand) {
+                    Ok(pid) => Event::ProbeSpawned { service, pid },
+                    Err(error) => Event::ProbeSpawnFailed { service, error },
+                })
+            }
+            Effect::Hook { service, hook, .. } => {
+                let player = self.player(service);
+                let errand = player.and_then(|player| player.hooks.iter().find(|(which, _)| *which == hook));
+                let errand = errand.map_or(Errand::PLAIN, |(_, errand)| errand.clone());
+                Some(match self.errand(Role::Hook(service.0, hook), &errand) {
+                    Ok(pid) => Event::HookSpawned { service, hook, pid },
+                    Err(error) => Event::HookSpawnFailed { service, hook, error },
+                })
+            }
+            Effect::Signal { pid, scope, signal } => {
+                self.kernel.signal(self.now, pid, scope, signal);
+                None
+            }
+            Effect::TerminateRest => self.send_rest(&[Signal::TERM, Signal::CONT]),
+            Effect::KillRest => self.send_rest(&[Signal::KILL]),
+            Effect::Notice(_) | Effect::Remember { .. } => None,
+            Effect::Exit(status) => {
+                self.exit = Some(status);
+                None
+            }
+        }
+    }
+
+    fn player(&self, service: ServiceId) -> Option<&Player> {
+        let name = &self.services.get(service.0)?.name;
+        self.scenario.players.iter().find(|player| player.name == *name)
+    }
+
+    /// What the next process of a kind does.
+    fn nth<T>(&mut self, service: ServiceId, kind: u8, of: impl Fn(&Player) -> &Vec<T>) -> Option<&T> {
+        let name = self.services.get(service.0)?.name.clone();
+        let count = self.made.entry((name, kind)).or_default();
+        let nth = *count;
+        *count += 1;
+        let all = of(self.player(service)?);
+        all.get(nth % all.len().max(1))
+    }
+
+    fn errand(&mut self, role: Role, errand: &Errand) -> Result<Pid, StartError> {
+        match start_error(errand.fork) {
+            Some(error) => Err(error),
+            None => Ok(self.kernel.simple(self.now, role, errand.conduct)),
+        }
+    }
+
+    fn send_rest(&mut self, signals: &[Signal]) -> Option<Event> {
+        self.rest = signals.first().copied();
+        if self.kernel.is_empty() {
+            return Some(Event::NothingLeft);
+        }
+        signals.iter().for_each(|signal| self.kernel.signal_all(self.now, *signal));
+        None
+    }
+
+    fn set_up(&mut self, pid: Pid) -> Check {
+        match self.kernel.set_up(self.now, pid) {
+            None => Ok(()),
+            Some(outcome) => match start_error(outcome) {
+                None => self.feed(Event::Executed { pid }),
+                Some(error) => self.feed(Event::SetupFailed { pid, error }),
+            },
+        }
+    }
+
+    fn say(&mut self, pid: Pid, news: News) -> Check {
+        let Some(Role::Main(index)) = self.kernel.get(pid).map(|process| process.role) else { return Ok(()) };
+        let now_is = self.services.get(index).and_then(|service| service.policy.notify);
+        let heard = match self.kernel.get(pid).and_then(|process| process.notify) {
+            Some(Notify::Systemd) => now_is == Some(Notify::Systemd),
+            Some(Notify::Descriptor(_)) => news == News::Ready,
+            None => false,
+        };
+        if heard && self.kernel.can_say(pid, &news) {
+            self.feed(Event::Notified { service: ServiceId(index), news })?;
+        }
+        Ok(())
+    }
+
+    fn reap(&mut self) -> Check {
+        for process in self.kernel.reap() {
+            let Some((status, oom)) = process.dead else { continue };
+            let main = matches!(process.role, Role::Main(_));
+            if matches!(process.role, Role::Member | Role::Orphan) {
+                continue;
+            }
+            if let Some(outcome) = process.exec.filter(|_| main) {
+                let pid = process.pid;
+                // One that a signal ended before that looks as if it had executed its program.
+                match start_error(outcome).filter(|_| status == rinit::supervisor::ExitStatus::Code(127)) {
+                    None => self.feed(Event::Executed { pid })?,
+                    Some(error) => self.feed(Event::SetupFailed { pid, error })?,
+                }
+            }
+            let group_left = main && self.kernel.watch_group(process.pid);
+            let output = if matches!(process.role, Role::Probe(_)) { b"said".to_vec() } else { Vec::new() };
+            self.feed(Event::Exited { pid: process.pid, status, group_left, oom: main && oom, output })?;
+        }
+        for pid in self.kernel.gone_groups() {
+            self.feed(Event::GroupGone { pid })?;
+        }
+        if self.kernel.is_empty() && self.rest.is_some() {
+            self.feed(Event::NothingLeft)?;
+        } else if self.rest == Some(Signal::KILL) {
+            self.kernel.signal_all(self.now, Signal::KILL);
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, index: usize) -> Check {
+        let Some((_, request)) = self.scenario.requests.get(index) else { return Ok(()) };
+        let target = Scenario::target(request).map(|name| self.supervisor.find(name));
+        let service = match target {
+            // Refused: there is no such service, or the container stops.
+            Some(None) => return Ok(()),
+            Some(Some(_)) if self.supervisor.is_stopping() && !matches!(request, Request::ProbeNow(_)) => {
+                return Ok(());
+            }
+            Some(Some(service)) => service,
+            None => ServiceId(usize::MAX),
+        };
+        let event = match request {
+            Request::Start(_) => Event::Start { service },
+            Request::Stop(_) => Event::Stop { service },
+            Request::Restart(_) => Event::Restart { service },
+            Request::Pause(_) => Event::Pause { service },
+            Request::Resume(_) => Event::Resume { service },
+            Request::Nudge(_) => {
+                if let Some(pid) = self.kernel.main_of(service.0).map(|process| process.pid) {
+                    self.kernel.signal(self.now, pid, Scope::Group, Signal::CONT);
+                }
+                return Ok(());
+            }
+            Request::ProbeNow(_) => Event::ProbeNow { service },
+            Request::Reload(services) => return self.reload(services),
+            Request::StopContainer(signal) => return self.stop(*signal),
+            Request::Kill => Event::KillRequested,
+            Request::Forward(signal) => Event::Forward { signal: *signal },
+        };
+        self.feed(event)
+    }
+
+    /// As the event loop understands a signal that asks for the stop.
+    fn stop(&mut self, signal: Option<Signal>) -> Check {
+        self.interrupts += u32::from(signal == Some(Signal::INT));
+        self.feed(match signal {
+            Some(_) if !self.supervisor.is_stopping() => Event::StopRequested { signal },
+            Some(_) if self.interrupts >= 2 => Event::KillRequested,
+            Some(signal) => Event::Forward { signal },
+            None => Event::StopRequested { signal },
+        })
+    }
+
+    fn reload(&mut self, services: &[Service]) -> Check {
+        if self.supervisor.is_stopping() {
+            return Ok(());
+        }
+        let current: Vec<Service> =
+            self.supervisor.current().map(|ServiceId(index)| self.services[index].clone()).collect();
+        let plan = plan(&current, services);
+        self.services = merge(std::mem::take(&mut self.services), services.to_vec());
+        self.states.resize(self.services.len(), State::Stopped);
+        self.judge(|rule, scene| rule.reload(scene, &plan))?;
+        let mut effects = Vec::new();
+        self.supervisor.reload(self.now, &self.services, &plan, &mut effects);
+        self.steps.push((self.now, Step::Reload(plan, effects.clone())));
+        let mut answers = VecDeque::new();
+        self.carry_out_all(effects, &mut answers)?;
+        answers.into_iter().try_for_each(|answer| self.feed(answer))
+    }
+}
+
+fn start_error(making: Making) -> Option<StartError> {
+    let transient = match making {
+        Making::Works => return None,
+        Making::Transient => true,
+        Making::Permanent => false,
+    };
+    Some(StartError { message: "cannot".to_owned(), transient, code: if transient { 125 } else { 127 } })
+}
