@@ -21,6 +21,8 @@ pub(super) struct Ending {
     /// When to kill, and after that when to give up; `None`: not at all.
     pub(super) deadline: Option<Time>,
     pub(super) killed: bool,
+    /// SIGKILL was its stop signal.
+    pub(super) struck: bool,
     /// The main process had ended by itself before it was ready.
     pub(super) unready: bool,
 }
@@ -83,7 +85,8 @@ impl Unit {
         let unready = self.state == State::Starting;
         let deadline = Some(now.saturating_add(grace));
         self.start_by = None;
-        self.ending = Some(Ending { since: now, purpose, signal, deadline, killed: false, unready });
+        self.ending =
+            Some(Ending { since: now, purpose, signal, deadline, killed: false, struck: false, unready });
         self.enter(now, State::Stopping);
     }
 
@@ -117,7 +120,7 @@ impl Unit {
         }
     }
 
-    pub(super) fn stop_signal(&self) -> Signal {
+    fn stop_signal(&self) -> Signal {
         let given = self.ending.as_ref().and_then(|ending| ending.signal);
         given.or(self.policy.stop_signal).unwrap_or(Signal::TERM)
     }
@@ -130,7 +133,13 @@ impl Unit {
             KillMode::Mixed | KillMode::Process => Scope::Process,
         };
         match process.exit {
-            None => terminate(process.pid, scope, self.stop_signal(), out),
+            None => {
+                let signal = self.stop_signal();
+                terminate(process.pid, scope, signal, out);
+                if let Some(ending) = &mut self.ending {
+                    ending.struck = signal == Signal::KILL;
+                }
+            }
             // It has ended meanwhile; the rest of its group was told then.
             Some(_) if process.group_left => {}
             Some(_) => self.gone(now, out),

@@ -3,7 +3,7 @@
 use super::event::*;
 use super::state::State;
 use super::unit::Unit;
-use crate::model::{Hook, Restart, Signal};
+use crate::model::{Hook, Restart};
 use std::time::Duration;
 
 impl Unit {
@@ -23,10 +23,7 @@ impl Unit {
         let set_up = process.setup.is_none();
         if set_up {
             self.last_exit = Some(status);
-            let before_signal = self.hook.is_some_and(|running| running.hook == Hook::PreStop);
-            let ours = self.ending.as_ref().is_some_and(|ending| {
-                ending.killed || (self.stop_signal() == Signal::KILL && !before_signal)
-            });
+            let ours = self.ending.as_ref().is_some_and(|ending| ending.killed || ending.struck);
             self.oom = oom && !ours && status == ExitStatus::Signal(9);
         }
         self.end_watch(out);

@@ -208,3 +208,23 @@ fn an_earlier_failure_is_not_the_exit_status_of_what_needs_it_now() {
     world.exits("other", 0);
     assert_eq!(world.exit, Some(1));
 }
+
+#[test]
+fn a_kill_that_was_the_stop_signal_is_no_oom_whatever_a_reload_makes_of_it() {
+    let mut web = service("web");
+    web.policy.stop_signal = Some(Signal::KILL);
+    let old = [web, service("other")];
+    let mut world = World::boot(old.to_vec());
+    let pid = world.alive.iter().find(|(name, _)| name == "web").unwrap().1;
+    // Carried out by hand: the world would end the process at once.
+    let mut effects = Vec::new();
+    world.supervisor.step(world.now, Event::Stop { service: ServiceId(0) }, &mut effects);
+    let mut new = old.clone();
+    new[0].policy.stop_signal = None;
+    world.supervisor.reload(world.now, &new, &plan(&old, &new), &mut effects);
+    let status = ExitStatus::Signal(9);
+    let ended = Event::Exited { pid, status, group_left: false, oom: true, output: vec![] };
+    world.supervisor.step(world.now, ended, &mut effects);
+    let view = world.supervisor.view(world.now, ServiceId(0)).unwrap();
+    assert_eq!(view.last_exit.as_deref(), Some("killed by SIGKILL"));
+}

@@ -288,6 +288,11 @@ impl Process {
         !self.conduct.stuck.is_zero()
     }
 
+    /// Whether it is neither at its end nor killed.
+    pub fn runs_on(&self) -> bool {
+        self.dead.is_none() && !self.killed
+    }
+
     pub fn is_halted(&self) -> bool {
         self.halted.is_some() && self.dead.is_none()
     }

@@ -33,7 +33,9 @@ impl Processes {
         let hook = scene.kernel.all().find(|process| {
             matches!(process.role, Role::Hook(of, Hook::PreStart | Hook::PostStop) if of == service)
         });
-        holds(hook.is_none_or(|hook| hook.killed), || format!("{name} is started while a hook of it runs"))?;
+        holds(hook.is_none_or(|hook| !hook.runs_on()), || {
+            format!("{name} is started while a hook of it runs")
+        })?;
         holds(!self.has_group(service), || {
             format!("{name} is started while something is left of its last process group")
         })
@@ -46,13 +48,13 @@ impl Processes {
     }
 
     fn probe(scene: &Scene<'_>, service: usize) -> Check {
-        let other = scene.kernel.all().any(|it| it.role == Role::Probe(service) && !it.killed);
+        let other = scene.kernel.all().any(|it| it.role == Role::Probe(service) && it.runs_on());
         holds(!other, || format!("two probes of {} at once", scene.name(service)))
     }
 
     fn hook(&self, scene: &Scene<'_>, service: usize, hook: Hook) -> Check {
         let name = scene.name(service);
-        let other = |it: &Process| matches!(it.role, Role::Hook(of, _) if of == service) && !it.killed;
+        let other = |it: &Process| matches!(it.role, Role::Hook(of, _) if of == service) && it.runs_on();
         holds(!scene.kernel.all().any(other), || format!("two hooks of {name} at once"))?;
         // One that has just ended is there for the supervisor until it is told.
         let main = self.owners.iter().any(|(pid, of)| *of == service && !self.gone.contains(pid));
