@@ -141,9 +141,10 @@ impl Kernel {
         pid
     }
 
-    /// Takes the outcome of a process's set-up, which is told once; the life of one that works begins.
+    /// Takes the outcome of a process's set-up, which is told once; the life of one that works begins. One that was
+    /// killed meanwhile executes nothing any more, though it may take its time to die.
     pub fn set_up(&mut self, now: Time, pid: Pid) -> Option<Making> {
-        let process = self.processes.get_mut(&pid)?;
+        let process = self.processes.get_mut(&pid).filter(|process| !process.killed)?;
         let outcome = process.exec.take()?;
         let alive = process.dead.is_none();
         let Some(life) = process.life.take().filter(|_| alive) else { return Some(outcome) };

@@ -1,0 +1,164 @@
+//! Every option: how it is written and what the help says of it.
+
+#![forbid(unsafe_code)]
+
+use super::{Flag, Opt};
+
+const fn switch(opt: Opt, long: &'static str, help: &'static str) -> Flag {
+    Flag { opt, short: None, long, value: None, env: None, help }
+}
+
+/// `--services`
+pub static SERVICES: Flag = Flag {
+    opt: Opt::Services,
+    short: None,
+    long: "services",
+    value: Some("DIR"),
+    env: Some("RINIT_SERVICES"),
+    help: "where services are defined; may be repeated (in the environment with : between); a service in a later \
+           DIR replaces one of the same name; default /etc/services.d, if it is there",
+};
+/// `--stop-timeout`
+pub static STOP_TIMEOUT: Flag = Flag {
+    opt: Opt::StopTimeout,
+    short: None,
+    long: "stop-timeout",
+    value: Some("DURATION"),
+    env: Some("RINIT_STOP_TIMEOUT"),
+    help: "how long the whole stop may take, from the signal to the last SIGKILL; default 9s, inside the 10s that \
+           Docker waits",
+};
+/// `--socket`
+pub static SOCKET: Flag = Flag {
+    opt: Opt::Socket,
+    short: None,
+    long: "socket",
+    value: Some("PATH"),
+    env: Some("RINIT_SOCKET"),
+    help: "the control socket: a path, or @NAME for an abstract one; by default rinit and its verbs find each other",
+};
+/// `--state-dir`
+pub static STATE_DIR: Flag = Flag {
+    opt: Opt::StateDir,
+    short: None,
+    long: "state-dir",
+    value: Some("DIR"),
+    env: Some("RINIT_STATE_DIR"),
+    help: "where it is remembered which unless-stopped services were stopped by hand, and how the last stop went; \
+           default /var/lib/rinit, for an init that is not PID 1 ~/.local/state/rinit",
+};
+/// `--log-level`
+pub static LOG_LEVEL: Flag = Flag {
+    opt: Opt::LogLevel,
+    short: None,
+    long: "log-level",
+    value: Some("LEVEL"),
+    env: Some("RINIT_LOG"),
+    help: "what rinit writes of itself to standard error: off, error, warn, info, debug or trace; default info, \
+           with COMMAND alone warn",
+};
+/// `--log-format`
+pub static LOG_FORMAT: Flag = Flag {
+    opt: Opt::LogFormat,
+    short: None,
+    long: "log-format",
+    value: Some("FORMAT"),
+    env: Some("RINIT_LOG_FORMAT"),
+    help: "how it writes that: text or json; default text",
+};
+/// `-s`
+pub static SUBREAPER: Flag = Flag {
+    short: Some('s'),
+    env: Some("TINI_SUBREAPER"),
+    ..switch(Opt::Subreaper, "subreaper", "reap orphans also where rinit is not PID 1: it always does")
+};
+/// `-p`
+pub static PARENT_DEATH_SIGNAL: Flag = Flag {
+    opt: Opt::ParentDeathSignal,
+    short: Some('p'),
+    long: "parent-death-signal",
+    value: Some("SIGNAL"),
+    env: None,
+    help: "the signal that rinit gets when its parent ends",
+};
+/// `-v`
+pub static VERBOSE: Flag = Flag {
+    short: Some('v'),
+    env: Some("TINI_VERBOSITY"),
+    ..switch(Opt::Verbose, "verbose", "one log level more; may be repeated")
+};
+/// `-w`
+pub static WARN_ZOMBIES: Flag = Flag {
+    short: Some('w'),
+    ..switch(Opt::WarnZombies, "warn-zombies", "warn about each orphan that is reaped")
+};
+/// `-g`
+pub static KILL_PROCESS_GROUP: Flag = Flag {
+    short: Some('g'),
+    env: Some("TINI_KILL_PROCESS_GROUP"),
+    ..switch(Opt::KillProcessGroup, "kill-process-group", "signals go to COMMAND's process group")
+};
+/// `-e`
+pub static REMAP_EXIT: Flag = Flag {
+    opt: Opt::RemapExit,
+    short: Some('e'),
+    long: "remap-exit",
+    value: Some("CODE"),
+    env: None,
+    help: "exit with 0 in place of CODE; may be repeated",
+};
+/// `--help`
+pub static HELP: Flag = Flag { short: Some('h'), ..switch(Opt::Help, "help", "show this help") };
+/// `--version`
+pub static VERSION: Flag = Flag { short: Some('V'), ..switch(Opt::Version, "version", "show the version") };
+/// `--live`
+pub static LIVE: Flag =
+    switch(Opt::Live, "live", "well means: rinit answers, and nothing has failed for good");
+/// `--ready`
+pub static READY: Flag = switch(Opt::Ready, "ready", "well means: everything is ready or healthy");
+/// `--startup`
+pub static STARTUP: Flag = switch(Opt::Startup, "startup", "well means: everything has been ready once");
+/// `--now`
+pub static NOW: Flag = switch(Opt::Now, "now", "probe first, in place of reporting the last results");
+/// `--json`
+pub static JSON: Flag = switch(Opt::Json, "json", "print JSON");
+/// `--timeout` of a verb that asks the init.
+pub static TIMEOUT: Flag = Flag {
+    opt: Opt::Timeout,
+    short: None,
+    long: "timeout",
+    value: Some("DURATION"),
+    env: None,
+    help: "how long to wait for the answer; default 5s",
+};
+/// `--timeout` of `health`.
+pub static HEALTH_TIMEOUT: Flag = Flag {
+    help: "how long to wait: for the answer 5s by default, with --now 60s; for COMMAND 30s",
+    ..TIMEOUT_BASE
+};
+/// `--timeout` of what waits for services.
+pub static ACT_TIMEOUT: Flag =
+    Flag { help: "how long to wait until it is done; default 60s", ..TIMEOUT_BASE };
+/// `--timeout` of `probe`.
+pub static PROBE_TIMEOUT: Flag = Flag { help: "how long it may take; default 30s", ..TIMEOUT_BASE };
+
+const TIMEOUT_BASE: Flag =
+    Flag { opt: Opt::Timeout, short: None, long: "timeout", value: Some("DURATION"), env: None, help: "" };
+
+/// The options of the init.
+pub static INIT_FLAGS: [&Flag; 14] = [
+    &SERVICES,
+    &STOP_TIMEOUT,
+    &SOCKET,
+    &STATE_DIR,
+    &LOG_LEVEL,
+    &LOG_FORMAT,
+    &SUBREAPER,
+    &PARENT_DEATH_SIGNAL,
+    &VERBOSE,
+    &WARN_ZOMBIES,
+    &KILL_PROCESS_GROUP,
+    &REMAP_EXIT,
+    &HELP,
+    &VERSION,
+];

@@ -1,0 +1,246 @@
+//! What is said on the control socket: JSON lines, one request and one response each. Pure; `docs/protocol.md` is its
+//! reference.
+
+#![forbid(unsafe_code)]
+
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use report::*;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of this protocol. It changes when what a client of the old one sends or reads would be misunderstood;
+/// a new field in a response is no such change.
+pub const VERSION: u32 = 1;
+
+/// The longest request, without its newline.
+pub const MAX_REQUEST: usize = 64 * 1024;
+
+/// The longest response, with its newline.
+pub const MAX_RESPONSE: usize = 1024 * 1024;
+
+/// What is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// Is everything well?
+    Health,
+    /// What does each service do?
+    Status,
+    /// Run services, and what they depend on.
+    Start,
+    /// Stop services until they are started again.
+    Stop,
+    /// Stop services and start them.
+    Restart,
+    /// Have services stand still.
+    Pause,
+    /// Have them go on.
+    Resume,
+    /// Read the definitions again.
+    Reload,
+    /// Stop the container.
+    Shutdown,
+}
+
+impl Verb {
+    /// Whether it changes something: only root and rinit's own user may do that.
+    pub fn changes(self) -> bool {
+        match self {
+            Verb::Health | Verb::Status => false,
+            Verb::Start
+            | Verb::Stop
+            | Verb::Restart
+            | Verb::Pause
+            | Verb::Resume
+            | Verb::Reload
+            | Verb::Shutdown => true,
+        }
+    }
+
+    /// As it is written in a request.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verb::Health => "health",
+            Verb::Status => "status",
+            Verb::Start => "start",
+            Verb::Stop => "stop",
+            Verb::Restart => "restart",
+            Verb::Pause => "pause",
+            Verb::Resume => "resume",
+            Verb::Reload => "reload",
+            Verb::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// What `health` means by well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Every service that should run does, no task has failed, every health check is healthy.
+    #[default]
+    Default,
+    /// The init answers, and nothing has failed for good.
+    Live,
+    /// Everything is ready or healthy.
+    Ready,
+    /// Everything has been ready once.
+    Startup,
+}
+
+/// One line from a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// [`VERSION`].
+    pub v: u32,
+    /// What is wanted.
+    pub verb: Verb,
+    /// Of which services; none: of all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// With `health`: what well means.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mode: Mode,
+    /// With `health`: probe first, and answer when the results are there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub now: bool,
+}
+
+fn is_default(mode: &Mode) -> bool {
+    *mode == Mode::Default
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Request {
+    /// A request without options.
+    pub fn new(verb: Verb, names: Vec<String>) -> Request {
+        Request { v: VERSION, verb, names, mode: Mode::Default, now: false }
+    }
+
+    /// Reads one line. The message says what is wrong with it.
+    pub fn parse(line: &[u8]) -> Result<Request, String> {
+        let request: Request = serde_json::from_slice(line).map_err(|e| explain(line, &e))?;
+        if request.v != VERSION {
+            return Err(wrong_version(request.v.into()));
+        }
+        let verb = request.verb.as_str();
+        if request.verb != Verb::Health && request.now {
+            return Err(format!("{verb} takes no \"now\""));
+        }
+        if request.verb != Verb::Health && request.mode != Mode::Default {
+            return Err(format!("{verb} takes no \"mode\""));
+        }
+        match (request.verb, request.names.is_empty()) {
+            (Verb::Reload | Verb::Shutdown, false) => Err(format!("{verb} takes no \"names\"")),
+            (Verb::Start | Verb::Stop | Verb::Restart | Verb::Pause | Verb::Resume, true) => {
+                Err(format!("{verb} takes \"names\""))
+            }
+            _ => Ok(request),
+        }
+    }
+
+    /// The line to send, with its newline.
+    pub fn to_line(&self) -> Vec<u8> {
+        to_line(serde_json::to_vec(self))
+    }
+}
+
+/// Why a line is no request. Of another version's request only the version is worth a word.
+fn explain(line: &[u8], error: &serde_json::Error) -> String {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u64,
+    }
+    match serde_json::from_slice::<Version>(line) {
+        Ok(Version { v }) if v != u64::from(VERSION) => wrong_version(v),
+        _ => format!("cannot read the request: {error}"),
+    }
+}
+
+fn wrong_version(version: u64) -> String {
+    format!("protocol version {version} is not supported: this rinit speaks version {VERSION}")
+}
+
+/// One line to a client: an error, or the payload that belongs to the verb.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    /// [`VERSION`].
+    pub v: u32,
+    /// Whether the request was understood and carried out.
+    pub ok: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Answers `health`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthReport>,
+    /// Answers `status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusReport>,
+    /// Answers `start`, `stop`, `restart`, `pause` and `resume`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<Vec<ActionResult>>,
+    /// Answers `reload`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<ReloadReport>,
+}
+
+impl Response {
+    /// Done; there is nothing more to say.
+    pub fn done() -> Response {
+        Response { v: VERSION, ok: true, ..Response::default() }
+    }
+
+    /// Refused, for this reason.
+    pub fn refused(error: impl Into<String>) -> Response {
+        Response { v: VERSION, ok: false, error: Some(error.into()), ..Response::default() }
+    }
+
+    /// The answer to `health`.
+    pub fn health(report: HealthReport) -> Response {
+        Response { health: Some(report), ..Response::done() }
+    }
+
+    /// The answer to `status`.
+    pub fn status(report: StatusReport) -> Response {
+        Response { status: Some(report), ..Response::done() }
+    }
+
+    /// The answer to what was to be done with services.
+    pub fn results(results: Vec<ActionResult>) -> Response {
+        Response { results: Some(results), ..Response::done() }
+    }
+
+    /// The answer to `reload`.
+    pub fn reloaded(report: ReloadReport) -> Response {
+        Response { reload: Some(report), ..Response::done() }
+    }
+
+    /// Reads one line.
+    pub fn parse(line: &[u8]) -> Result<Response, String> {
+        serde_json::from_slice(line).map_err(|e| format!("cannot read the answer: {e}"))
+    }
+
+    /// The line to send, with its newline. One that would be longer than [`MAX_RESPONSE`] becomes a refusal.
+    pub fn to_line(&self) -> Vec<u8> {
+        let line = to_line(serde_json::to_vec(self));
+        if line.len() <= MAX_RESPONSE {
+            return line;
+        }
+        to_line(serde_json::to_vec(&Response::refused("the answer is too long: ask for fewer services")))
+    }
+}
+
+/// Plain data has no reason to fail to become JSON; if it does, an empty line ends the exchange.
+fn to_line(json: serde_json::Result<Vec<u8>>) -> Vec<u8> {
+    let mut line = json.unwrap_or_default();
+    line.push(b'\n');
+    line
+}
