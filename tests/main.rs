@@ -14,6 +14,7 @@
 mod support;
 
 mod binary;
+mod check;
 mod config;
 mod control;
 mod docker;

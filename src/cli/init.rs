@@ -18,7 +18,7 @@ use std::time::Duration;
 pub(super) const FAILED: u8 = 125;
 
 /// Inside the ten seconds that Docker gives, so that rinit ends it and can say who had to be killed.
-const STOP_TIMEOUT: Duration = Duration::from_secs(9);
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// As a shell has it: there is no such program.
 const NOT_FOUND: u8 = 127;

@@ -1,11 +1,11 @@
-//! A mistake in the configuration, and how it is shown.
+//! A mistake in the configuration, or a warning, and how it is shown.
 
 use super::excerpt::{Excerpt, clean};
 use std::cmp::Ordering;
 use std::fmt;
 use std::path::PathBuf;
 
-/// One mistake. `Display` shows it like a compiler does, without a newline at the end:
+/// One mistake or warning. `Display` shows it like a compiler does, without a newline at the end:
 ///
 /// ```text
 /// services.d/web.toml:3:1: error: unknown key "comand"
@@ -24,6 +24,8 @@ pub struct Diagnostic {
     pub message: String,
     /// What would be right, where that is known.
     pub help: Option<String>,
+    /// The code of a warning; `None`: it is a mistake.
+    pub warning: Option<&'static str>,
 }
 
 /// A place in a file.
@@ -41,7 +43,18 @@ pub struct Place {
 impl Diagnostic {
     /// A mistake that concerns a file or directory as a whole.
     pub(super) fn of_file(file: impl Into<PathBuf>, message: String, help: Option<String>) -> Diagnostic {
-        Diagnostic { file: file.into(), place: None, message, help }
+        Diagnostic { file: file.into(), place: None, message, help, warning: None }
+    }
+
+    /// As a warning with this code.
+    pub(super) fn into_warning(mut self, code: &'static str) -> Diagnostic {
+        self.warning = Some(code);
+        self
+    }
+
+    /// `error` or `warning`.
+    pub fn severity(&self) -> &'static str {
+        if self.warning.is_some() { "warning" } else { "error" }
     }
 
     /// Without the line of the file, where that may hold a secret.
@@ -74,15 +87,19 @@ impl fmt::Display for Diagnostic {
         let file = clean(&self.file.to_string_lossy());
         let message = clean(&self.message);
         let help = clean(self.help.as_deref().unwrap_or_default());
-        let Some(place) = &self.place else {
-            write!(f, "{file}: error: {message}")?;
-            return after_message(f, &help);
-        };
-        let number = place.line.to_string();
-        write!(f, "{file}:{number}:{}: error: {message}", place.column)?;
+        f.write_str(&file)?;
+        if let Some(place) = &self.place {
+            write!(f, ":{}:{}", place.line, place.column)?;
+        }
+        write!(f, ": {}: {message}", self.severity())?;
+        if let Some(code) = self.warning {
+            write!(f, " [{code}]")?;
+        }
+        let Some(place) = &self.place else { return after_message(f, &help) };
         let Some(excerpt) = &place.excerpt else {
             return after_message(f, &help);
         };
+        let number = place.line.to_string();
         let gutter = number.len().max(3);
         let carets = "^".repeat(excerpt.carets);
         write!(f, "\n{number:>3} | {}\n", excerpt.text)?;

@@ -3,6 +3,7 @@
 //!
 //! One file goes through `files` (found and read), `syntax` (TOML), `reader` with the table in `keys` (each key's
 //! value into a `Draft`), and then through `set` (what the services say of each other) and `main_service`.
+//! `lint` has the warnings of `rinit check`, `schema` what the table of keys says to editors.
 
 #![forbid(unsafe_code)]
 
@@ -16,10 +17,12 @@ mod files;
 mod health;
 mod interpolate;
 pub mod keys;
+pub mod lint;
 mod main_service;
 mod process;
 mod reader;
 mod readiness;
+pub mod schema;
 mod secrets;
 mod service;
 mod set;
@@ -33,6 +36,7 @@ pub use diagnostic::{Diagnostic, Place};
 
 use crate::model::Service;
 use definition::Draft;
+use source::Source;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -59,12 +63,49 @@ pub struct Config {
     pub notes: Vec<String>,
 }
 
+/// What `rinit check` finds.
+#[derive(Debug)]
+pub struct Checked {
+    /// The configuration, where nothing is wrong with it.
+    pub config: Option<Config>,
+    /// All mistakes and warnings, sorted by file, line and column.
+    pub found: Vec<Diagnostic>,
+}
+
 /// Reads all definitions.
 ///
 /// # Errors
 /// All mistakes that there are, sorted by file, line and column. Files that a later directory replaces are not
 /// looked at. The cause of a mistake is shown once: what only follows from it is left out.
 pub fn load(sources: &Sources) -> Result<Config, Vec<Diagnostic>> {
+    let read = read(sources);
+    if read.mistakes.is_empty() { Ok(finish(read).0) } else { Err(read.mistakes) }
+}
+
+/// Reads all definitions and looks for what is valid and unwise as well. Nothing of that is needed to run them.
+pub fn check(sources: &Sources, world: &lint::World) -> Checked {
+    let mut read = read(sources);
+    let mut found = std::mem::take(&mut read.mistakes);
+    let is_right = found.is_empty();
+    found.extend(lint::all(&read.drafts, &sources.dirs, &sources.root, world));
+    let config = is_right.then(|| {
+        let (config, files) = finish(read);
+        found.extend(lint::together(&config.services, &files, world));
+        config
+    });
+    found.sort();
+    Checked { config, found }
+}
+
+/// All definitions as they were read.
+struct Read {
+    drafts: BTreeMap<String, Draft>,
+    /// Sorted.
+    mistakes: Vec<Diagnostic>,
+    notes: Vec<String>,
+}
+
+fn read(sources: &Sources) -> Read {
     let found = files::find(&sources.dirs);
     let outside = reader::Surroundings {
         accounts: users::Accounts::new(&sources.root),
@@ -77,17 +118,24 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<Diagnostic>> {
         mistakes.extend(of_file);
         drafts.insert(name.clone(), draft);
     }
-    let mut notes = main_service::set_command(&mut drafts, &sources.command);
+    let notes = main_service::set_command(&mut drafts, &sources.command);
     mistakes.extend(set::check(&drafts, &found));
     mistakes.extend(found.mistakes);
-    if !mistakes.is_empty() {
-        mistakes.sort();
-        // Two services may name the same bad env_file.
-        mistakes.dedup();
-        return Err(mistakes);
-    }
+    mistakes.sort();
+    // Two services may name the same bad env_file.
+    mistakes.dedup();
+    Read { drafts, mistakes, notes }
+}
+
+/// The configuration out of definitions without a mistake, and the file of each service.
+fn finish(read: Read) -> (Config, Vec<Option<Source>>) {
+    let Read { mut drafts, mut notes, .. } = read;
     notes.extend(set::leave_out_missing(&mut drafts));
-    let mut services: Vec<Service> = drafts.into_values().map(Draft::into_service).collect();
+    let finish = |mut draft: Draft| {
+        let file = draft.source.take();
+        (draft.into_service(), file)
+    };
+    let (mut services, files): (Vec<Service>, Vec<_>) = drafts.into_values().map(finish).unzip();
     main_service::wait_for_others(&mut services);
-    Ok(Config { services, notes })
+    (Config { services, notes }, files)
 }

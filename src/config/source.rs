@@ -99,7 +99,13 @@ impl Source {
             width: u32::try_from(width).unwrap_or(u32::MAX),
             excerpt: Some(excerpt),
         };
-        Diagnostic { file: self.path.clone(), place: Some(place), message: message.to_owned(), help }
+        Diagnostic {
+            file: self.path.clone(),
+            place: Some(place),
+            message: message.to_owned(),
+            help,
+            warning: None,
+        }
     }
 
     /// The nearest character boundary at or before a byte, inside of the text.

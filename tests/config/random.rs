@@ -1,9 +1,11 @@
 //! Whatever a file holds, it is read without a panic, and what is shown of it is fit for a terminal.
 
 use proptest::prelude::*;
-use rinit::config::{Sources, load};
+use rinit::config::lint::World;
+use rinit::config::{Diagnostic, Sources, check, load};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Variables of which nobody may see one.
@@ -28,19 +30,34 @@ fn read(bytes: &[u8]) -> Result<(), TestCaseError> {
     fs::write(dir.path().join(".env"), bytes).unwrap();
     fs::write(dir.path().join("db.toml"), "command = \"true\"\nenv_file = \".env\"\ndepends_on = [\"web\"]")
         .unwrap();
-    match load(&sources(dir.path())) {
-        Ok(config) => prop_assert!(config.services.iter().all(|service| !service.exec.command.is_empty())),
+    let loaded = load(&sources(dir.path()));
+    let mistakes = match &loaded {
+        Ok(config) => {
+            prop_assert!(config.services.iter().all(|service| !service.exec.command.is_empty()));
+            &[][..]
+        }
         Err(mistakes) => {
             prop_assert!(!mistakes.is_empty());
-            for mistake in mistakes {
-                let shown = mistake.to_string();
-                prop_assert!(shown.lines().count() <= 3, "{shown:?}");
-                prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
-                prop_assert!(shown.lines().skip(1).all(|line| line.chars().count() < 1000), "{shown:?}");
-            }
+            mistakes
         }
+    };
+    let found = found(dir.path());
+    for mistake in mistakes.iter().chain(&found) {
+        let shown = mistake.to_string();
+        prop_assert!(shown.lines().count() <= 3, "{shown:?}");
+        prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+        prop_assert!(shown.lines().all(|line| line.chars().count() < 1000), "{shown:?}");
     }
+    // A check finds what the init would refuse, and warnings beside it.
+    prop_assert!(found.iter().filter(|found| found.warning.is_none()).eq(mistakes));
     Ok(())
+}
+
+/// What `rinit check` finds.
+fn found(dir: &Path) -> Vec<Diagnostic> {
+    let stop_timeout = Duration::from_secs(9);
+    let world = World { stop_timeout, programs: Some("/bin".into()), is_root: true };
+    check(&sources(dir), &world).found
 }
 
 /// One change: some bytes at a place of so many are replaced by others.
@@ -95,7 +112,10 @@ proptest! {
         let dir = TempDir::new().unwrap();
         fs::write(dir.path().join("a.toml"), [b"[environment]\n", changed.as_slice()].concat()).unwrap();
         // `command` is missing at least.
-        for mistake in load(&sources(dir.path())).unwrap_err() {
+        let mistakes = load(&sources(dir.path())).unwrap_err();
+        let right = [b"command = \"a\"\n[environment]\n", changed.as_slice()].concat();
+        fs::write(dir.path().join("a.toml"), right).unwrap();
+        for mistake in mistakes.into_iter().chain(found(dir.path())) {
             prop_assert!(!mistake.to_string().contains("hunter"), "{mistake}");
         }
     }

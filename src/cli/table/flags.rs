@@ -122,6 +122,11 @@ pub static STARTUP: Flag = switch(Opt::Startup, "startup", "well means: everythi
 pub static NOW: Flag = switch(Opt::Now, "now", "probe first, in place of reporting the last results");
 /// `--json`
 pub static JSON: Flag = switch(Opt::Json, "json", "print JSON");
+/// `--strict`
+pub static STRICT: Flag = switch(Opt::Strict, "strict", "warnings count as mistakes");
+/// `--schema`
+pub static SCHEMA: Flag =
+    switch(Opt::Schema, "schema", "print a JSON schema of definitions, for editors, and check nothing");
 /// `--timeout` of a verb that asks the init.
 pub static TIMEOUT: Flag = Flag {
     opt: Opt::Timeout,

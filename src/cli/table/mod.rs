@@ -51,6 +51,10 @@ pub enum Opt {
     Json,
     /// How long to wait.
     Timeout,
+    /// Warnings count as mistakes.
+    Strict,
+    /// What editors check definitions by.
+    Schema,
 }
 
 /// How an option is written.

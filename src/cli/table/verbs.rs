@@ -51,11 +51,17 @@ pub static COMMANDS: [Command; 12] = [
         summary: "look for mistakes in service definitions",
         details: &[
             "Reads the definitions in each DIR (by default those that the init would read) and starts nothing. \
-             Prints every mistake with its file, line and column, or else the order in which the services start.",
-            "Exit status: 0 no mistakes, 1 mistakes, 2 usage.",
+             Prints every mistake with its file, line and column; a warning for what is valid but unwise; and the \
+             order in which the services start and stop. Without DIR and --services it also looks whether the \
+             programs are there.",
+            "Exit status: 0 no mistakes, 1 mistakes, with --strict also warnings, 2 usage.",
         ],
-        flags: &[&SERVICES, &HELP],
-        examples: &[("rinit check services.d", "before an image is built from it")],
+        flags: &[&SERVICES, &STOP_TIMEOUT, &STRICT, &JSON, &SCHEMA, &HELP],
+        examples: &[
+            ("rinit check services.d", "before an image is built from it"),
+            ("rinit check --strict", "in the image, by its Dockerfile: a mistake ends the build"),
+            ("rinit check --schema > rinit.schema.json", "for an editor"),
+        ],
     },
     Command {
         verb: Verb::Start,

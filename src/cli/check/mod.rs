@@ -1,0 +1,68 @@
+//! `rinit check`: are the service definitions right and wise, and in what order would they start and stop?
+
+#![forbid(unsafe_code)]
+
+mod order;
+mod report;
+
+use super::parse::Words;
+use super::table::{self, Opt};
+use super::values::{self, SERVICES_DIR};
+use super::{NOT_DONE, init, json, output, show};
+use crate::config::lint::World;
+use crate::config::{self, Sources, schema};
+use crate::sys::process;
+use report::Report;
+use std::path::{Path, PathBuf};
+
+pub(super) fn run(words: &Words) -> Result<u8, String> {
+    let named = !words.operands.is_empty() || words.rest.is_some();
+    if words.has(Opt::Schema) {
+        return match named || words.options.len() > 1 {
+            true => Err("--schema stands alone".to_owned()),
+            false => Ok(show(&schema::service())),
+        };
+    }
+    let stop_timeout = values::read(words, &values::env, &table::STOP_TIMEOUT, values::read_duration)?;
+    let dirs = dirs(words)?;
+    // The directories that the init here would read: then its programs are to be here as well.
+    let is_here = !named && !words.has(Opt::Services);
+    let world = World {
+        stop_timeout: stop_timeout.unwrap_or(init::STOP_TIMEOUT),
+        programs: std::env::var_os("PATH").filter(|_| is_here),
+        is_root: process::user_id() == 0,
+    };
+    let sources = Sources {
+        dirs,
+        command: Vec::new(),
+        environment: std::env::vars_os().collect(),
+        root: PathBuf::from("/"),
+    };
+    let checked = config::check(&sources, &world);
+    let report = Report::new(&checked);
+    let is_shown = if words.has(Opt::Json) {
+        output::out(&json(&report))
+    } else {
+        output::err(&report::findings(&checked));
+        checked.config.as_ref().is_none_or(|config| output::out(&report::summary(config, &report)))
+    };
+    let is_well = report.errors == 0 && (report.warnings == 0 || !words.has(Opt::Strict));
+    Ok(if is_well && is_shown { 0 } else { NOT_DONE })
+}
+
+/// The directories to look at: those named, or those that the init would read.
+fn dirs(words: &Words) -> Result<Vec<PathBuf>, String> {
+    let named: Vec<PathBuf> =
+        words.operands.iter().chain(words.rest.iter().flatten()).map(PathBuf::from).collect();
+    if !named.is_empty() {
+        return match words.has(Opt::Services) {
+            true => Err("give the directories either as DIR or with --services, not both".to_owned()),
+            false => Ok(named),
+        };
+    }
+    let dirs = values::services(words, &values::env, Path::new(SERVICES_DIR).is_dir());
+    if dirs.is_empty() {
+        return Err(format!("there is nothing to check: give a DIR; {SERVICES_DIR} is not there"));
+    }
+    Ok(dirs)
+}

@@ -1,0 +1,106 @@
+//! What `rinit check` has found, for people and, with `--json`, for programs. docs/check.md describes the JSON.
+
+#![forbid(unsafe_code)]
+
+use super::order;
+use crate::config::{Checked, Config, Diagnostic};
+use serde::Serialize;
+
+/// The whole of it as one document.
+#[derive(Serialize)]
+pub(super) struct Report<'a> {
+    version: u32,
+    /// How many mistakes there are.
+    pub errors: usize,
+    /// How many warnings.
+    pub warnings: usize,
+    diagnostics: Vec<Finding<'a>>,
+    notes: &'a [String],
+    start_order: Vec<Vec<&'a str>>,
+    stop_order: Vec<Vec<&'a str>>,
+    by_hand: Vec<&'a str>,
+}
+
+/// A mistake or a warning. Lines and columns count from 1, columns in characters; the end is behind the last one.
+#[derive(Serialize)]
+struct Finding<'a> {
+    file: String,
+    line: Option<u32>,
+    column: Option<u32>,
+    end_column: Option<u32>,
+    severity: &'static str,
+    code: Option<&'static str>,
+    message: &'a str,
+    help: Option<&'a str>,
+}
+
+impl<'a> Report<'a> {
+    /// Of what was found.
+    pub fn new(checked: &'a Checked) -> Report<'a> {
+        let services = checked.config.as_ref().map_or(&[][..], |config| &config.services);
+        let warnings = checked.found.iter().filter(|found| found.warning.is_some()).count();
+        let by_hand = services.iter().filter(|service| !service.policy.autostart);
+        Report {
+            version: 1,
+            errors: checked.found.len().saturating_sub(warnings),
+            warnings,
+            diagnostics: checked.found.iter().map(finding).collect(),
+            notes: checked.config.as_ref().map_or(&[], |config| &config.notes),
+            start_order: order::start(services),
+            stop_order: order::stop(services),
+            by_hand: by_hand.map(|service| service.name.as_str()).collect(),
+        }
+    }
+}
+
+fn finding(found: &Diagnostic) -> Finding<'_> {
+    let place = found.place.as_ref();
+    Finding {
+        file: found.file.to_string_lossy().into_owned(),
+        line: place.map(|place| place.line),
+        column: place.map(|place| place.column),
+        end_column: place.map(|place| place.column.saturating_add(place.width)),
+        severity: found.severity(),
+        code: found.warning,
+        message: &found.message,
+        help: found.help.as_deref(),
+    }
+}
+
+/// Mistakes, warnings and notes, with their number at the end.
+pub(super) fn findings(checked: &Checked) -> String {
+    let mut text: String = checked.found.iter().map(|found| format!("{found}\n\n")).collect();
+    let warnings = checked.found.iter().filter(|found| found.warning.is_some()).count();
+    let counts = [(checked.found.len().saturating_sub(warnings), "error"), (warnings, "warning")];
+    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    });
+    let counts: Vec<String> = counts.collect();
+    if !counts.is_empty() {
+        text.extend([&counts.join(", "), "\n"]);
+    }
+    for note in checked.config.iter().flat_map(|config| &config.notes) {
+        text.extend(["note: ", note, "\n"]);
+    }
+    text
+}
+
+/// What a configuration without a mistake would do.
+pub(super) fn summary(config: &Config, report: &Report<'_>) -> String {
+    let mut text = match config.services.len() {
+        0 => return "no mistakes, and no services\n".to_owned(),
+        1 => "no mistakes in 1 service\n".to_owned(),
+        count => format!("no mistakes in {count} services\n"),
+    };
+    for (title, steps) in [("start", &report.start_order), ("stop", &report.stop_order)] {
+        text.extend([title, " order:\n"]);
+        for (number, names) in (1..).zip(steps) {
+            text.push_str(&format!("  {number}. {}\n", names.join(", ")));
+        }
+    }
+    if !report.by_hand.is_empty() {
+        text.extend(["not started by itself: ", &report.by_hand.join(", "), "\n"]);
+    }
+    text
+}
