@@ -1,11 +1,14 @@
-//! Every option and every verb, defined once: the parser and the help come from these tables.
+//! Every option and every verb, defined once: the parser, the help, the man page and the completions come from these
+//! tables.
 
 #![forbid(unsafe_code)]
 
 mod flags;
+mod placeholders;
 mod verbs;
 
 pub use flags::*;
+pub use placeholders::{Kind, Operand, PLACEHOLDERS, kind};
 pub use verbs::COMMANDS;
 
 /// An option's meaning.
@@ -58,7 +61,7 @@ pub enum Opt {
 }
 
 /// How an option is written.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Flag {
     /// Its meaning.
     pub opt: Opt,
@@ -66,7 +69,7 @@ pub struct Flag {
     pub short: Option<char>,
     /// `--help`, without the dashes.
     pub long: &'static str,
-    /// What it takes, as the help calls it.
+    /// What it takes, as the help calls it: one of [`PLACEHOLDERS`].
     pub value: Option<&'static str>,
     /// The environment variable that is read where it is not given.
     pub env: Option<&'static str>,
@@ -104,13 +107,13 @@ pub enum Verb {
 }
 
 /// How a verb is written, and what the help says of it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Command {
     /// Its meaning.
     pub verb: Verb,
     /// Its name.
     pub name: &'static str,
-    /// Each form, without `rinit`.
+    /// Each form, without `rinit`; the completions read what it takes from it ([`Command::forms`]).
     pub usage: &'static [&'static str],
     /// For the list of verbs.
     pub summary: &'static str,
