@@ -15,6 +15,7 @@ mod support;
 
 mod binary;
 mod check;
+mod cli;
 mod config;
 mod control;
 mod docker;

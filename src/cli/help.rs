@@ -10,15 +10,27 @@ const WIDTH: usize = 80;
 
 /// Where the explanations begin.
 const OPTION_COLUMN: usize = 29;
-const VERB_COLUMN: usize = 13;
+const VERB_COLUMN: usize = 15;
 
-const ABOUT: &str = "rinit is a container's init. It starts the services that are defined in services.d, keeps them \
-                     running, checks their health and stops them in order. COMMAND, if there is one, runs beside \
-                     them, and the container ends with its exit status.";
+/// What rinit is.
+pub const ABOUT: &str = "rinit is a container's init. It starts the services that are defined in services.d, keeps them \
+                         running, checks their health and stops them in order. COMMAND, if there is one, runs beside \
+                         them, and the container ends with its exit status.";
 
-const STATUS: &str = "Exit status: COMMAND's, or 128 + N if signal N ended it; 0 after a stop within its grace; 137 \
-                      if a service had to be killed; 125 if rinit itself could not do it; 126 or 127 if COMMAND \
-                      cannot be run or is not there.";
+/// The exit status of the init.
+pub const STATUS: &str = "Exit status: COMMAND's, or 128 + N if signal N ended it; 0 after a stop within its grace; \
+                          137 if a service had to be killed; 125 if rinit itself could not do it; 126 or 127 if \
+                          COMMAND cannot be run or is not there.";
+
+/// Command lines of the init.
+pub const EXAMPLES: [(&str, &str); 3] = [
+    ("rinit sh -c 'exit 3'", "one command, and its exit status"),
+    ("rinit --services services.d", "the services of a directory, until they are stopped"),
+    (
+        "rinit --services /etc/services.d -- nginx -g 'daemon off;'",
+        "services, and a main process beside them",
+    ),
+];
 
 /// `rinit help [VERB]`.
 pub(super) fn run(words: &Words) -> Result<u8, String> {
@@ -58,11 +70,10 @@ pub fn general() -> String {
     }
     text.push('\n');
     paragraph(&mut text, STATUS);
+    examples(&mut text, &EXAMPLES);
     text.push_str(
-        "Examples:\n  rinit sh -c 'exit 3'\n  rinit --services services.d\n  \
-         rinit --services /etc/services.d -- nginx -g 'daemon off;'\n\n\
-         A verb is explained by 'rinit help VERB'. To run a program that has a verb's\n\
-         name, write '--' before it.\n",
+        "\nA verb is explained by 'rinit help VERB', everything by 'rinit man | man -l -'.\n\
+         To run a program that has a verb's name, write '--' before it.\n",
     );
     text
 }
@@ -80,12 +91,17 @@ pub fn verb(command: &Command) -> String {
         paragraph(&mut text, details);
     }
     options(&mut text, command.flags);
-    text.push_str(if command.examples.len() == 1 { "\nExample:\n" } else { "\nExamples:\n" });
-    for (line, meaning) in command.examples {
-        text.extend(["  ", line, "\n"]);
-        entry(&mut text, "", 6, meaning);
-    }
+    text.push('\n');
+    examples(&mut text, command.examples);
     text
+}
+
+fn examples(text: &mut String, examples: &[(&str, &str)]) {
+    text.push_str(if examples.len() == 1 { "Example:\n" } else { "Examples:\n" });
+    for (line, meaning) in examples {
+        text.extend(["  ", line, "\n"]);
+        entry(text, "", 6, meaning);
+    }
 }
 
 fn options(text: &mut String, flags: &[&Flag]) {
@@ -122,7 +138,7 @@ fn paragraph(text: &mut String, words: &str) {
 }
 
 /// Breaks text between words, so that no line is longer than `width`.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {

@@ -5,9 +5,11 @@
 
 mod act;
 mod check;
+mod completions;
 mod health;
 pub mod help;
 mod init;
+mod man;
 mod output;
 pub mod parse;
 mod personality;
@@ -81,6 +83,8 @@ fn dispatch(line: Line) -> Result<u8, UsageError> {
         Verb::Shutdown => shutdown::run(&words),
         Verb::Probe => probe::run(&words),
         Verb::Help => help::run(&words),
+        Verb::Man => man::run(&words),
+        Verb::Completions => completions::run(&words),
     };
     result.map_err(|message| UsageError::of_verb(command, message))
 }

@@ -12,6 +12,7 @@ use crate::model::Variable;
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 /// `environment`: a table, or Compose's array of `NAME=VALUE`.
@@ -26,8 +27,8 @@ pub(super) fn environment(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mu
                 reader.report(&item.span(), "expected \"NAME=VALUE\"", None);
                 continue;
             };
-            let text = reader.put_in(item, text, name.len().saturating_add(1));
-            add(reader, draft, name, text.map(|text| Variable::Text(text.into())), &item.span());
+            let put_in = reader.put_in(item, text, name.len().saturating_add(1));
+            add(reader, draft, name, put_in.map(|value| variable(text, value)), &item.span());
         }
         return;
     };
@@ -39,9 +40,20 @@ pub(super) fn environment(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mu
                 let path = format!("environment.{}.", key.get_ref());
                 from_file(reader, &path, inner, &value.span(), draft)
             }
-            None => text(reader, value).map(|text| Variable::Text(text.into())),
+            None => {
+                let written = value.get_ref().as_str().unwrap_or_default();
+                text(reader, value).map(|text| variable(written, text))
+            }
         };
         add(reader, draft, key.get_ref(), variable, &key.span());
+    }
+}
+
+/// A value, by what is written and what has become of it: what rinit's own environment holds may be secret.
+fn variable(written: &str, value: String) -> Variable {
+    match written.contains("${") {
+        true => Variable::Hidden(value.into(), None),
+        false => Variable::Text(value.into()),
     }
 }
 
@@ -143,8 +155,10 @@ fn read_variables(reader: &mut Reader<'_>, path: &Path, bytes: &[u8], draft: &mu
         Err(mistake) => return reader.add(mistake.without_excerpt()),
     };
     let (variables, mistakes) = env_file::parse(&source.text);
+    // A reload names the directories in another way, which changes nothing.
+    let file: Arc<Path> = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).into();
     for (name, text) in variables {
-        draft.env_file.insert(name.into(), Variable::Text(text.into()));
+        draft.env_file.insert(name.into(), Variable::Hidden(text.into(), Some(Arc::clone(&file))));
     }
     for (span, message) in mistakes {
         reader.add(source.mistake(&span, message, None).without_excerpt());

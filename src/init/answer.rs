@@ -1,5 +1,7 @@
 //! Answers to what is asked over the control socket.
 
+use super::details::details;
+use super::executor::Executor;
 use super::state::LastStop;
 use crate::control::protocol::{
     ActionResult, HealthReport, LastStopReport, Mode, ProbeResult, Problem, Request, Response, ServiceStatus,
@@ -8,6 +10,7 @@ use crate::control::protocol::{
 use crate::control::server::ClientId;
 use crate::model::Service;
 use crate::supervisor::{Scale, ServiceId, State, Supervisor, Time, View};
+use serde_json::Value;
 use std::time::Duration;
 
 /// A request that waits for something to happen.
@@ -92,21 +95,28 @@ pub fn health(supervisor: &Supervisor, now: Time, request: &Request) -> Response
     Response::health(HealthReport { healthy: problems.is_empty(), services: ids.len(), problems })
 }
 
-/// Answers `status`. The results of health checks come only with services that were named.
+/// Answers `status`. The results of health checks and the definition come only with services that were named, and of
+/// that what may be secret only for who is `privileged`.
 pub fn status(
-    supervisor: &Supervisor,
-    services: &[Service],
+    executor: &Executor,
     now: Time,
     names: &[String],
+    privileged: bool,
     last_stop: Option<&LastStop>,
 ) -> Response {
+    let supervisor = &executor.supervisor;
     let ids = match named(supervisor, names) {
         Ok(ids) => ids,
         Err(error) => return Response::refused(error),
     };
     let one = |id: ServiceId| {
         let view = supervisor.view(now, id)?;
-        Some(service_status(view, services.get(id.0)?, now, !names.is_empty()))
+        let service = executor.services.get(id.0)?;
+        let details = match names.is_empty() {
+            true => Value::Null,
+            false => details(executor, now, id, service, privileged),
+        };
+        Some(ServiceStatus { details, ..service_status(view, service, now, !names.is_empty()) })
     };
     let services = ids.into_iter().filter_map(one).collect();
     let last_stop = last_stop.map(|stop| LastStopReport {
@@ -142,10 +152,12 @@ fn service_status(view: View<'_>, service: &Service, now: Time, in_full: bool) -
         restart_in_ms: view.restart_in.map(millis),
         failing_streak: view.health.map(|_| view.failing_streak),
         probes: probes.collect(),
+        details: Value::Null,
         file: service.origin.as_ref().map(|origin| origin.file.display().to_string()),
     }
 }
 
-fn millis(time: Duration) -> u64 {
+/// Whole milliseconds.
+pub fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -31,7 +31,7 @@ pub struct Executor {
     pub services: Vec<Service>,
     pub poller: Poller,
     pub state: State,
-    surroundings: Surroundings,
+    pub(super) surroundings: Surroundings,
     inherited: OwnDescriptors,
     pub(super) children: Children,
     notify: Option<NotifySocket>,

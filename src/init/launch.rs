@@ -5,6 +5,7 @@ mod attributes;
 mod environment;
 mod errors;
 
+pub use environment::Origin;
 pub use errors::{Purpose, fork_error, setup_error};
 
 use crate::model::{Exec, Hook, Notify, Probe, Service, User};
@@ -102,6 +103,12 @@ impl Surroundings {
             Some(words) => self.command(service, words, &additions),
             None => Err(refusal(service, hook.as_str(), "there is none".to_owned())),
         }
+    }
+
+    /// Tells the names of a service's variables, and where each is from.
+    pub fn variables<'a>(&self, service: &'a Service, tell: &mut dyn FnMut(&OsStr, Origin<'a>)) {
+        let additions = self.notify_additions(service).unwrap_or_default();
+        environment::origins(&self.environment, service, &additions, tell);
     }
 
     fn command(

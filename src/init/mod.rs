@@ -9,6 +9,7 @@
 mod answer;
 mod children;
 pub mod contract;
+mod details;
 mod executor;
 mod gather;
 mod harvest;

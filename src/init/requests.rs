@@ -75,13 +75,13 @@ impl Requests {
     }
 
     fn take(&mut self, executor: &mut Executor, epoch: Instant, incoming: Incoming) {
-        let Incoming { client, request, .. } = incoming;
+        let Incoming { client, peer, request } = incoming;
         let now = epoch.elapsed();
         let response = match request.verb {
             Verb::Health if !request.now => answer::health(&executor.supervisor, now, &request),
             Verb::Status => {
                 let last_stop = self.last_stop.as_ref();
-                answer::status(&executor.supervisor, &executor.services, now, &request.names, last_stop)
+                answer::status(executor, now, &request.names, peer.may_change, last_stop)
             }
             Verb::Reload => match self.source.reload(executor, epoch) {
                 Ok(report) => Response::reloaded(report),

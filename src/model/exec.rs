@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Everything that is needed to execute a service's process.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,8 +37,10 @@ pub struct Exec {
 /// The value of an environment variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Variable {
-    /// This text.
+    /// This text, which stands in the definition.
     Text(OsString),
+    /// This text, which is shown nowhere: it is from this `env_file`, or, without one, `${NAME}` was put into it.
+    Hidden(OsString, Option<Arc<Path>>),
     /// The text of this file, less one trailing newline, read at each start and shown nowhere.
     File(PathBuf),
 }

@@ -59,6 +59,16 @@ fn double_quoted(chars: &mut impl Iterator<Item = (usize, char)>, into: &mut Str
     }
 }
 
+/// Writes words so that a shell reads them as they are.
+pub fn join(words: impl IntoIterator<Item = String>) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "@%+=:,./_-".contains(c);
+    let quoted = |word: String| match !word.is_empty() && word.chars().all(plain) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    words.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +89,14 @@ mod tests {
         for (text, words) in cases {
             assert_eq!(split(text).unwrap(), words, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_joined_can_be_split() {
+        let words = ["nginx", "-g", "daemon off;", "", "it's", "$x", "a\\b"];
+        let joined = join(words.map(str::to_owned));
+        assert_eq!(joined, r"nginx -g 'daemon off;' '' 'it'\''s' '$x' 'a\b'");
+        assert_eq!(split(&joined).unwrap(), words);
     }
 
     #[test]

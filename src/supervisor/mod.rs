@@ -26,7 +26,7 @@ pub use event::*;
 pub use health::{HealthState, OUTPUT_LIMIT, ProbeResult};
 pub use reload::{Plan, merge, plan};
 pub use state::State;
-pub use view::{Problem, Scale, View};
+pub use view::{Exit, Problem, Scale, Tie, View};
 
 use crate::model::{Condition, Hook, OnUnhealthy, Service, Signal, text};
 use shutdown::Shutdown;

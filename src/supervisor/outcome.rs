@@ -23,6 +23,7 @@ impl Unit {
         let set_up = process.setup.is_none();
         if set_up {
             self.last_exit = Some(status);
+            self.ended = (now, ran);
             let ours = self.ending.as_ref().is_some_and(|ending| ending.killed || ending.struck);
             self.oom = oom && !ours && status == ExitStatus::Signal(9);
         }

@@ -65,6 +65,8 @@ pub struct Unit {
     pub on_unhealthy: OnUnhealthy,
     pub starts: u64,
     pub last_exit: Option<ExitStatus>,
+    /// When that was, and how long it had run.
+    pub ended: (Time, Duration),
     /// Its last process was killed because memory had run out.
     pub oom: bool,
     /// Why it is `failed`, or why it is started again.
@@ -111,6 +113,7 @@ impl Unit {
             on_unhealthy: OnUnhealthy::None,
             starts: 0,
             last_exit: None,
+            ended: (Time::ZERO, Duration::ZERO),
             oom: false,
             reason: None,
             status: None,

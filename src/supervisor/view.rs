@@ -5,7 +5,7 @@ use super::Supervisor;
 use super::event::*;
 use super::health::{Health, HealthState, ProbeResult};
 use super::state::State;
-use super::unit::Unit;
+use super::unit::{Need, Unit};
 use crate::model::{Condition, duration};
 use std::time::Duration;
 
@@ -38,6 +38,30 @@ pub struct View<'a> {
     pub restart_in: Option<Duration>,
     /// The last results of its health check, the oldest first.
     pub probes: Vec<&'a ProbeResult>,
+}
+
+/// The end of a main process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// It was killed for want of memory.
+    pub oom: bool,
+    /// How long ago that was.
+    pub ago: Duration,
+    /// How long it had run.
+    pub ran: Duration,
+}
+
+/// What a service has to do with one that it depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tie<'a> {
+    /// The other one's name.
+    pub name: &'a str,
+    /// What it is waited for.
+    pub condition: Condition,
+    /// Whether that is so.
+    pub met: bool,
 }
 
 /// What "well" is to mean.
@@ -100,6 +124,35 @@ impl Supervisor {
             restart_in: unit.retry_at().map(|at| at.saturating_sub(now)),
             probes: health.map(|health| health.results().collect()).unwrap_or_default(),
         })
+    }
+
+    /// What a service depends on, in the order of its definition.
+    pub fn needs(&self, id: ServiceId) -> Vec<Tie<'_>> {
+        let needs = self.units.get(id.0).map(|unit| unit.needs.as_slice()).unwrap_or_default();
+        let tie = |need: &Need| Tie {
+            name: self.name(need.on),
+            condition: need.condition,
+            met: self.need(need) == NeedState::Met,
+        };
+        needs.iter().map(tie).collect()
+    }
+
+    /// What depends on a service.
+    pub fn needed_by(&self, id: ServiceId) -> Vec<&str> {
+        let dependents = self.units.get(id.0).map(|unit| unit.needed_by.as_slice()).unwrap_or_default();
+        dependents.iter().map(|id| self.name(*id)).collect()
+    }
+
+    /// How the last main process of a service has ended.
+    pub fn last_exit(&self, now: Time, id: ServiceId) -> Option<Exit> {
+        let unit = self.units.get(id.0)?;
+        let (at, ran) = unit.ended;
+        Some(Exit { status: unit.last_exit?, oom: unit.oom, ago: now.saturating_sub(at), ran })
+    }
+
+    /// In what time a service is killed unless it gives its watchdog a sign of life.
+    pub fn watchdog(&self, now: Time, id: ServiceId) -> Option<Duration> {
+        self.units.get(id.0)?.alive_by.map(|limit| limit.saturating_sub(now))
     }
 
     /// What a service lacks, if it is not well by that scale.

@@ -1,7 +1,7 @@
-//! The terminal, if standard input is one.
+//! The terminal, if standard input, or standard output, is one.
 
 use nix::libc;
-use std::io::{IsTerminal, stdin};
+use std::io::{IsTerminal, stdin, stdout};
 
 /// Whether standard input is a terminal.
 pub fn is_stdin() -> bool {
@@ -42,4 +42,17 @@ pub fn attach() {
     unsafe {
         libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0);
     }
+}
+
+/// Whether standard output is a terminal.
+pub fn is_stdout() -> bool {
+    stdout().is_terminal()
+}
+
+/// How many columns the terminal on standard output has, if it is one and knows.
+pub fn columns() -> Option<usize> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the kernel fills in the structure, which is of the type that the request wants.
+    let result = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+    (result == 0 && size.ws_col > 0).then_some(size.ws_col.into())
 }

@@ -44,6 +44,11 @@ fn service(out: &mut String, service: &Service) {
     for (name, value) in &service.exec.environment {
         line(match value {
             Variable::Text(text) => format!("environment: {name:?} = {text:?}"),
+            Variable::Hidden(text, None) => format!("environment: {name:?} = {text:?} (put together)"),
+            Variable::Hidden(text, Some(path)) => {
+                let file = path.file_name().unwrap_or_default().display();
+                format!("environment: {name:?} = {text:?} from {file}")
+            }
             Variable::File(path) => format!("environment: {name:?} in {}", path.display()),
         });
     }

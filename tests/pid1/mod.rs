@@ -11,7 +11,7 @@ mod race;
 mod signals;
 mod statuses;
 mod table;
-mod terminal;
+pub mod terminal;
 mod usage;
 mod words;
 

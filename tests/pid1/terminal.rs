@@ -90,7 +90,7 @@ impl Terminal {
 
     /// Rows and columns.
     #[track_caller]
-    fn resize(&self, rows: &str, columns: &str) {
+    pub fn resize(&self, rows: &str, columns: &str) {
         let mut stty = Command::new("stty");
         stty.args(["rows", rows, "cols", columns]).stdin(self.end.try_clone().unwrap());
         assert!(stty.status().unwrap().success());

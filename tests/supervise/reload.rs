@@ -191,3 +191,18 @@ fn a_changed_service_takes_those_with_it_that_want_to() {
     });
     assert_eq!(changed(&before, &init.pids()), ["db", "with"]);
 }
+
+/// The first time, the directories are read as the user wrote them.
+#[test]
+fn another_name_of_the_same_files_is_no_change() {
+    let init = Launch::plain()
+        .file("web.env", "A=1\n")
+        .file("definitions/web.toml", &format!("{}env_file = \"../web.env\"\n", sleep(1)))
+        .arg("--services")
+        .arg("definitions")
+        .start();
+    init.wait_healthy(PATIENCE);
+    assert_eq!(reload(&init), "nothing has changed");
+    std::fs::write(init.dir().join("web.env"), "A=2\n").unwrap();
+    assert_eq!(reload(&init), "restarted: web");
+}

@@ -104,6 +104,10 @@ pub enum Verb {
     Probe,
     /// Explain.
     Help,
+    /// Explain everything on one page.
+    Man,
+    /// Have a shell complete command lines.
+    Completions,
 }
 
 /// How a verb is written, and what the help says of it.

@@ -6,7 +6,7 @@ use super::flags::*;
 use super::{Command, Verb};
 
 /// Every verb, in the order of the help.
-pub static COMMANDS: [Command; 12] = [
+pub static COMMANDS: [Command; 14] = [
     Command {
         verb: Verb::Health,
         name: "health",
@@ -33,15 +33,18 @@ pub static COMMANDS: [Command; 12] = [
         usage: &["status [OPTION]... [NAME]..."],
         summary: "show what each service does",
         details: &[
-            "Prints a table of all services. With NAME: all there is to know of these, the last results of their \
-             health checks among it.",
+            "Prints a table of all services. What needs attention is named at its end, and stands out on a terminal, \
+             unless NO_COLOR is set. With NAME: all there is to know of these: how they ended, what they need and \
+             what needs them, their definition and environment, and the last results of their health checks.",
+            "Values that come from files or from the container's environment are not shown; arguments and other values \
+             only to root and rinit's own user.",
             "Exit status: 0 shown, 1 no such service, 2 usage, 3 no init answers.",
         ],
         flags: &[&JSON, &TIMEOUT, &SOCKET, &HELP],
         examples: &[
             ("rinit status", "all services"),
-            ("rinit status web", "one service, with its last probes"),
-            ("rinit status --json", "the same for a script"),
+            ("rinit status web", "everything about one service: why does it not run?"),
+            ("rinit status --json", "all services, for a script"),
         ],
     },
     Command {
@@ -184,5 +187,35 @@ pub static COMMANDS: [Command; 12] = [
         details: &["Prints the same as --help, or as VERB --help."],
         flags: &[&HELP],
         examples: &[("rinit help health", "what does the health verb take?")],
+    },
+    Command {
+        verb: Verb::Man,
+        name: "man",
+        usage: &["man [OPTION]..."],
+        summary: "print the manual page",
+        details: &[
+            "Prints rinit(1), the page with everything that the helps of all verbs say, as man and mandoc read it.",
+        ],
+        flags: &[&HELP],
+        examples: &[("rinit man", "to read it at once: rinit man | man -l -")],
+    },
+    Command {
+        verb: Verb::Completions,
+        name: "completions",
+        usage: &["completions [OPTION]... SHELL", "completions [OPTION]... SHELL -- WORD..."],
+        summary: "print a script that has a shell complete rinit's command lines",
+        details: &[
+            "Prints the script for bash, zsh or fish. It completes verbs, options and their values, and the services of \
+             the running init.",
+            "With the words of a command line after --, the first one of which is rinit: what may stand for the last \
+             one. That is how the scripts ask.",
+        ],
+        flags: &[&HELP],
+        examples: &[
+            ("rinit completions bash", "for this shell alone: source <(rinit completions bash)"),
+            ("rinit completions zsh", "into a file _rinit in a directory of $fpath"),
+            ("rinit completions fish", "into ~/.config/fish/completions/rinit.fish"),
+            ("rinit completions bash -- rinit st", "start, status and stop"),
+        ],
     },
 ];

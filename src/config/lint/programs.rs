@@ -32,7 +32,7 @@ pub(super) fn look(subject: &mut Subject<'_>, root: &Path, path: &OsStr) {
     let draft = subject.draft;
     let name = OsStr::new("PATH");
     let path = match draft.environment.get(name).or_else(|| draft.env_file.get(name)) {
-        Some(Variable::Text(own)) => own,
+        Some(Variable::Text(own) | Variable::Hidden(own, _)) => own,
         Some(Variable::File(_)) => return,
         None => path,
     };

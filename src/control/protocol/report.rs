@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What `health` found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +117,11 @@ pub struct ServiceStatus {
     pub probes: Vec<ProbeResult>,
     /// Where it is defined.
     pub file: Option<String>,
+    /// What it is defined as, and more; only if the service was asked for by name. An object, as `init/details.rs`
+    /// makes it and the reference describes it: its fields are read by people mostly, and as types they would cost
+    /// every image kilobytes.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub details: Value,
 }
 
 /// The result of one probe.

@@ -22,34 +22,76 @@ pub struct Additions {
     pub removed: &'static [&'static str],
 }
 
+impl Additions {
+    fn removes(&self, name: &[u8]) -> bool {
+        self.removed.iter().any(|removed| removed.as_bytes() == name)
+    }
+}
+
 /// rinit's own environment with what the definition adds. COMMAND's passes through as it is.
 pub fn build(own: &[CString], service: &Service, additions: &Additions) -> Result<Vec<CString>, StartError> {
     // Whatever comes later goes before what was there.
     let mut added: BTreeMap<OsString, OsString> = BTreeMap::new();
-    if service.name != crate::model::MAIN {
-        added.insert("RINIT_SERVICE".into(), OsString::from(&service.name));
-    }
-    if let Some(user) = &service.exec.user {
-        added.extend(user_environment(user));
-    }
+    added.extend(from_rinit_to(service));
     for (name, variable) in &service.exec.environment {
         let value = match variable {
-            Variable::Text(text) => text.clone(),
+            Variable::Text(text) | Variable::Hidden(text, _) => text.clone(),
             Variable::File(path) => read(service, path)?,
         };
         added.insert(name.clone(), value);
     }
     added.extend(additions.extra.iter().map(|(name, value)| (name.into(), value.into())));
     let stays = |entry: &&CString| match name_of(entry) {
-        Some(name) => {
-            !added.contains_key(OsStr::from_bytes(name))
-                && !additions.removed.iter().any(|removed| removed.as_bytes() == name)
-        }
+        Some(name) => !added.contains_key(OsStr::from_bytes(name)) && !additions.removes(name),
         None => true,
     };
     let mut environment: Vec<CString> = own.iter().filter(stays).cloned().collect();
     environment.extend(added.iter().map(|(name, value)| entry(name, value)));
     Ok(environment)
+}
+
+/// Where a variable of a service is from.
+#[derive(Clone, Copy)]
+pub enum Origin<'a> {
+    /// The environment that rinit was started with.
+    Container,
+    /// rinit sets it.
+    Rinit,
+    /// The service's definition.
+    Definition(&'a Variable),
+}
+
+/// Tells the names of what [`build`] makes, and where each is from.
+pub fn origins<'a>(
+    own: &[CString],
+    service: &'a Service,
+    additions: &Additions,
+    tell: &mut dyn FnMut(&OsStr, Origin<'a>),
+) {
+    let defined = &service.exec.environment;
+    let added = |name: &OsStr| additions.extra.iter().any(|(added, _)| name == added.as_str());
+    for (name, variable) in defined.iter().filter(|(name, _)| !added(name)) {
+        tell(name, Origin::Definition(variable));
+    }
+    let mut from_rinit: Vec<OsString> = additions.extra.iter().map(|(name, _)| name.into()).collect();
+    from_rinit
+        .extend(from_rinit_to(service).map(|(name, _)| name).filter(|name| !defined.contains_key(name)));
+    for name in &from_rinit {
+        tell(name, Origin::Rinit);
+    }
+    for name in own.iter().filter_map(name_of).filter(|name| !additions.removes(name)).map(OsStr::from_bytes)
+    {
+        if !defined.contains_key(name) && !from_rinit.iter().any(|set| set == name) {
+            tell(name, Origin::Container);
+        }
+    }
+}
+
+/// What rinit sets, whatever the definition is.
+fn from_rinit_to(service: &Service) -> impl Iterator<Item = (OsString, OsString)> {
+    let is_main = service.name == crate::model::MAIN;
+    let name = (!is_main).then(|| ("RINIT_SERVICE".into(), OsString::from(&service.name)));
+    name.into_iter().chain(service.exec.user.iter().flat_map(user_environment))
 }
 
 /// What a login would set.

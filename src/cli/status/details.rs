@@ -1,0 +1,187 @@
+//! All there is to know of one service.
+
+#![forbid(unsafe_code)]
+
+use super::colour::Look;
+use super::{MAX_TEXT, one_line, span};
+use crate::control::protocol::{ProbeResult, ServiceStatus};
+use crate::model::text::printable;
+use crate::model::words;
+use serde_json::Value;
+
+/// Where the facts begin.
+const COLUMN: usize = 18;
+
+/// Facts, each with its name before it.
+#[derive(Default)]
+struct Facts(String);
+
+impl Facts {
+    /// A fact, if there is one.
+    fn add(&mut self, name: &str, value: Option<String>) {
+        self.lines(name, value);
+    }
+
+    /// A word in its colour, and more.
+    fn painted(&mut self, name: &str, word: &str, more: &str, colour: bool) {
+        let word = Look::of_word(word).paint(&one_line(word), colour);
+        let left = format!("  {name}");
+        self.0.push_str(&format!("{left:COLUMN$}{word}{more}\n"));
+    }
+
+    /// A fact of several lines, the name before the first.
+    fn lines(&mut self, name: &str, lines: impl IntoIterator<Item = String>) {
+        let mut name = name;
+        for line in lines {
+            let left = format!("  {name}");
+            self.0.push_str(&format!("{left:COLUMN$}{}\n", one_line(&line)));
+            name = "";
+        }
+    }
+}
+
+/// What it does, what it was defined as, and what its health check has said.
+pub fn details(service: &ServiceStatus, colour: bool) -> String {
+    let mut facts = Facts(format!("{}\n", Look::of(service).paint(&one_line(&service.name), colour)));
+    facts.add("description", service.description.clone());
+    facts.painted("state", &service.state, &format!(" for {}", span(service.since_ms)), colour);
+    facts.add("waiting for", Some(service.waiting_for.join(", ")).filter(|names| !names.is_empty()));
+    facts.add("reason", service.reason.clone());
+    facts.add("says", service.says.clone());
+    if let Some(health) = &service.health {
+        facts.painted("health", health, &streak(service.failing_streak), colour);
+    }
+    facts.add("pid", service.pid.map(|pid| pid.to_string()));
+    facts.add("restarts", Some(service.restarts.to_string()));
+    facts.add("starts again in", service.restart_in_ms.map(span));
+    let ended = service.details.get("exit").unwrap_or(&Value::Null);
+    facts.add("last exit", service.last_exit.as_ref().map(|text| exit(text, ended)));
+    facts.add("defined in", service.file.clone());
+    if !service.details.is_null() {
+        definition(&mut facts, &service.details);
+    }
+    let mut text = facts.0;
+    if !service.probes.is_empty() {
+        text.push_str("  last probes\n");
+        text.extend(service.probes.iter().map(probe));
+    }
+    text
+}
+
+fn streak(failed: Option<u32>) -> String {
+    match failed {
+        Some(1) => ", the last probe failed".to_owned(),
+        Some(count @ 2..) => format!(", the last {count} probes failed"),
+        Some(0) | None => String::new(),
+    }
+}
+
+/// What is in the details of a newer init, or an older one, is taken as it comes.
+fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object.get(name)?.as_str()
+}
+
+fn milliseconds(object: &Value, name: &str) -> Option<String> {
+    Some(span(object.get(name)?.as_u64()?))
+}
+
+fn is(object: &Value, name: &str) -> bool {
+    object.get(name).and_then(Value::as_bool).unwrap_or(false)
+}
+
+fn list<'a>(object: &'a Value, name: &str) -> &'a [Value] {
+    object.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn exit(text: &str, exit: &Value) -> String {
+    match (milliseconds(exit, "ago_ms"), milliseconds(exit, "ran_ms")) {
+        (Some(ago), Some(ran)) => format!("{text}, {ago} ago, after {ran}"),
+        _ => text.to_owned(),
+    }
+}
+
+fn definition(facts: &mut Facts, details: &Value) {
+    let plain = |name: &str| text(details, name).map(str::to_owned);
+    let command = list(details, "command").iter().filter_map(Value::as_str).map(str::to_owned);
+    let rest = if is(details, "withheld") { " ..." } else { "" };
+    facts.add("command", Some(words::join(command) + rest));
+    facts.add("user", plain("user"));
+    facts.add("working dir", plain("working_dir"));
+    facts.lines("needs", list(details, "needs").iter().map(need));
+    let needed_by: Vec<&str> = list(details, "needed_by").iter().filter_map(Value::as_str).collect();
+    facts.add("needed by", Some(needed_by.join(", ")).filter(|names| !names.is_empty()));
+    let mut restart = plain("restart").unwrap_or_default();
+    restart.push_str(if is(details, "essential") { "; the container ends with it" } else { "" });
+    restart.push_str(if is(details, "autostart") { "" } else { "; is started by hand" });
+    facts.add("restart", Some(restart));
+    let signal = text(details, "stop_signal").unwrap_or("the signal that rinit gets");
+    let grace = milliseconds(details, "stop_grace_ms").unwrap_or_default();
+    facts.add("stop", Some(format!("{signal}, then {grace} until SIGKILL")));
+    facts.add("ready", ready(details));
+    let left = milliseconds(details, "watchdog_left_ms").map(|left| format!(", of which {left} are left"));
+    let watchdog = milliseconds(details, "watchdog_ms");
+    facts.add("watchdog", watchdog.map(|limit| limit + &left.unwrap_or_default()));
+    facts.add("health check", plain("healthcheck"));
+    facts.lines("environment", environment(list(details, "environment")));
+    let note = "(arguments and values: only for root and rinit's own user)";
+    facts.add("", is(details, "withheld").then(|| note.to_owned()));
+}
+
+fn need(need: &Value) -> String {
+    let field = |name| text(need, name).unwrap_or_default();
+    let met = if is(need, "met") { "met" } else { "not met" };
+    format!("{} ({}): {met}", field("service"), field("condition"))
+}
+
+/// When it counts as ready; nothing to say of one that does as soon as it runs.
+fn ready(details: &Value) -> Option<String> {
+    let mut how = match text(details, "notify")? {
+        "systemd" => "when it says READY=1".to_owned(),
+        number => format!("when it writes a newline to descriptor {number}"),
+    };
+    if let Some(limit) = milliseconds(details, "start_timeout_ms") {
+        how = how + ", within " + &limit;
+    }
+    Some(how)
+}
+
+/// One line for each variable of the definition; those of the container are all on the last one.
+fn environment(variables: &[Value]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut inherited = Vec::new();
+    for variable in variables {
+        let field = |name| text(variable, name).unwrap_or_default();
+        let name = field("name");
+        lines.push(match field("from") {
+            "container" => {
+                inherited.push(name);
+                continue;
+            }
+            "rinit" => format!("{name} from rinit"),
+            "put-together" => format!("{name} with variables of the container put in"),
+            "file" => format!("{name} from {}", field("file")),
+            _ => match text(variable, "value") {
+                Some(value) => format!("{name}={value}"),
+                None => name.to_owned(),
+            },
+        });
+    }
+    if !inherited.is_empty() {
+        lines.push(format!("from the container: {}", inherited.join(", ")));
+    }
+    lines
+}
+
+fn probe(result: &ProbeResult) -> String {
+    let ended = match (result.timed_out, result.exit_code) {
+        (true, _) => "timed out".to_owned(),
+        (false, Some(code)) => format!("exit code {code}"),
+        (false, None) => "no result".to_owned(),
+    };
+    let mut text =
+        format!("    {} ago: {ended} after {}\n", span(result.started_ms_ago), span(result.took_ms));
+    for line in printable(result.output.as_bytes(), MAX_TEXT).lines() {
+        text.extend(["      ", line, "\n"]);
+    }
+    text
+}

@@ -1,0 +1,58 @@
+//! `rinit status`: what does each service do? The table of all services is in `table`, what is told of one that was
+//! asked for by name in `details`.
+
+#![forbid(unsafe_code)]
+
+mod colour;
+mod details;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use super::parse::Words;
+use super::table::Opt;
+use super::{ask, json, names, show, values};
+use crate::control::protocol::{Request, Verb};
+use crate::model::duration;
+use crate::model::text::printable;
+use colour::Screen;
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// So much of what services have written is shown in one place.
+const MAX_TEXT: usize = 4096;
+
+pub(super) fn run(words: &Words) -> Result<u8, String> {
+    let mut names = names(words)?;
+    names.extend(words.rest.iter().flatten().map(|name| name.to_string_lossy().into_owned()));
+    let in_detail = !names.is_empty();
+    let timeout = values::timeout(words, TIMEOUT)?;
+    let response = match ask(words, &Request::new(Verb::Status, names), timeout)? {
+        Ok(response) => response,
+        Err(status) => return Ok(status),
+    };
+    let report = response.status.unwrap_or_default();
+    let screen = Screen::of_stdout();
+    Ok(show(&match (words.has(Opt::Json), in_detail) {
+        (true, _) => json(&report),
+        (false, true) => {
+            let each = report.services.iter().map(|service| details::details(service, screen.colour));
+            each.collect::<Vec<_>>().join("\n")
+        }
+        (false, false) => table::table(&report, &screen),
+    }))
+}
+
+/// A time span of the protocol, for people.
+fn span(ms: u64) -> String {
+    match ms {
+        0 => "0ms".to_owned(),
+        _ => duration::format(Duration::from_millis(ms)),
+    }
+}
+
+/// What others have written, on one line.
+fn one_line(text: &str) -> String {
+    printable(text.as_bytes(), MAX_TEXT).replace('\n', " ")
+}
