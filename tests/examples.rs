@@ -38,7 +38,15 @@ fn examples_are_healthy_in_five_seconds_and_end_at_once() {
 /// Each of them can be checked without being run.
 #[test]
 fn examples_are_accepted_by_check() {
-    for dir in ["services.d", "examples/nginx-redis/services.d", "examples/postgres/services.d"] {
+    let dirs = [
+        "services.d",
+        "examples/nginx-redis/services.d",
+        "examples/postgres/services.d",
+        "examples/visits/roles/store",
+        "examples/visits/roles/web",
+        "examples/visits/roles/balancer",
+    ];
+    for dir in dirs {
         let program = crate::support::rinit_bin();
         let dir = repository().join(dir);
         let args = ["check", "--services", dir.to_str().unwrap()];

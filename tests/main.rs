@@ -23,6 +23,7 @@ mod documentation;
 mod examples;
 mod health;
 mod init;
+mod orchestrators;
 mod pid1;
 mod simulation;
 mod supervise;

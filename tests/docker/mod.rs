@@ -9,4 +9,5 @@ mod oom;
 mod orphans;
 mod pids_limit;
 mod postgres;
+mod restart_policy;
 mod unless_stopped;

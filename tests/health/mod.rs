@@ -1,5 +1,7 @@
 //! Health checks, and `rinit health` in all its forms.
 
+mod timeline;
+
 use crate::require_namespace;
 use crate::support::{Launch, PATIENCE, wait_for};
 use nix::sys::signal::Signal;

@@ -5,6 +5,7 @@
 //! - `running`: the init that runs: its lines, its processes, signals, its end
 //! - `docker`: containers
 //! - `services`: what either says of its services
+//! - `swarm`: the engine of the orchestrators' tests
 //! - `wait`, `lines`, `processes`, `skip`: what these are made of
 
 #![allow(dead_code, unused_imports)] // not every test file needs all of it
@@ -16,6 +17,7 @@ pub mod processes;
 pub mod running;
 pub mod services;
 pub mod skip;
+pub mod swarm;
 pub mod wait;
 
 use std::ffi::OsStr;

@@ -33,6 +33,26 @@ macro_rules! require_docker {
     };
 }
 
+/// Skips the test unless the engine of a swarm answers, with the image of examples/visits.
+#[macro_export]
+macro_rules! require_swarm {
+    () => {
+        if let Some(why) = $crate::support::swarm::no_swarm() {
+            $crate::skip!("needs a swarm: {why}");
+        }
+    };
+}
+
+/// Skips the test unless there is a Python that has the published schemas of Kubernetes' API.
+#[macro_export]
+macro_rules! require_schemas {
+    () => {
+        if std::env::var_os("RINIT_TEST_PYTHON").is_none() {
+            $crate::skip!("needs the schemas of Kubernetes' API: tests/run installs them");
+        }
+    };
+}
+
 /// Skips the test unless it may start a PID namespace: as root, or in a user namespace of its own.
 #[macro_export]
 macro_rules! require_namespace {
