@@ -21,6 +21,7 @@ mod control;
 mod docker;
 mod documentation;
 mod examples;
+mod fuzz;
 mod health;
 mod init;
 mod orchestrators;

@@ -6,8 +6,9 @@ use crate::model::suggest;
 use crate::model::text::cause;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The largest file that is read, in bytes.
@@ -108,7 +109,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
         return Err("it is not a regular file".into());
     }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| cause(&error))?;
+    // What looks like a file may still make its reader wait: /proc/kmsg does.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = file.map_err(|error| cause(&error))?;
     file.take(LARGEST.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| cause(&error))?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LARGEST {
         return Err("it is larger than 1 MiB".into());

@@ -27,7 +27,11 @@ pub(super) fn parse(source: &Source) -> Parsed<'_> {
     let mut errors: Vec<(Range<usize>, &str)> =
         errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message())).collect();
     // A bracket or a string that is never closed swallows the rest of the file: only that is worth saying.
-    while let Some(open) = errors.iter().find_map(|(span, _)| unclosed(source, &parsed, span)) {
+    // Of the errors behind the text, blanks alone, a few are enough to find it.
+    let end = source.text.trim_end().len();
+    while let Some(open) = (errors.iter().filter(|(span, _)| span.start >= end).take(MOST_MISTAKES))
+        .find_map(|(span, _)| unclosed(source, &parsed, end, span))
+    {
         parsed.mistakes.push(unclosed_mistake(source, open.start));
         errors.retain(|(span, _)| span.start < open.start);
         parsed.spoilt.push(open);
@@ -52,12 +56,8 @@ pub(super) fn parse(source: &Source) -> Parsed<'_> {
     parsed
 }
 
-/// The value that an error at the end of the file belongs to, if it begins on an earlier line.
-fn unclosed(source: &Source, parsed: &Parsed<'_>, error: &Range<usize>) -> Option<Range<usize>> {
-    let end = source.text.trim_end().len();
-    if error.start < end {
-        return None;
-    }
+/// The value that an error at or behind the end of the text belongs to, if it begins on an earlier line.
+fn unclosed(source: &Source, parsed: &Parsed<'_>, end: usize, error: &Range<usize>) -> Option<Range<usize>> {
     let value = enclosing(&parsed.table, end)?;
     let known = parsed.spoilt.iter().any(|spoilt| spoilt.start == value.start);
     let earlier = source.line_of(value.start) < source.line_of(error.start);
@@ -178,5 +178,14 @@ mod tests {
         assert_eq!(parse_all("a =\nb = 1").0, ["1:4 a value is missing"]);
         assert_eq!(parse_all("a = 1\na = 2").0, ["2:1 \"a\" is written twice"]);
         assert_eq!(parse_all("a = True").0, ["1:5 a boolean is written in small letters"]);
+    }
+
+    /// Each error behind the text was compared with all of it: such a file took hours.
+    #[test]
+    fn a_file_of_carriage_returns_is_refused_like_any_other() {
+        let (shown, _) = parse_all(&format!("a = [1,\n{}", "\r".repeat(100_000)));
+        assert_eq!(shown, ["1:5 this array is not closed: a \"]\" is missing"]);
+        let (shown, _) = parse_all(&"\r".repeat(100_000));
+        assert_eq!(shown.len(), 1, "{shown:?}");
     }
 }

@@ -22,6 +22,16 @@ fn mistakes(dir: &Path) -> Vec<String> {
     found.iter().map(|mistake| mistake.to_string().replace(&dir.display().to_string(), "DIR")).collect()
 }
 
+/// It passes for a regular file, and whoever reads it waits for the kernel to say something.
+#[test]
+fn the_kernel_s_log_is_not_waited_for() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("web.toml"), "command = \"x\"\nenv_file = \"/proc/kmsg\"").unwrap();
+    let found = mistakes(dir.path());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("DIR/web.toml:2:12: error: cannot read /proc/kmsg: "), "{found:?}");
+}
+
 #[test]
 fn a_pipe_or_a_device_is_not_opened() {
     let dir = TempDir::new().unwrap();
