@@ -26,13 +26,21 @@ pub struct Listener {
 
 impl Listener {
     /// Listens where it was told to, else on the abstract name of this PID namespace if this is its PID 1, else below
-    /// the user's own directory.
+    /// the user's own directory; there as well if somebody else has taken the name, which is free for all.
     pub fn open(given: Option<&Address>, is_pid_1: bool) -> Result<Listener, String> {
-        let (address, mode) = match (given, is_pid_1.then(namespace_address).flatten()) {
-            (Some(address), _) => (address.clone(), GIVEN_MODE),
-            (None, Some(address)) => (address, OWN_MODE),
-            (None, None) => (Address::Path(make_user_dir()?.join(FILE)), OWN_MODE),
-        };
+        if let Some(address) = given {
+            return Listener::at(address.clone(), GIVEN_MODE);
+        }
+        let below_user_dir = || Listener::at(Address::Path(make_user_dir()?.join(FILE)), OWN_MODE);
+        match is_pid_1.then(namespace_address).flatten() {
+            Some(address) => {
+                Listener::at(address, OWN_MODE).or_else(|taken| below_user_dir().map_err(|_| taken))
+            }
+            None => below_user_dir(),
+        }
+    }
+
+    fn at(address: Address, mode: u32) -> Result<Listener, String> {
         match socket::listen(&address, mode) {
             Ok(socket) => Ok(Listener { socket, address }),
             Err(e) => {

@@ -28,10 +28,15 @@ pub(super) struct Connection {
     pub(super) peer: Peer,
     /// At most [`MAX_REQUEST`] and one byte; beyond that the kernel's buffer fills, and then the client waits.
     input: Vec<u8>,
-    /// Where the first newline of `input` is.
+    /// So much of `input` was taken as lines. It goes when there is something to read: moving the rest for each line
+    /// would make many short ones dear.
+    taken: usize,
+    /// Where the next newline of `input` is.
     line_end: Option<usize>,
     /// The client will send no more.
     eof: bool,
+    /// It has closed its connection, and reads no more either.
+    pub(super) gone: bool,
     output: Vec<u8>,
     sent: usize,
     /// Since when there is something that the client has not read.
@@ -52,8 +57,10 @@ impl Connection {
             stream,
             peer,
             input: Vec::new(),
+            taken: 0,
             line_end: None,
             eof: false,
+            gone: false,
             output: Vec::new(),
             sent: 0,
             unread_since: None,
@@ -71,6 +78,9 @@ impl Connection {
     /// Takes what has arrived, as far as there is room for it.
     pub(super) fn read(&mut self) -> io::Result<()> {
         let mut chunk = [0; 8192];
+        self.input.drain(..self.taken.min(self.input.len()));
+        self.line_end = self.line_end.map(|at| at.saturating_sub(self.taken));
+        self.taken = 0;
         while !self.eof && !self.closing {
             let room = MAX_REQUEST.saturating_add(1).saturating_sub(self.input.len()).min(chunk.len());
             let Some(buffer) = chunk.get_mut(..room).filter(|buffer| !buffer.is_empty()) else { break };
@@ -78,7 +88,7 @@ impl Connection {
                 Ok(0) => self.eof = true,
                 Ok(count) => {
                     let before = self.input.len();
-                    self.input.extend(buffer.iter().take(count));
+                    self.input.extend_from_slice(buffer.get(..count).unwrap_or_default());
                     self.find_line(before);
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
@@ -96,10 +106,15 @@ impl Connection {
         }
     }
 
+    /// How much of the input is still to be looked at.
+    fn left(&self) -> usize {
+        self.input.len().saturating_sub(self.taken)
+    }
+
     /// Whether `next_line` has something, and may be asked.
     pub(super) fn is_runnable(&self) -> bool {
-        let whole =
-            self.line_end.is_some() || self.input.len() > MAX_REQUEST || (self.eof && !self.input.is_empty());
+        let left = self.left();
+        let whole = self.line_end.is_some() || left > MAX_REQUEST || (self.eof && left > 0);
         whole && !self.busy && !self.closing && self.unread_since.is_none()
     }
 
@@ -108,15 +123,23 @@ impl Connection {
         if !self.is_runnable() {
             return None;
         }
-        let Some(end) = self.line_end.take() else {
-            let rest = std::mem::take(&mut self.input);
-            return Some(if rest.len() > MAX_REQUEST { Line::TooLong } else { Line::Complete(rest) });
-        };
-        let rest = self.input.split_off(end.saturating_add(1));
-        let mut line = std::mem::replace(&mut self.input, rest);
-        line.pop();
-        self.find_line(0);
-        Some(Line::Complete(line))
+        let end = self.line_end.take();
+        let rest = self.input.get(self.taken..end.unwrap_or(self.input.len())).unwrap_or_default();
+        let line = if rest.len() > MAX_REQUEST { Line::TooLong } else { Line::Complete(rest.to_vec()) };
+        match end.map(|end| end.saturating_add(1)).filter(|next| *next < self.input.len()) {
+            Some(next) => {
+                self.taken = next;
+                self.find_line(next);
+            }
+            None => self.forget_input(),
+        }
+        Some(line)
+    }
+
+    fn forget_input(&mut self) {
+        self.input = Vec::new();
+        self.taken = 0;
+        self.line_end = None;
     }
 
     /// Puts an answer into the buffer and sends what the kernel takes of it.
@@ -131,8 +154,7 @@ impl Connection {
     /// Answers, and closes as soon as the client has read it.
     pub(super) fn dismiss(&mut self, error: &str, now: Instant) -> io::Result<()> {
         self.closing = true;
-        self.input = Vec::new();
-        self.line_end = None;
+        self.forget_input();
         self.answer(&Response::refused(error), now)
     }
 
@@ -156,13 +178,16 @@ impl Connection {
 
     /// Nothing is left to be done for it.
     pub(super) fn is_finished(&self) -> bool {
-        let nothing_more = self.closing || (self.eof && self.input.is_empty());
+        if self.gone {
+            return !self.is_runnable();
+        }
+        let nothing_more = self.closing || (self.eof && self.left() == 0);
         nothing_more && !self.busy && self.unread_since.is_none()
     }
 
     /// What it has to be watched for now. After the end of its data not for data: that end would be told for ever.
     pub(super) fn interest(&self) -> Interest {
-        let read = !self.eof && !self.closing && self.input.len() <= MAX_REQUEST;
+        let read = !self.eof && !self.closing && self.left() <= MAX_REQUEST;
         match (read, self.unread_since.is_some()) {
             (true, true) => Interest::ReadWrite,
             (true, false) => Interest::Read,

@@ -8,7 +8,7 @@ use super::connection::{Connection, Line};
 use super::protocol::{Request, Response};
 use crate::model::text;
 use crate::sys::poll::{Interest, Poller, Ready};
-use crate::sys::{process, socket};
+use crate::sys::{attributes, process, socket};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 
 /// So many clients are served at a time. The next ones wait in the kernel's queue.
 pub const MAX_CLIENTS: usize = 64;
+
+/// And no more than this part of the descriptors that rinit may have: the services need some, too.
+const SHARE_OF_DESCRIPTORS: usize = 4;
 
 /// How long a client may take to send a whole request, from the connection or the last answer.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -26,10 +29,11 @@ pub const CROWDED_LIMIT: Duration = Duration::from_millis(250);
 /// How long the listener rests when the system lacks what a connection needs.
 const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 
-/// How much is done before the event loop has its turn again.
+/// So many connections are accepted at once.
 const ACCEPTS_A_TURN: usize = 16;
+
+/// So many lines of one client that are no request are answered at once.
 const LINES_A_TURN: usize = 16;
-const REQUESTS_A_TURN: usize = 8;
 
 /// A client. Never the number of another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +68,8 @@ pub struct Server {
     /// Its token; those from the next one up are the clients'.
     token: u64,
     clients: Vec<(ClientId, Connection)>,
+    /// How many there may be.
+    places: usize,
     next_id: u64,
     /// Whose turn it was last, among those who have sent several requests at once.
     last_served: ClientId,
@@ -80,6 +86,7 @@ impl Server {
             listener,
             token: first_token,
             clients: Vec::new(),
+            places: (attributes::most_descriptors() / SHARE_OF_DESCRIPTORS).clamp(1, MAX_CLIENTS),
             next_id: 0,
             last_served: ClientId(0),
             listening: false,
@@ -105,14 +112,28 @@ impl Server {
         self.clients.iter().any(|(id, connection)| *id == client && connection.busy)
     }
 
-    /// Something is ready. What is no valid request was answered when this returns.
-    pub fn ready(&mut self, poller: &Poller, now: Instant, ready: Ready) -> Vec<Incoming> {
-        let incoming = match ready.token.checked_sub(self.token) {
+    /// Something is ready: it is read or written, no more. What was read is for `advance`.
+    pub fn ready(&mut self, poller: &Poller, now: Instant, ready: Ready) {
+        match ready.token.checked_sub(self.token) {
             Some(0) => self.accept(poller, now),
             // An event of a client that has gone since is for nobody.
-            Some(number) => self.serve(poller, now, ClientId(number), ready).into_iter().collect(),
-            None => Vec::new(),
-        };
+            Some(number) => self.serve(poller, now, ClientId(number), ready),
+            None => {}
+        }
+        self.listen_if_possible(poller, now);
+    }
+
+    /// A client of which a whole line is there, each in its turn.
+    pub fn runnable(&self) -> Option<ClientId> {
+        let runnable = self.clients.iter().filter(|(_, connection)| connection.is_runnable());
+        runnable.map(|(id, _)| *id).min_by_key(|id| (*id <= self.last_served, *id))
+    }
+
+    /// Goes on with a client: answers what is no valid request, up to the first request that is one, and not without
+    /// end.
+    pub fn advance(&mut self, poller: &Poller, now: Instant, client: ClientId) -> Option<Incoming> {
+        self.last_served = client;
+        let incoming = self.next_request(poller, now, client);
         self.listen_if_possible(poller, now);
         incoming
     }
@@ -125,36 +146,26 @@ impl Server {
         self.listen_if_possible(poller, now);
     }
 
-    /// When `expire` has to be called, unless something happens before: at once if a client has more requests in
-    /// its buffer.
+    /// When there is something to do, unless something happens before: at once for a client that is `runnable`, else
+    /// for `expire`.
     pub fn deadline(&self) -> Option<Instant> {
         let patience = self.patience();
         let clients = self.clients.iter().filter_map(|(_, connection)| connection.deadline(patience));
         clients.chain(self.resume_at).min()
     }
 
-    /// Cuts off who has kept us waiting for too long, and goes on with those who have sent more than one request.
-    pub fn expire(&mut self, poller: &Poller, now: Instant) -> Vec<Incoming> {
+    /// Cuts off who has kept us waiting for too long.
+    pub fn expire(&mut self, poller: &Poller, now: Instant) {
         let patience = self.patience();
-        let due = |connection: &Connection| connection.deadline(patience).is_some_and(|at| at <= now);
-        let (mut runnable, late): (Vec<ClientId>, Vec<ClientId>) = {
-            let due = self.clients.iter().filter(|(_, connection)| due(connection));
-            let (runnable, late): (Vec<_>, Vec<_>) =
-                due.partition(|(_, connection)| connection.is_runnable());
-            (runnable.iter().map(|(id, _)| *id).collect(), late.iter().map(|(id, _)| *id).collect())
+        let late = |connection: &Connection| {
+            !connection.is_runnable() && connection.deadline(patience).is_some_and(|at| at <= now)
         };
+        let late: Vec<ClientId> =
+            self.clients.iter().filter(|(_, connection)| late(connection)).map(|(id, _)| *id).collect();
         for id in late {
             self.cut_off(poller, now, id, patience);
         }
-        let last_served = self.last_served;
-        runnable.sort_by_key(|id| (*id <= last_served, *id));
-        let mut incoming = Vec::new();
-        for id in runnable.into_iter().take(REQUESTS_A_TURN) {
-            self.last_served = id;
-            incoming.extend(self.advance(poller, now, id));
-        }
         self.listen_if_possible(poller, now);
-        incoming
     }
 
     /// The end: gives what the clients' sockets still take, and closes them and the listener.
@@ -167,7 +178,7 @@ impl Server {
     }
 
     fn patience(&self) -> Duration {
-        match self.clients.len() >= MAX_CLIENTS || self.resume_at.is_some() {
+        match self.clients.len() >= self.places || self.resume_at.is_some() {
             true => CROWDED_LIMIT,
             false => REQUEST_LIMIT,
         }
@@ -177,14 +188,13 @@ impl Server {
         self.clients.iter_mut().find(|(id, _)| *id == client).map(|(_, connection)| connection)
     }
 
-    fn accept(&mut self, poller: &Poller, now: Instant) -> Vec<Incoming> {
-        let mut incoming = Vec::new();
+    fn accept(&mut self, poller: &Poller, now: Instant) {
         for _ in 0..ACCEPTS_A_TURN {
-            if self.clients.len() >= MAX_CLIENTS {
+            if self.clients.len() >= self.places {
                 break;
             }
             match socket::accept(&self.listener) {
-                Ok(stream) => incoming.extend(self.admit(poller, now, stream)),
+                Ok(stream) => self.admit(poller, now, stream),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
                 Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => {}
                 // No descriptor or memory is left, or the like. The connection stays in the queue, and the listener
@@ -196,34 +206,29 @@ impl Server {
                 }
             }
         }
-        incoming
     }
 
     /// Takes a new client in and reads what it has sent already.
-    fn admit(&mut self, poller: &Poller, now: Instant, stream: UnixStream) -> Option<Incoming> {
-        let cred = socket::peer(&stream).ok()?;
+    fn admit(&mut self, poller: &Poller, now: Instant, stream: UnixStream) {
+        let Ok(cred) = socket::peer(&stream) else { return };
         let may_change = cred.uid == 0 || cred.uid == self.own_uid;
         let peer = Peer { uid: cred.uid, pid: cred.pid, may_change };
         let mut connection = Connection::new(stream, peer, now);
         if cred.pid == 0 {
             // The abstract socket can be reached from the whole network namespace, which other containers may share.
             let _ = connection.dismiss("you are in another PID namespace", now);
-            return None;
+            return;
         }
         self.next_id = self.next_id.saturating_add(1);
         let id = ClientId(self.next_id);
-        let read = connection.read();
+        let result = connection.read();
         self.clients.push((id, connection));
-        if read.is_err() {
-            self.drop_client(poller, id);
-            return None;
-        }
-        self.advance(poller, now, id)
+        self.settle(poller, id, result);
     }
 
     /// Reads from and writes to a client as far as that is possible.
-    fn serve(&mut self, poller: &Poller, now: Instant, id: ClientId, ready: Ready) -> Option<Incoming> {
-        let connection = self.find(id)?;
+    fn serve(&mut self, poller: &Poller, now: Instant, id: ClientId, ready: Ready) {
+        let Some(connection) = self.find(id) else { return };
         let mut result = Ok(());
         if ready.readable || ready.hangup {
             result = connection.read();
@@ -231,20 +236,13 @@ impl Server {
         if result.is_ok() && ready.writable {
             result = connection.flush(now);
         }
-        if result.is_err() {
-            self.drop_client(poller, id);
-            return None;
-        }
-        let incoming = self.advance(poller, now, id);
-        if ready.hangup {
-            // Nobody will read an answer any more; but the request that it left behind is carried out.
-            self.drop_client(poller, id);
-        }
-        incoming
+        // Nobody will read an answer any more; but the request that it left behind is carried out.
+        connection.gone |= ready.hangup;
+        self.settle(poller, id, result);
     }
 
     /// Takes lines from a client's buffer until one is a request that may be carried out.
-    fn advance(&mut self, poller: &Poller, now: Instant, id: ClientId) -> Option<Incoming> {
+    fn next_request(&mut self, poller: &Poller, now: Instant, id: ClientId) -> Option<Incoming> {
         let connection = self.find(id)?;
         let mut result = Ok(());
         let mut incoming = None;
@@ -276,15 +274,23 @@ impl Server {
     fn settle(&mut self, poller: &Poller, id: ClientId, result: io::Result<()>) {
         let token = self.token.saturating_add(id.0);
         let Some(connection) = self.find(id) else { return };
+        if result.is_err() || connection.is_finished() {
+            return self.drop_client(poller, id);
+        }
         let wanted = connection.interest();
         let watching = match connection.watched {
-            _ if result.is_err() || connection.is_finished() => Err(io::ErrorKind::NotConnected.into()),
-            None => poller.add(connection.fd(), token, wanted),
-            Some(now) if now != wanted => poller.modify(connection.fd(), token, wanted),
-            Some(_) => Ok(()),
+            // It would tell of its hang-up without end.
+            watched if connection.gone => {
+                watched.map_or(Ok(()), |_| poller.remove(connection.fd())).map(|()| None)
+            }
+            None => poller.add(connection.fd(), token, wanted).map(|()| Some(wanted)),
+            Some(now) if now != wanted => {
+                poller.modify(connection.fd(), token, wanted).map(|()| Some(wanted))
+            }
+            watched => Ok(watched),
         };
         match watching {
-            Ok(()) => connection.watched = Some(wanted),
+            Ok(watched) => connection.watched = watched,
             Err(_) => self.drop_client(poller, id),
         }
     }
@@ -316,7 +322,7 @@ impl Server {
         if self.resume_at.is_some_and(|at| at <= now) {
             self.resume_at = None;
         }
-        let possible = self.clients.len() < MAX_CLIENTS && self.resume_at.is_none();
+        let possible = self.clients.len() < self.places && self.resume_at.is_none();
         if possible != self.listening {
             let interest = if possible { Interest::Read } else { Interest::Hangup };
             if poller.modify(self.listener.as_fd(), self.token, interest).is_ok() {

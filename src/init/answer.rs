@@ -4,13 +4,14 @@ use super::details::details;
 use super::executor::Executor;
 use super::state::LastStop;
 use crate::control::protocol::{
-    ActionResult, HealthReport, LastStopReport, Mode, ProbeResult, Problem, Request, Response, ServiceStatus,
-    StatusReport, Verb,
+    ActionResult, HealthReport, LastStopReport, MAX_RESPONSE, Mode, ProbeResult, Problem, Request, Response,
+    ServiceStatus, StatusReport, Verb,
 };
 use crate::control::server::ClientId;
 use crate::model::Service;
 use crate::supervisor::{Scale, ServiceId, State, Supervisor, Time, View};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A request that waits for something to happen.
@@ -72,8 +73,11 @@ pub fn named(supervisor: &Supervisor, names: &[String]) -> Result<Vec<ServiceId>
     if names.is_empty() {
         return Ok(supervisor.current().collect());
     }
+    // Each but once: 64 KiB have room for one name sixteen thousand times.
+    let mut seen = BTreeSet::new();
     names
         .iter()
+        .filter(|name| seen.insert(name.as_str()))
         .map(|name| supervisor.find(name).ok_or_else(|| format!("no service is called {name}")))
         .collect()
 }
@@ -109,16 +113,25 @@ pub fn status(
         Ok(ids) => ids,
         Err(error) => return Response::refused(error),
     };
-    let one = |id: ServiceId| {
-        let view = supervisor.view(now, id)?;
-        let service = executor.services.get(id.0)?;
+    let mut room = MAX_RESPONSE;
+    let mut shown = Vec::new();
+    for id in ids {
+        let Some((view, service)) = supervisor.view(now, id).zip(executor.services.get(id.0)) else {
+            continue;
+        };
         let details = match names.is_empty() {
             true => Value::Null,
             false => details(executor, now, id, service, privileged),
         };
-        Some(ServiceStatus { details, ..service_status(view, service, now, !names.is_empty()) })
-    };
-    let services = ids.into_iter().filter_map(one).collect();
+        let status = ServiceStatus { details, ..service_status(view, service, now, !names.is_empty()) };
+        room = room.saturating_sub(status.probes.iter().map(|probe| probe.output.len()).sum());
+        if room == 0 {
+            // Not only not to be sent, but not even to be held.
+            return Response::too_long();
+        }
+        shown.push(status);
+    }
+    let services = shown;
     let last_stop = last_stop.map(|stop| LastStopReport {
         when: stop.when.clone(),
         cause: stop.cause.clone(),

@@ -186,7 +186,7 @@ impl Init {
                 Some((pid, Channel::Notify)) => self.executor.read_notify(self.now(), pid),
                 None if ready.token == executor::NEWS => self.executor.read_news(self.now()),
                 None if ready.token == SIGNALS => self.signals(),
-                None => self.requests.ready(&mut self.executor, self.epoch, ready),
+                None => self.requests.ready(&self.executor, ready),
             }
         }
         if self.executor.has_more_to_reap() {

@@ -8,7 +8,12 @@ use crate::control::protocol::{Request, Response, Verb};
 use crate::control::server::{Incoming, Server};
 use crate::supervisor::{Event, ServiceId};
 use crate::sys::poll::{Poller, Ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// So many clients are served, and for so long, before rinit looks after its services again: whatever is asked for,
+/// these come first.
+const CLIENTS_A_TURN: usize = 8;
+const TURN: Duration = Duration::from_millis(1);
 
 /// The server, if there is a control socket, and the requests that wait for their answer.
 pub struct Requests {
@@ -37,21 +42,19 @@ impl Requests {
     }
 
     /// Something is ready that is neither a child's nor the signals'.
-    pub fn ready(&mut self, executor: &mut Executor, epoch: Instant, ready: Ready) {
-        let Some(server) = &mut self.server else { return };
-        for incoming in server.ready(&executor.poller, Instant::now(), ready) {
-            self.take(executor, epoch, incoming);
+    pub fn ready(&mut self, executor: &Executor, ready: Ready) {
+        if let Some(server) = &mut self.server {
+            server.ready(&executor.poller, Instant::now(), ready);
         }
     }
 
-    /// Goes on with what waits: for a client, or for a probe.
+    /// Goes on with what waits: for its turn, for a client, or for a probe.
     pub fn settle(&mut self, executor: &mut Executor, epoch: Instant) {
+        let begun = Instant::now();
         let Some(server) = &mut self.server else { return };
-        if server.deadline().is_some_and(|at| at <= Instant::now()) {
-            let now = Instant::now();
-            for incoming in server.expire(&executor.poller, now) {
-                self.take(executor, epoch, incoming);
-            }
+        if server.deadline().is_some_and(|at| at <= begun) {
+            server.expire(&executor.poller, begun);
+            self.serve(executor, epoch, begun);
         }
         if self.pending.is_empty() {
             return;
@@ -71,6 +74,21 @@ impl Requests {
     pub fn close(&mut self, poller: &Poller, now: Instant) {
         if let Some(server) = self.server.take() {
             server.flush_and_close(poller, now);
+        }
+    }
+
+    /// Takes the requests whose turn it is.
+    fn serve(&mut self, executor: &mut Executor, epoch: Instant, begun: Instant) {
+        for _ in 0..CLIENTS_A_TURN {
+            let Some(server) = &mut self.server else { return };
+            let Some(client) = server.runnable() else { return };
+            let now = Instant::now();
+            if now.saturating_duration_since(begun) >= TURN {
+                return;
+            }
+            if let Some(incoming) = server.advance(&executor.poller, now, client) {
+                self.take(executor, epoch, incoming);
+            }
         }
     }
 

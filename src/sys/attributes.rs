@@ -116,3 +116,11 @@ fn number(resource: Resource) -> i64 {
         Resource::Stack => libc::RLIMIT_STACK,
     })
 }
+
+/// How many descriptors this process may have; 0 if that cannot be known.
+pub fn most_descriptors() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes `limit`, which is there during the call.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+}

@@ -11,6 +11,7 @@ mod listen_pid;
 pub mod notify;
 pub mod poll;
 pub mod process;
+mod rights;
 pub mod signals;
 pub mod socket;
 pub mod spawn;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::process::user_id;
+use super::rights;
 use nix::sys::socket as nix_socket;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sockopt};
 use nix::sys::time::TimeVal;
@@ -83,6 +84,8 @@ pub fn listen(address: &Address, mode: u32) -> io::Result<UnixListener> {
         }
     };
     listener.set_nonblocking(true)?;
+    // Where the kernel is too old for it, docs/protocol.md says what that means.
+    let _ = rights::refuse(&listener);
     Ok(listener)
 }
 

@@ -124,6 +124,11 @@ impl Container {
         self.dir.path()
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// `docker VERB OPTION... CONTAINER`.
     #[track_caller]
     pub fn docker(&self, words: &[&str]) -> Output {

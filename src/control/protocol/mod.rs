@@ -10,6 +10,7 @@ mod tests;
 pub use report::*;
 
 use serde::{Deserialize, Serialize};
+use std::io;
 
 /// The version of this protocol. It changes when what a client of the old one sends or reads would be misunderstood;
 /// a new field in a response is no such change.
@@ -228,13 +229,36 @@ impl Response {
         serde_json::from_slice(line).map_err(|e| format!("cannot read the answer: {e}"))
     }
 
-    /// The line to send, with its newline. One that would be longer than [`MAX_RESPONSE`] becomes a refusal.
+    /// In place of more than [`MAX_RESPONSE`].
+    pub fn too_long() -> Response {
+        Response::refused("the answer is too long: ask for fewer services")
+    }
+
+    /// The line to send, with its newline. One that would be longer than [`MAX_RESPONSE`] becomes a refusal, and is
+    /// not even made to its end.
     pub fn to_line(&self) -> Vec<u8> {
-        let line = to_line(serde_json::to_vec(self));
-        if line.len() <= MAX_RESPONSE {
-            return line;
+        let mut line = Bounded(Vec::new());
+        match serde_json::to_writer(&mut line, self) {
+            Ok(()) => to_line(Ok(line.0)),
+            Err(_) => to_line(serde_json::to_vec(&Response::too_long())),
         }
-        to_line(serde_json::to_vec(&Response::refused("the answer is too long: ask for fewer services")))
+    }
+}
+
+/// Takes as much as an answer may have, less its newline.
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len().saturating_add(bytes.len()) >= MAX_RESPONSE {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -47,15 +47,16 @@ impl Running {
                     let due = server.deadline().map(|at| at.saturating_duration_since(now()));
                     let wait = due.unwrap_or(LONG).min(Duration::from_millis(5));
                     poller.wait(&mut ready, Some(wait)).unwrap();
-                    let mut incoming = Vec::new();
                     for event in &ready {
                         assert!(server.owns(event.token));
-                        incoming.extend(server.ready(&poller, now(), *event));
+                        server.ready(&poller, now(), *event);
                     }
                     if server.deadline().is_some_and(|at| at <= now()) {
-                        incoming.extend(server.expire(&poller, now()));
+                        server.expire(&poller, now());
                     }
-                    for request in incoming {
+                    if let Some(client) = server.runnable()
+                        && let Some(request) = server.advance(&poller, now(), client)
+                    {
                         sender.send(request.clone()).unwrap();
                         held.push(request);
                     }
@@ -373,4 +374,46 @@ fn without_clients_there_is_no_deadline() {
     let mut idle = Server::new(listener, TOKEN);
     idle.register(&poller).unwrap();
     assert_eq!(idle.deadline(), None);
+}
+
+/// What one turn of the event loop can cost it, whatever the clients have sent: reading is one buffer each, and what
+/// was read is answered in pieces that the loop asks for one by one.
+#[test]
+fn a_turn_is_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let poller = Poller::new().unwrap();
+    let mut server = Server::new(socket::listen(&socket::Address::Path(path.clone()), 0o600).unwrap(), TOKEN);
+    server.register(&poller).unwrap();
+    let now = Instant::now();
+    let mut clients: Vec<UnixStream> = (0..40).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    for (n, client) in clients.iter_mut().enumerate() {
+        let lines = if n % 2 == 0 { b"bad\n".repeat(10_000) } else { request("web").repeat(1_000) };
+        client.write_all(&lines).unwrap();
+    }
+    let listener = Ready { token: TOKEN, readable: true, writable: false, hangup: false };
+    for expected in [ACCEPTS_A_TURN, 2 * ACCEPTS_A_TURN, 40] {
+        server.ready(&poller, now, listener);
+        assert_eq!(server.clients.len(), expected);
+    }
+    // Nothing was carried out or answered by that.
+    let mut buffer = [0; 4096];
+    for client in &mut clients {
+        client.set_nonblocking(true).unwrap();
+        assert_eq!(client.read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+    // Each in its turn: 16 bad lines, or one request.
+    for round in 0..3 {
+        for (n, client) in clients.iter_mut().enumerate() {
+            let id = server.runnable().unwrap();
+            let incoming = server.advance(&poller, now, id);
+            assert_eq!(incoming.is_some(), n % 2 == 1, "round {round}, client {n}");
+            if let Some(incoming) = incoming {
+                server.reply(&poller, now, id, &echo(&incoming.request));
+            }
+            let count = client.read(&mut buffer).unwrap();
+            let answers = buffer[..count].iter().filter(|byte| **byte == b'\n').count();
+            assert_eq!(answers, if n % 2 == 0 { LINES_A_TURN } else { 1 });
+        }
+    }
 }

@@ -1,0 +1,266 @@
+"""Clients of the control socket that mean no good, each a function; run inside the init's PID namespace.
+
+    python3 hostile.py ATTACK [NUMBER]
+"""
+
+import errno
+import json
+import os
+import random
+import signal
+import socket
+import struct
+import sys
+import time
+
+HEALTH = b'{"v":1,"verb":"health"}\n'
+STATUS = b'{"v":1,"verb":"status"}\n'
+MAX_CLIENTS = 64
+GONE = (BrokenPipeError, ConnectionResetError)
+
+
+def connect():
+    client = socket.socket(socket.AF_UNIX)
+    client.connect("\0rinit/%d" % os.stat("/proc/self/ns/pid").st_ino)
+    client.settimeout(60)
+    return client
+
+
+def answers(client):
+    """What is said until the connection ends."""
+    data = b""
+    try:
+        while chunk := client.recv(1 << 16):
+            data += chunk
+    except GONE:
+        pass
+    return [json.loads(line) for line in data.split(b"\n") if line]
+
+
+def ask(client, request=HEALTH):
+    client.sendall(request)
+    data = b""
+    while not data.endswith(b"\n"):
+        chunk = client.recv(1 << 16)
+        assert chunk, "closed: %r" % data
+        data += chunk
+    return json.loads(data)
+
+
+def refused(answer, part):
+    assert not answer["ok"] and part in answer["error"], answer
+
+
+def hundred():
+    """A hundred at once: the places are 64."""
+    clients = [connect() for _ in range(100)]
+    for client in clients:
+        client.sendall(HEALTH)
+        client.shutdown(socket.SHUT_WR)
+    for client in clients:
+        got = answers(client)
+        # Who had to wait for a place was served when others had gone.
+        assert len(got) == 1 and got[0]["ok"], got
+
+
+def silent():
+    refused(answers(connect())[0], "no whole request came within 5s")
+
+
+def idle():
+    """All places are taken by who wants nothing: they make room within 250 ms."""
+    crowd = [connect() for _ in range(MAX_CLIENTS)]
+    assert ask(connect())["ok"]
+    crowd = [answer for client in crowd for answer in answers(client)]
+    assert any("250ms" in answer["error"] for answer in crowd), crowd
+
+
+def deaf():
+    """Asks and asks and never reads: cut off 5 s after the kernel's buffer is full."""
+    client = connect()
+    try:
+        while True:
+            client.sendall(STATUS * 100)
+    except GONE:
+        pass
+
+
+def endless():
+    client = connect()
+    try:
+        client.sendall(b"x" * 1_000_000)
+    except GONE:
+        pass
+    refused(answers(client)[0], "longer than 64 KiB")
+
+
+def noise(seed):
+    chance = random.Random(seed)
+    for _ in range(200):
+        data = chance.randbytes(chance.randrange(5000))
+        client = connect()
+        try:
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+        except GONE:
+            pass
+        got = answers(client)
+        lines = [line for line in data.split(b"\n") if line.strip(b" \t\r\x0c")]
+        assert len(got) == len(lines), (len(got), len(lines))
+        assert not any(answer["ok"] for answer in got), got
+
+
+def half_a_character():
+    client = connect()
+    refused(ask(client, b'{"v":1,"verb":"\xc3\n'), "cannot read the request")
+    assert ask(client)["ok"]
+    client.sendall(b'{"v":1,"verb":"health","names":["\xc3')
+    client.shutdown(socket.SHUT_WR)
+    refused(answers(client)[0], "cannot read the request")
+
+
+def thousand():
+    client = connect()
+    client.sendall(HEALTH * 1000)
+    client.shutdown(socket.SHUT_WR)
+    got = answers(client)
+    assert len(got) == 1000 and all(answer["ok"] for answer in got), len(got)
+
+
+def killed():
+    """Killed with half a request sent, or with the answer on its way."""
+    for number in range(100):
+        child = os.fork()
+        if child == 0:
+            client = connect()
+            client.sendall(HEALTH[:9] if number % 2 else STATUS * 50)
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def half_closed():
+    client = connect()
+    client.sendall(HEALTH[:-1])
+    client.shutdown(socket.SHUT_WR)
+    got = answers(client)
+    assert len(got) == 1 and got[0]["ok"], got
+
+
+def descriptors():
+    """Sends descriptors along; which the kernel refuses from 6.16 on, and rinit throws away before."""
+    files = [os.open("/dev/null", os.O_RDONLY) for _ in range(250)]
+    for _ in range(20):
+        client = connect()
+        try:
+            socket.send_fds(client, [HEALTH], files)
+        except PermissionError:
+            client.sendall(HEALTH)
+        client.shutdown(socket.SHUT_WR)
+        assert answers(client)[0]["ok"]
+        # With a line that is not finished, and a client that is gone.
+        try:
+            socket.send_fds(connect(), [b"x"], files)
+        except PermissionError:
+            pass
+
+
+def lingering():
+    """Sends a descriptor along that takes ten minutes to be closed by whom has it last."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    peer = socket.create_connection(listener.getsockname())
+    peer.setblocking(False)
+    try:
+        while True:
+            peer.send(b"x" * 65536)
+    except BlockingIOError:
+        pass
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 600))
+    client = connect()
+    try:
+        socket.send_fds(client, [b"x"], [peer.fileno()])
+    except PermissionError:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert ask(connect())["ok"]
+        return
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    print("this kernel refuses no descriptors")
+
+
+def deep():
+    client = connect()
+    for line in [b"[" * 60_000, b'{"v":' * 10_000, b'{"v":1,"names":' + b"[" * 60_000]:
+        refused(ask(client, line + b"\n"), "cannot read the request")
+    assert ask(client)["ok"]
+
+
+def names():
+    """One service sixteen thousand times; it is told of once."""
+    client = connect()
+    for verb in [b"status", b"health"]:
+        request = b'{"v":1,"verb":"%s","names":[%s]}\n' % (verb, b",".join([b'"web"'] * 10_000))
+        answer = ask(client, request)
+        assert answer["ok"], answer["error"][:200]
+        count = len(answer["status"]["services"]) if verb == b"status" else answer["health"]["services"]
+        assert count == 1, count
+
+
+def blanks():
+    """Empty lines are no requests: who sends nothing else is late, and soon so when places are rare."""
+    client = connect()
+    try:
+        for _ in range(100):
+            client.sendall(b"\n" * 65_000)
+        assert ask(client)["ok"]
+    except GONE:
+        refused(answers(client)[0], "no whole request came")
+
+
+def coming_and_going():
+    for number in range(10_000):
+        try:
+            client = connect()
+            if number % 3 == 0:
+                client.sendall(HEALTH)
+            client.close()
+        except OSError as error:
+            assert error.errno in (errno.EAGAIN, errno.ECONNRESET, errno.EPIPE), error
+
+
+def crowd_and_kill(pid):
+    """Takes every place that there is, and kills a service: it has its successor all the same."""
+    crowd = []
+    for _ in range(100):
+        crowd.append(connect())
+        crowd[-1].sendall(HEALTH[:9])
+    os.kill(pid, signal.SIGKILL)
+    end = time.monotonic() + 20
+    while not any(is_service(entry, pid) for entry in os.listdir("/proc") if entry.isdigit()):
+        assert time.monotonic() < end, "no successor"
+        time.sleep(0.01)
+
+
+def is_service(entry, old):
+    try:
+        with open("/proc/%s/cmdline" % entry) as file:
+            return int(entry) != old and file.read().split("\0")[:2] == ["sleep", "100000"]
+    except OSError:
+        return False
+
+
+def everything(seconds):
+    """For so many seconds, several at a time."""
+    end = time.monotonic() + seconds
+    work = [hundred, endless, half_a_character, thousand, killed, descriptors, deep, names, blanks]
+    for number in range(4):
+        if os.fork() == 0:
+            chance = random.Random(number)
+            while time.monotonic() < end:
+                chance.choice(work)()
+            os._exit(0)
+    failed = sum(os.wait()[1] != 0 for _ in range(4))
+    assert failed == 0, failed
+
+
+if __name__ == "__main__":
+    attack = globals()[sys.argv[1]]
+    attack(*map(int, sys.argv[2:]))
