@@ -6,6 +6,7 @@
 mod act;
 mod check;
 mod completions;
+mod events;
 mod health;
 pub mod help;
 mod init;
@@ -16,12 +17,14 @@ mod personality;
 mod probe;
 mod reload;
 mod shutdown;
+mod signal;
 mod status;
 pub mod table;
 mod values;
+mod wait;
 
 use crate::control::client::{self, Failure};
-use crate::control::protocol::{self, Request, Response};
+use crate::control::protocol::{self, ActionResult, Request, Response};
 use crate::sys::signals::Blocked;
 use parse::{Line, UsageError, Words};
 use std::ffi::OsString;
@@ -79,6 +82,9 @@ fn dispatch(line: Line) -> Result<u8, UsageError> {
         Verb::Restart => act::run(protocol::Verb::Restart, &words),
         Verb::Pause => act::run(protocol::Verb::Pause, &words),
         Verb::Resume => act::run(protocol::Verb::Resume, &words),
+        Verb::Signal => signal::run(&words),
+        Verb::Wait => wait::run(&words),
+        Verb::Events => events::run(&words),
         Verb::Reload => reload::run(&words),
         Verb::Shutdown => shutdown::run(&words),
         Verb::Probe => probe::run(&words),
@@ -97,25 +103,41 @@ fn show(text: &str) -> u8 {
 /// Asks the init. `Err` is the exit status after the reason was written.
 fn ask(words: &Words, request: &Request, timeout: Duration) -> Result<Result<Response, u8>, String> {
     let socket = values::socket(words)?;
-    Ok(client::ask(socket.as_ref(), request, timeout).map_err(|failure| match failure {
-        Failure::NoInit(message) => {
-            output::err(&format!("rinit: {message}\n"));
-            NO_INIT
-        }
-        Failure::Refused(message) => {
-            output::err(&format!("rinit: {message}\n"));
-            NOT_DONE
-        }
-    }))
+    Ok(client::ask(socket.as_ref(), request, timeout).map_err(failed))
 }
 
-/// Names of services on the command line.
+/// Writes why there is no answer. Returns the exit status.
+fn failed(failure: Failure) -> u8 {
+    let (message, status) = match failure {
+        Failure::NoInit(message) => (message, NO_INIT),
+        Failure::Refused(message) => (message, NOT_DONE),
+    };
+    output::err(&format!("rinit: {message}\n"));
+    status
+}
+
+/// Names of services on the command line, before and after `--`.
 fn names(words: &Words) -> Result<Vec<String>, String> {
     let name = |word: &OsString| match word.to_str() {
         Some(name) => Ok(name.to_owned()),
         None => Err(format!("{word:?} is not the name of a service")),
     };
-    words.operands.iter().map(name).collect()
+    words.operands.iter().chain(words.rest.iter().flatten()).map(name).collect()
+}
+
+/// What came of it, for each service. The exit status says whether all of it was done.
+fn show_results(words: &Words, results: &[ActionResult]) -> u8 {
+    let written = if words.has(Opt::Json) { show(&json(&results)) } else { tell(results) };
+    if results.iter().all(|result| result.done) { written } else { NOT_DONE }
+}
+
+/// One line for each service; what did not work goes to standard error.
+fn tell(results: &[ActionResult]) -> u8 {
+    for failed in results.iter().filter(|result| !result.done) {
+        output::err(&format!("rinit: {}: {}\n", failed.service, failed.message));
+    }
+    let done = results.iter().filter(|result| result.done);
+    show(&done.map(|result| format!("{}: {}\n", result.service, result.message)).collect::<String>())
 }
 
 /// A value as one line of JSON.

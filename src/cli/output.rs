@@ -5,18 +5,34 @@
 use crate::model::text::cause;
 use std::io::{self, Write};
 
-/// Writes to standard output. A reader that has gone away wants no more and is no failure; any other is told on
-/// standard error.
-#[must_use]
-pub(super) fn out(text: &str) -> bool {
+/// What became of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It was written.
+    Yes,
+    /// Its reader has gone away.
+    NoReader,
+    /// It could not be; why is on standard error.
+    Failed,
+}
+
+/// Writes to standard output.
+pub(super) fn text(text: &str) -> Written {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+        Ok(()) => Written::Yes,
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Written::NoReader,
+        Err(e) => {
             err(&format!("rinit: cannot write to standard output: {}\n", cause(&e)));
-            false
+            Written::Failed
         }
-        _ => true,
     }
+}
+
+/// Writes to standard output. A reader that has gone away wants no more and is no failure.
+#[must_use]
+pub(super) fn out(words: &str) -> bool {
+    text(words) != Written::Failed
 }
 
 /// Writes to standard error. If that fails there is nobody left to tell.

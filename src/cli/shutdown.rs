@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::parse::Words;
-use super::{ask, values};
+use super::table::Opt;
+use super::{ask, show, values};
 use crate::control::protocol::{Request, Verb};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
     }
     let timeout = values::timeout(words, TIMEOUT)?;
     Ok(match ask(words, &Request::new(Verb::Shutdown, Vec::new()), timeout)? {
+        Ok(_) if words.has(Opt::Json) => show("{\"stopping\":true}\n"),
         Ok(_) => 0,
         Err(status) => status,
     })

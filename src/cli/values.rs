@@ -13,6 +13,9 @@ use std::time::Duration;
 /// Where services are defined if nothing else is said.
 pub(super) const SERVICES_DIR: &str = "/etc/services.d";
 
+/// How long an init may take that knows what to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
 /// The environment, or what a test has in its place.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
@@ -48,6 +51,14 @@ pub(super) fn timeout(words: &Words, default: Duration) -> Result<Duration, Stri
         Some(Duration::ZERO) => Err("--timeout must be more than zero".to_owned()),
         given => Ok(given.unwrap_or(default)),
     }
+}
+
+/// The same for what the init is to keep to: in milliseconds for the request, and how long to wait for the answer. That
+/// is a little longer, so that the answer says how it stands.
+pub(super) fn limit(words: &Words, default: Duration) -> Result<(u64, Duration), String> {
+    let timeout = timeout(words, default)?;
+    let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).max(1);
+    Ok((millis, timeout.saturating_add(ANSWER)))
 }
 
 /// `--socket`.

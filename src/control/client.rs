@@ -1,4 +1,5 @@
-//! A verb's end of the control socket: asks one question and waits for the answer, but not for ever.
+//! A verb's end of the control socket: asks one question and waits for the answer, but not for ever; or follows what is
+//! told after it.
 
 #![forbid(unsafe_code)]
 
@@ -23,21 +24,48 @@ pub enum Failure {
     Refused(String),
 }
 
+/// How following has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The init has ended, and that was all.
+    Finished,
+    /// Nobody wants to know more.
+    Stopped,
+    /// The connection has ended without a word.
+    Broken,
+}
+
 /// Asks the init at `given`, or else at the places where one may be, and waits for `timeout` in all.
 pub fn ask(given: Option<&Address>, request: &Request, timeout: Duration) -> Result<Response, Failure> {
-    let deadline = Deadline { at: Instant::now().checked_add(timeout), timeout };
+    let deadline = Deadline::new(timeout);
     let places = candidates(given);
-    let (address, stream) = connect(&places, &deadline)?;
-    let no_answer =
-        |e: io::Error| Failure::NoInit(format!("no init answers at {address}: {}", deadline.cause(&e)));
-    let line = exchange(stream, request, &deadline).map_err(no_answer)?;
-    let response = Response::parse(&line)
-        .map_err(|error| Failure::NoInit(format!("what answers at {address} is no init: {error}")))?;
-    match response.ok {
-        true => Ok(response),
-        false => {
-            Err(Failure::Refused(response.error.unwrap_or_else(|| "refused without a reason".to_owned())))
+    let mut lines = Lines::ask(&places, request, &deadline)?;
+    lines.next(&deadline)
+}
+
+/// Asks, and hands over whatever is answered, line after line, until `take` wants no more or the init ends. Only the
+/// first answer has to be there within `timeout`.
+pub fn follow(
+    given: Option<&Address>,
+    request: &Request,
+    timeout: Duration,
+    take: &mut dyn FnMut(Response) -> bool,
+) -> Result<End, Failure> {
+    let deadline = Deadline::new(timeout);
+    let places = candidates(given);
+    let mut lines = Lines::ask(&places, request, &deadline)?;
+    let mut response = lines.next(&deadline)?;
+    loop {
+        if response.events.is_none() && response.event.is_none() {
+            return Ok(End::Finished);
         }
+        if !take(response) {
+            return Ok(End::Stopped);
+        }
+        response = match lines.next(&Deadline::NEVER) {
+            Err(Failure::NoInit(_)) => return Ok(End::Broken),
+            other => other?,
+        };
     }
 }
 
@@ -47,6 +75,12 @@ struct Deadline {
 }
 
 impl Deadline {
+    const NEVER: Deadline = Deadline { at: None, timeout: duration::MAX };
+
+    fn new(timeout: Duration) -> Deadline {
+        Deadline { at: Instant::now().checked_add(timeout), timeout }
+    }
+
     /// What is left, never zero: the kernel takes that for "without limit".
     fn left(&self) -> io::Result<Duration> {
         let left = self.at.map_or(duration::MAX, |at| at.saturating_duration_since(Instant::now()));
@@ -84,33 +118,72 @@ fn connect<'a>(places: &'a [Candidate], deadline: &Deadline) -> Result<(&'a Addr
     Err(Failure::NoInit(format!("no init answers {}", causes.join("; "))))
 }
 
-/// Sends the request and reads one line.
-fn exchange(mut stream: UnixStream, request: &Request, deadline: &Deadline) -> io::Result<Vec<u8>> {
-    stream.set_write_timeout(Some(deadline.left()?))?;
-    // A server that cuts us off may have said why: what could not be sent matters only if there is nothing to read.
-    let sent = stream.write_all(&request.to_line());
-    let mut line = Vec::new();
-    let mut chunk = [0; 8192];
-    loop {
-        stream.set_read_timeout(Some(deadline.left()?))?;
-        let count = match stream.read(&mut chunk) {
-            Ok(count) => count,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return sent.and(Err(e)),
-        };
-        if count == 0 {
-            return sent.and(Err(io::ErrorKind::UnexpectedEof.into()));
+/// The answers of one connection.
+struct Lines<'a> {
+    address: &'a Address,
+    stream: UnixStream,
+    /// What was read and is no whole line yet.
+    buffer: Vec<u8>,
+    /// What became of the request.
+    sent: io::Result<()>,
+}
+
+impl<'a> Lines<'a> {
+    /// Connects and sends the request.
+    fn ask(places: &'a [Candidate], request: &Request, deadline: &Deadline) -> Result<Lines<'a>, Failure> {
+        let (address, mut stream) = connect(places, deadline)?;
+        // A server that cuts us off may have said why: what could not be sent matters only if there is nothing to read.
+        let sent = deadline
+            .left()
+            .and_then(|left| stream.set_write_timeout(Some(left)))
+            .and_then(|()| stream.write_all(&request.to_line()));
+        Ok(Lines { address, stream, buffer: Vec::new(), sent })
+    }
+
+    /// The next answer.
+    fn next(&mut self, deadline: &Deadline) -> Result<Response, Failure> {
+        let address = self.address;
+        let line = self
+            .line(deadline)
+            .map_err(|e| Failure::NoInit(format!("no init answers at {address}: {}", deadline.cause(&e))))?;
+        let response = Response::parse(&line)
+            .map_err(|error| Failure::NoInit(format!("what answers at {address} is no init: {error}")))?;
+        match (response.ok, response.error) {
+            (true, error) => Ok(Response { error, ..response }),
+            (false, error) => {
+                Err(Failure::Refused(error.unwrap_or_else(|| "refused without a reason".to_owned())))
+            }
         }
-        let read = chunk.get(..count).unwrap_or_default();
-        match read.iter().position(|byte| *byte == b'\n') {
-            Some(end) => {
-                line.extend(read.iter().take(end));
+    }
+
+    /// Reads one line.
+    fn line(&mut self, deadline: &Deadline) -> io::Result<Vec<u8>> {
+        let mut chunk = [0; 8192];
+        let mut searched = 0;
+        loop {
+            let found = self.buffer.iter().skip(searched).position(|byte| *byte == b'\n');
+            if let Some(end) = found {
+                let rest = self.buffer.split_off(searched.saturating_add(end).saturating_add(1));
+                let mut line = std::mem::replace(&mut self.buffer, rest);
+                line.pop();
                 return Ok(line);
             }
-            None => line.extend(read),
-        }
-        if line.len() > MAX_ANSWER {
-            return Err(io::ErrorKind::InvalidData.into());
+            searched = self.buffer.len();
+            if searched > MAX_ANSWER {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            let limit = if deadline.at.is_some() { Some(deadline.left()?) } else { None };
+            self.stream.set_read_timeout(limit)?;
+            let count = match self.stream.read(&mut chunk) {
+                Ok(count) => count,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return std::mem::replace(&mut self.sent, Ok(())).and(Err(e)),
+            };
+            if count == 0 {
+                let sent = std::mem::replace(&mut self.sent, Ok(()));
+                return sent.and(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+            self.buffer.extend(chunk.iter().take(count));
         }
     }
 }
@@ -139,6 +212,45 @@ mod tests {
         let answer = ask(Some(&Address::Path(path)), &Request::new(Verb::Health, vec![]), timeout);
         server.join().unwrap();
         answer
+    }
+
+    /// Follows a server that reads one line and then sends these; whether each was wanted is in `more`.
+    fn follow_one(lines: Vec<Vec<u8>>, more: bool) -> (Result<End, Failure>, Vec<u64>) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let listener = UnixListener::bind(&path).unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            io::BufReader::new(&stream).read_line(&mut String::new()).unwrap();
+            // All of it at once: a read gets more than a line.
+            let _ = stream.write_all(&lines.concat());
+        });
+        let mut seen = Vec::new();
+        let request = Request { follow: true, ..Request::new(Verb::Events, vec![]) };
+        let end = follow(Some(&Address::Path(path)), &request, LONG, &mut |response| {
+            seen.push(response.event.map_or(0, |event| event.seq));
+            more
+        });
+        server.join().unwrap();
+        (end, seen)
+    }
+
+    #[test]
+    fn what_follows_is_handed_over_line_by_line() {
+        use super::super::protocol::{EventReport, EventsReport};
+        let first = Response::events(EventsReport::default()).to_line();
+        let event = |seq| Response::event(EventReport { seq, ..EventReport::default() }).to_line();
+        let done = Response::done().to_line();
+        let story = vec![first.clone(), event(1), event(2), done];
+        assert_eq!(follow_one(story.clone(), true), (Ok(End::Finished), vec![0, 1, 2]));
+        assert_eq!(follow_one(story, false), (Ok(End::Stopped), vec![0]));
+        let broken = vec![first.clone(), event(1), event(2)[..9].to_vec()];
+        assert_eq!(follow_one(broken, true), (Ok(End::Broken), vec![0, 1]));
+        let cut_off = vec![first, event(1), Response::refused("cut off").to_line()];
+        let failure = Err(Failure::Refused("cut off".to_owned()));
+        assert_eq!(follow_one(cut_off, true), (failure, vec![0, 1]));
+        let refused = vec![Response::refused("no").to_line()];
+        assert_eq!(follow_one(refused, true), (Err(Failure::Refused("no".to_owned())), vec![]));
     }
 
     const LONG: Duration = Duration::from_secs(20);

@@ -22,7 +22,8 @@ pub(super) enum Line {
     TooLong,
 }
 
-/// A client. At any time it owes us a request, or we owe it an answer, or it has to read one.
+/// A client. At any time it owes us a request, or we owe it an answer, or it has to read one; or it follows, and is
+/// sent lines until it goes.
 pub(super) struct Connection {
     stream: UnixStream,
     pub(super) peer: Peer,
@@ -45,6 +46,8 @@ pub(super) struct Connection {
     idle_since: Instant,
     /// We owe it an answer.
     pub(super) busy: bool,
+    /// It is sent lines; what it sends itself is not read any more.
+    following: bool,
     /// Closed as soon as it has read what is left.
     closing: bool,
     /// What the poller watches it for; `None`: it does not yet.
@@ -66,6 +69,7 @@ impl Connection {
             unread_since: None,
             idle_since: now,
             busy: false,
+            following: false,
             closing: false,
             watched: None,
         }
@@ -81,7 +85,7 @@ impl Connection {
         self.input.drain(..self.taken.min(self.input.len()));
         self.line_end = self.line_end.map(|at| at.saturating_sub(self.taken));
         self.taken = 0;
-        while !self.eof && !self.closing {
+        while self.reads() {
             let room = MAX_REQUEST.saturating_add(1).saturating_sub(self.input.len()).min(chunk.len());
             let Some(buffer) = chunk.get_mut(..room).filter(|buffer| !buffer.is_empty()) else { break };
             match self.stream.read(buffer) {
@@ -97,6 +101,11 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Whether what it sends is taken.
+    fn reads(&self) -> bool {
+        !self.eof && !self.closing && !self.following
     }
 
     fn find_line(&mut self, from: usize) {
@@ -115,7 +124,7 @@ impl Connection {
     pub(super) fn is_runnable(&self) -> bool {
         let left = self.left();
         let whole = self.line_end.is_some() || left > MAX_REQUEST || (self.eof && left > 0);
-        whole && !self.busy && !self.closing && self.unread_since.is_none()
+        whole && !self.busy && !self.closing && !self.following && self.unread_since.is_none()
     }
 
     /// Takes the next line out of the buffer. The last one of a client that sends no more needs no newline.
@@ -151,6 +160,25 @@ impl Connection {
         self.flush(now)
     }
 
+    /// From now on it is sent lines and asked nothing.
+    pub(super) fn follow(&mut self) {
+        self.following = true;
+        self.input = Vec::new();
+        self.line_end = None;
+    }
+
+    /// Whether it follows and has read everything so far; `None`: it does not follow.
+    pub(super) fn follows_with_room(&self) -> Option<bool> {
+        (self.following && !self.closing).then_some(self.unread_since.is_none())
+    }
+
+    /// Sends a follower more lines.
+    pub(super) fn push(&mut self, lines: &[u8], now: Instant) -> io::Result<()> {
+        self.unread_since.get_or_insert(now);
+        self.output.extend(lines);
+        self.flush(now)
+    }
+
     /// Answers, and closes as soon as the client has read it.
     pub(super) fn dismiss(&mut self, error: &str, now: Instant) -> io::Result<()> {
         self.closing = true;
@@ -181,13 +209,13 @@ impl Connection {
         if self.gone {
             return !self.is_runnable();
         }
-        let nothing_more = self.closing || (self.eof && self.left() == 0);
+        let nothing_more = self.closing || (self.eof && self.left() == 0 && !self.following);
         nothing_more && !self.busy && self.unread_since.is_none()
     }
 
     /// What it has to be watched for now. After the end of its data not for data: that end would be told for ever.
     pub(super) fn interest(&self) -> Interest {
-        let read = !self.eof && !self.closing && self.left() <= MAX_REQUEST;
+        let read = self.reads() && self.left() <= MAX_REQUEST;
         match (read, self.unread_since.is_some()) {
             (true, true) => Interest::ReadWrite,
             (true, false) => Interest::Read,
@@ -199,6 +227,10 @@ impl Connection {
     /// When it has kept us waiting for too long, if it has so much patience to expect. For one whose turn it is, that
     /// is a time in the past.
     pub(super) fn deadline(&self, patience: Duration) -> Option<Instant> {
+        // It is cut off when it has missed something, however long that takes.
+        if self.following && !self.closing {
+            return None;
+        }
         if let Some(since) = self.unread_since {
             return since.checked_add(READ_LIMIT);
         }

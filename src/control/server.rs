@@ -62,6 +62,15 @@ pub struct Incoming {
     pub request: Request,
 }
 
+/// Whether a client that follows can be told more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// It has read everything, as far as the kernel knows.
+    Free,
+    /// It has not.
+    None,
+}
+
 /// The listener and its clients.
 pub struct Server {
     listener: UnixListener,
@@ -142,6 +151,35 @@ impl Server {
     pub fn reply(&mut self, poller: &Poller, now: Instant, client: ClientId, response: &Response) {
         let Some(connection) = self.find(client).filter(|connection| connection.busy) else { return };
         let result = connection.answer(response, now);
+        self.settle(poller, client, result);
+        self.listen_if_possible(poller, now);
+    }
+
+    /// Answers a client, which is told more with [`Server::push`] from now on, and asked nothing any more.
+    pub fn follow(&mut self, poller: &Poller, now: Instant, client: ClientId, response: &Response) {
+        let Some(connection) = self.find(client).filter(|connection| connection.busy) else { return };
+        connection.follow();
+        self.reply(poller, now, client, response);
+    }
+
+    /// Whether there is room for more lines for a client that follows; `None`: it is there no longer.
+    pub fn room(&self, client: ClientId) -> Option<Room> {
+        let (_, connection) = self.clients.iter().find(|(id, _)| *id == client)?;
+        connection.follows_with_room().map(|free| if free { Room::Free } else { Room::None })
+    }
+
+    /// Sends a client that follows more lines.
+    pub fn push(&mut self, poller: &Poller, now: Instant, client: ClientId, lines: &[u8]) {
+        let Some(connection) = self.find(client) else { return };
+        let result = connection.push(lines, now);
+        self.settle(poller, client, result);
+        self.listen_if_possible(poller, now);
+    }
+
+    /// Tells a client why nothing more comes, and closes it as soon as it has read that.
+    pub fn dismiss(&mut self, poller: &Poller, now: Instant, client: ClientId, error: &str) {
+        let Some(connection) = self.find(client) else { return };
+        let result = connection.dismiss(error, now);
         self.settle(poller, client, result);
         self.listen_if_possible(poller, now);
     }

@@ -3,35 +3,73 @@
 use super::details::details;
 use super::executor::Executor;
 use super::state::LastStop;
+use super::wait;
 use crate::control::protocol::{
     ActionResult, HealthReport, LastStopReport, MAX_RESPONSE, Mode, ProbeResult, Problem, Request, Response,
     ServiceStatus, StatusReport, Verb,
 };
-use crate::control::server::ClientId;
-use crate::model::Service;
+use crate::control::server::{ClientId, Peer};
+use crate::model::{Service, duration, pattern};
 use crate::supervisor::{Scale, ServiceId, State, Supervisor, Time, View};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// A request may have so many names, and so many of them may be patterns: each of these is compared with every service.
+const MAX_NAMES: usize = 1024;
+const MAX_PATTERNS: usize = 32;
+
+/// Longer than any name.
+const MAX_PATTERN: usize = 256;
+
 /// A request that waits for something to happen.
 pub struct Pending {
     /// Who asked.
     pub client: ClientId,
+    pub peer: Peer,
     request: Request,
+    /// When to answer at the latest.
+    until: Option<Time>,
     /// For each service: how many results of its health check there were before.
     waiting: Vec<(ServiceId, u64)>,
 }
 
 impl Pending {
     /// A request of which what it asks for is under way with these services.
-    pub fn new(client: ClientId, request: Request, supervisor: &Supervisor, ids: Vec<ServiceId>) -> Pending {
+    pub fn new(
+        client: ClientId,
+        request: Request,
+        peer: Peer,
+        supervisor: &Supervisor,
+        now: Time,
+        ids: Vec<ServiceId>,
+    ) -> Pending {
         let waiting = ids.into_iter().map(|id| (id, supervisor.probes(id).0)).collect();
-        Pending { client, request, waiting }
+        let until = request
+            .timeout_ms
+            .map(|limit| now.saturating_add(Duration::from_millis(limit).min(duration::MAX)));
+        Pending { client, peer, request, until, waiting }
     }
 
-    /// The answer, once it is known how it went with every service.
-    pub fn answer(&self, supervisor: &Supervisor, now: Time) -> Option<Response> {
+    /// When an answer is due, whatever it is.
+    pub fn deadline(&self) -> Option<Time> {
+        self.until
+    }
+
+    /// Whether it lasts for as long as the client likes.
+    pub fn is_wait(&self) -> bool {
+        self.request.verb == Verb::Wait
+    }
+
+    /// The answer, once it is known how it went with every service, or there is no more time.
+    pub fn answer(&self, supervisor: &Supervisor, services: &[Service], now: Time) -> Option<Response> {
+        let over = self.until.is_some_and(|until| until <= now);
+        let limit = self.request.timeout_ms.filter(|_| over);
+        let limit = limit.map(|limit| duration::format(Duration::from_millis(limit)));
+        if let Some(until) = self.request.until {
+            let ids = self.waiting.iter().map(|(id, _)| *id);
+            return wait::answer(supervisor, services, now, ids, until, limit.as_deref());
+        }
         if self.request.verb == Verb::Health {
             let open = self.waiting.iter().any(|(id, before)| {
                 let (count, expected) = supervisor.probes(*id);
@@ -42,9 +80,28 @@ impl Pending {
         let results: Option<Vec<ActionResult>> = self
             .waiting
             .iter()
-            .map(|(id, _)| action_result(supervisor, now, *id, self.request.verb))
+            .map(|(id, _)| {
+                let result = action_result(supervisor, now, *id, self.request.verb);
+                let late = |limit: &String| {
+                    let message = format!("{}, not done within {limit}", describe(supervisor, now, *id));
+                    ActionResult { service: supervisor.name(*id).to_owned(), done: false, message }
+                };
+                result.or_else(|| limit.as_ref().map(late))
+            })
             .collect();
         results.map(Response::results)
+    }
+
+    /// The answer at once: the request was taken in, or it is known already that it cannot be done.
+    pub fn taken_in(&self, supervisor: &Supervisor, now: Time) -> Response {
+        let one = |(id, _): &(ServiceId, u64)| {
+            action_result(supervisor, now, *id, self.request.verb).unwrap_or_else(|| ActionResult {
+                service: supervisor.name(*id).to_owned(),
+                done: true,
+                message: describe(supervisor, now, *id),
+            })
+        };
+        Response::results(self.waiting.iter().map(one).collect())
     }
 }
 
@@ -57,29 +114,68 @@ fn action_result(supervisor: &Supervisor, now: Time, id: ServiceId, verb: Verb) 
         Verb::Resume => (&[State::Running], &[]),
         _ => (&[State::Running, State::Completed], &[State::Waiting, State::Starting, State::Stopping]),
     };
-    if under_way.contains(&view.state) && !supervisor.is_stopping() {
+    // What was to stop still does when the container stops.
+    let goes_on = verb == Verb::Stop || !supervisor.is_stopping();
+    if under_way.contains(&view.state) && goes_on {
         return None;
     }
     let done = goal.contains(&view.state);
-    let message = match supervisor.problem(now, id, Scale::Well) {
-        Some(problem) if !done => problem.message,
-        Some(_) | None => view.state.as_str().to_owned(),
+    let message = match done {
+        true => view.state.as_str().to_owned(),
+        false if supervisor.is_stopping() => {
+            format!("{}, the container is being stopped", describe(supervisor, now, id))
+        }
+        false => describe(supervisor, now, id),
     };
     Some(ActionResult { service: view.name.to_owned(), done, message })
 }
 
-/// The services that a request names, or all of them.
-pub fn named(supervisor: &Supervisor, names: &[String]) -> Result<Vec<ServiceId>, String> {
-    if names.is_empty() {
-        return Ok(supervisor.current().collect());
+/// What a service is now: what it lacks, or else its state.
+pub fn describe(supervisor: &Supervisor, now: Time, id: ServiceId) -> String {
+    match supervisor.problem(now, id, Scale::Well) {
+        Some(problem) => problem.message,
+        None => supervisor.view(now, id).map_or("?", |view| view.state.as_str()).to_owned(),
     }
-    // Each but once: 64 KiB have room for one name sixteen thousand times.
+}
+
+/// The services that a request names, each once, or all of them.
+pub fn named(supervisor: &Supervisor, names: &[String]) -> Result<Vec<ServiceId>, String> {
+    let all: Vec<ServiceId> = supervisor.current().collect();
+    if names.is_empty() { Ok(all) } else { chosen(supervisor, names, &all) }
+}
+
+/// Those of `all` that are named, each once, in the order in which they are. A name or a pattern without a service is
+/// an error.
+pub fn chosen(
+    supervisor: &Supervisor,
+    names: &[String],
+    all: &[ServiceId],
+) -> Result<Vec<ServiceId>, String> {
+    if names.len() > MAX_NAMES {
+        return Err(format!("more than {MAX_NAMES} names"));
+    }
+    if names.iter().filter(|name| pattern::is_pattern(name)).count() > MAX_PATTERNS {
+        return Err(format!("more than {MAX_PATTERNS} patterns"));
+    }
+    let mut found: Vec<ServiceId> = Vec::new();
+    for name in names {
+        let is_pattern = pattern::is_pattern(name);
+        if is_pattern && name.len() > MAX_PATTERN {
+            return Err(format!("a pattern is longer than {MAX_PATTERN} bytes"));
+        }
+        let before = found.len();
+        found.extend(all.iter().filter(|id| match is_pattern {
+            true => pattern::matches(name, supervisor.name(**id)),
+            false => supervisor.name(**id) == name,
+        }));
+        if found.len() == before {
+            let how = if is_pattern { "matches" } else { "is called" };
+            return Err(format!("no service {how} {name}"));
+        }
+    }
     let mut seen = BTreeSet::new();
-    names
-        .iter()
-        .filter(|name| seen.insert(name.as_str()))
-        .map(|name| supervisor.find(name).ok_or_else(|| format!("no service is called {name}")))
-        .collect()
+    found.retain(|id| seen.insert(*id));
+    Ok(found)
 }
 
 /// Answers `health` from the last results.

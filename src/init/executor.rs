@@ -2,6 +2,7 @@
 
 use super::children::{Children, Kind};
 use super::contract::Contract;
+use super::events::{self, Events};
 use super::launch::{self, Surroundings};
 use super::narrate::narrate;
 use super::notify::NotifySocket;
@@ -32,6 +33,7 @@ pub struct Executor {
     pub poller: Poller,
     pub state: State,
     pub(super) surroundings: Surroundings,
+    pub events: Events,
     inherited: OwnDescriptors,
     pub(super) children: Children,
     notify: Option<NotifySocket>,
@@ -69,6 +71,7 @@ impl Executor {
             services,
             poller,
             state,
+            events: Events::default(),
             surroundings,
             inherited,
             children: Children::default(),
@@ -168,13 +171,16 @@ impl Executor {
             Effect::KillRest => self.rest(Rest::Killed),
             Effect::Notice(notice) => {
                 self.report.take_in(&self.supervisor, &notice);
+                self.events.take_in(events::wall_clock(), &self.supervisor, &notice);
                 narrate(&self.supervisor, &notice);
                 None
             }
             Effect::Exit(status) => {
+                let stop = self.report.finish(status);
+                self.events.ended(events::wall_clock(), status, stop.took_ms, &stop.killed.join(", "));
                 // COMMAND alone leaves nothing behind.
                 if self.services.iter().any(|service| service.name != crate::model::MAIN) {
-                    self.state.record_stop(&self.report.finish(status));
+                    self.state.record_stop(&stop);
                 }
                 self.exit = Some(status);
                 None
@@ -183,7 +189,9 @@ impl Executor {
     }
 
     fn spawn(&mut self, id: ServiceId) -> Event {
-        let Some(service) = self.services.get(id.0) else { return lost(id) };
+        let Some(service) = self.services.get(id.0) else {
+            return Event::SpawnFailed { service: id, error: lost() };
+        };
         let spec = self.surroundings.service(service);
         match self.make(id, Kind::Main, spec) {
             Ok((pid, as_inherited)) => {
@@ -200,7 +208,7 @@ impl Executor {
         let service = self.services.get(id.0);
         let Some((service, check)) = service.and_then(|s| s.healthcheck.as_ref().map(|check| (s, check)))
         else {
-            return lost(id);
+            return Event::ProbeSpawnFailed { service: id, error: lost() };
         };
         let spec = self.surroundings.probe(service, &check.probe, check.timing.timeout);
         match self.make(id, Kind::Probe, spec) {
@@ -210,7 +218,9 @@ impl Executor {
     }
 
     fn hook(&mut self, id: ServiceId, hook: Hook, exit: Option<ExitStatus>) -> Event {
-        let Some(service) = self.services.get(id.0) else { return lost(id) };
+        let Some(service) = self.services.get(id.0) else {
+            return Event::HookSpawnFailed { service: id, hook, error: lost() };
+        };
         let (code, signal) = match exit.filter(|_| hook == Hook::PostStop) {
             Some(ExitStatus::Code(code)) => (Some(code), None),
             Some(ExitStatus::Signal(number)) => (None, Some(number)),
@@ -262,15 +272,15 @@ impl Executor {
         }
     }
 
-    /// Services have said something of themselves, over the socket.
-    pub fn read_news(&mut self, now: Time) {
+    /// Services have said something of themselves, over the socket: at most `most` datagrams of it.
+    pub fn read_news(&mut self, now: Time, most: usize) {
         let Some(socket) = &self.notify else { return };
         let is_main = |pid: i32| {
             let service = self.children.main_of(pid).and_then(|service| self.services.get(service));
             service.is_some_and(|service| service.policy.notify == Some(Notify::Systemd))
         };
         let mut events = Vec::new();
-        for (pid, messages) in socket.receive(is_main) {
+        for (pid, messages) in socket.receive(most, is_main) {
             let Some(service) = self.children.main_of(pid).map(ServiceId) else { continue };
             events.extend(messages.into_iter().map(|news| Event::Notified { service, news }));
         }
@@ -319,9 +329,8 @@ impl Executor {
 }
 
 /// A service number that does not exist: cannot come about, but must not end PID 1 either.
-fn lost(id: ServiceId) -> Event {
-    let error = StartError { message: "no such service".to_owned(), transient: false, code: 125 };
-    Event::SpawnFailed { service: id, error }
+fn lost() -> StartError {
+    StartError { message: "no such service".to_owned(), transient: false, code: 125 }
 }
 
 fn signal_process(pid: Pid, scope: Scope, signal: Signal) {
@@ -331,5 +340,33 @@ fn signal_process(pid: Pid, scope: Scope, signal: Signal) {
     };
     if let Err(e) = result {
         log::warn!("cannot send {signal} to process {}: {e}", pid.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// Each answer has to be one to what was asked for, or the supervisor takes it for something else's.
+    #[test]
+    fn a_service_that_does_not_exist_is_answered_for_what_was_asked() {
+        let mut executor = Executor::new(
+            Supervisor::new(&[], Duration::ZERO),
+            Vec::new(),
+            Surroundings::record(),
+            Poller::new().unwrap(),
+            State::open(None, false),
+            Vec::new(),
+        );
+        let nobody = ServiceId(7);
+        let spawned = executor.spawn(nobody);
+        assert!(matches!(spawned, Event::SpawnFailed { service, .. } if service == nobody));
+        let probed = executor.probe(nobody);
+        assert!(matches!(probed, Event::ProbeSpawnFailed { service, .. } if service == nobody));
+        let hooked = executor.hook(nobody, Hook::PreStop, None);
+        assert!(
+            matches!(hooked, Event::HookSpawnFailed { service, hook: Hook::PreStop, .. } if service == nobody)
+        );
     }
 }

@@ -3,6 +3,7 @@
 use super::children::Kind;
 use super::executor::{Executor, Rest};
 use super::launch::{self, Purpose};
+use super::notify::DATAGRAMS_IN_QUEUE;
 use crate::model::Signal;
 use crate::supervisor::{Event, ExitStatus, Pid, Time};
 use crate::sys::process::{self, Reaped, Status};
@@ -15,7 +16,7 @@ impl Executor {
     /// Reaps the children that have ended and tells the supervisor.
     pub fn reap(&mut self, now: Time) {
         // Who has sent news and ended since can be told apart only as long as it is not reaped.
-        self.read_news(now);
+        self.read_news(now, DATAGRAMS_IN_QUEUE);
         let mut ended = std::mem::take(&mut self.ended);
         let mut none_left = false;
         self.more_to_reap = true;

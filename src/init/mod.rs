@@ -10,7 +10,9 @@ mod answer;
 mod children;
 pub mod contract;
 mod details;
+mod events;
 mod executor;
+mod followers;
 mod gather;
 mod harvest;
 mod launch;
@@ -25,6 +27,7 @@ mod source;
 pub mod stand_in;
 mod state;
 mod terminal;
+mod wait;
 
 pub use contract::{Contract, Remap};
 pub use settings::{LogFormat, Settings};
@@ -163,7 +166,7 @@ impl Init {
         let mut ready = Vec::new();
         loop {
             if let Some(status) = self.executor.exit_status() {
-                self.requests.close(&self.executor.poller, Instant::now());
+                self.requests.close(&self.executor);
                 if let Some(listener) = &self.listener {
                     listener.remove();
                 }
@@ -184,7 +187,9 @@ impl Init {
                 Some((pid, Channel::Status)) => self.executor.set_up(self.now(), pid),
                 Some((pid, Channel::Output)) => self.executor.read_output(pid),
                 Some((pid, Channel::Notify)) => self.executor.read_notify(self.now(), pid),
-                None if ready.token == executor::NEWS => self.executor.read_news(self.now()),
+                None if ready.token == executor::NEWS => {
+                    self.executor.read_news(self.now(), notify::DATAGRAMS_A_TURN)
+                }
                 None if ready.token == SIGNALS => self.signals(),
                 None => self.requests.ready(&self.executor, ready),
             }
@@ -211,7 +216,8 @@ impl Init {
             return Some(Duration::ZERO);
         }
         let supervisor = self.executor.supervisor.next_deadline().map(|at| at.saturating_sub(self.now()));
-        let requests = self.requests.deadline().map(|at| at.saturating_duration_since(Instant::now()));
+        let requests =
+            self.requests.deadline(self.epoch).map(|at| at.saturating_duration_since(Instant::now()));
         [supervisor, requests].into_iter().flatten().min()
     }
 

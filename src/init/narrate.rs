@@ -1,26 +1,29 @@
 //! The supervisor's news in words, for the log.
 
 use crate::model::{Condition, duration};
-use crate::supervisor::{Next, Notice, ServiceId, StopCause, Supervisor};
+use crate::supervisor::{Next, Notice, Scope, ServiceId, StopCause, Supervisor};
 use log::Level;
+use std::time::Duration;
 
 /// Writes one piece of news to the log.
 pub fn narrate(supervisor: &Supervisor, notice: &Notice) {
-    let (service, level, text) = words(supervisor, notice);
+    let Some((service, level, text)) = words(supervisor, notice) else { return };
     match service {
         Some(id) => log::log!(target: supervisor.name(id), level, "{text}"),
         None => log::log!(level, "{text}"),
     }
 }
 
-fn words(supervisor: &Supervisor, notice: &Notice) -> (Option<ServiceId>, Level, String) {
+/// `None`: that is for `rinit events` alone.
+fn words(supervisor: &Supervisor, notice: &Notice) -> Option<(Option<ServiceId>, Level, String)> {
     let name = |id: &ServiceId| supervisor.name(*id).to_owned();
     let time = duration::format;
     let (id, level, text) = match notice {
         Notice::Started(id, pid) => (id, Level::Info, format!("started, pid {}", pid.0)),
         Notice::StartFailed(id, why, Next::Failed(_)) => (id, Level::Error, why.clone()),
         Notice::StartFailed(id, why, next) => (id, failure(next), format!("{why}{}", then(next))),
-        Notice::Ready(id) => (id, Level::Info, "ready".to_owned()),
+        Notice::Ready(id, true) => (id, Level::Info, "ready".to_owned()),
+        Notice::Ready(_, false) | Notice::Ended(..) | Notice::HealthBegun(_) => return None,
         Notice::Restarting(id, why) | Notice::HookFailed(id, why) => (id, Level::Warn, why.clone()),
         Notice::Paused(id) => (id, Level::Info, "paused".to_owned()),
         Notice::Resumed(id) => (id, Level::Info, "resumed".to_owned()),
@@ -30,7 +33,11 @@ fn words(supervisor: &Supervisor, notice: &Notice) -> (Option<ServiceId>, Level,
             let then = gave_up(next).unwrap_or_else(|| then(next));
             (id, level, format!("{status}{oom} after {}{then}", time(*ran)))
         }
-        Notice::Follows(id, next) => (id, failure(next), follows(next)),
+        Notice::Signalled(id, signal, scope) => {
+            let whom = if *scope == Scope::Group { " to its process group" } else { "" };
+            (id, Level::Info, format!("sent {signal}{whom} by request"))
+        }
+        Notice::Follows(id, next, _) => (id, failure(next), follows(next)),
         Notice::DependencyFailed(id, why) => (id, Level::Error, format!("failed: {why}")),
         Notice::Waiting(id, on, condition) => (id, Level::Debug, waiting(&name(on), *condition)),
         Notice::Healthy(id) => (id, Level::Info, "healthy".to_owned()),
@@ -50,25 +57,31 @@ fn words(supervisor: &Supervisor, notice: &Notice) -> (Option<ServiceId>, Level,
         }
         Notice::Unkillable(id) => (id, Level::Error, "not even SIGKILL ended it: given up".to_owned()),
         Notice::StopBegun(cause, count, limit) => {
-            let what = match count {
-                0 => "nothing is running".to_owned(),
-                1 => format!("1 service to stop, at most {}", time(*limit)),
-                _ => format!("{count} services to stop, at most {}", time(*limit)),
-            };
-            return (None, Level::Info, format!("stopping: {}, {what}", why(supervisor, cause)));
+            return Some((None, Level::Info, stop_begun(supervisor, cause, *count, *limit)));
         }
         Notice::RestKilled => {
-            return (None, Level::Warn, "processes of no service were left: killed".to_owned());
+            return Some((None, Level::Warn, "processes of no service were left: killed".to_owned()));
         }
         Notice::StopDone(took, killed) if killed.is_empty() => {
-            return (None, Level::Info, format!("stopped in {}", time(*took)));
+            return Some((None, Level::Info, format!("stopped in {}", time(*took))));
         }
         Notice::StopDone(took, killed) => {
             let names: Vec<String> = killed.iter().map(name).collect();
-            return (None, Level::Warn, format!("stopped in {}, killed: {}", time(*took), names.join(", ")));
+            let text = format!("stopped in {}, killed: {}", time(*took), names.join(", "));
+            return Some((None, Level::Warn, text));
         }
     };
-    (Some(*id), level, text)
+    Some((Some(*id), level, text))
+}
+
+fn stop_begun(supervisor: &Supervisor, cause: &StopCause, count: usize, limit: Duration) -> String {
+    let limit = duration::format(limit);
+    let what = match count {
+        0 => "nothing is running".to_owned(),
+        1 => format!("1 service to stop, at most {limit}"),
+        _ => format!("{count} services to stop, at most {limit}"),
+    };
+    format!("stopping: {}, {what}", why(supervisor, cause))
 }
 
 fn failure(next: &Next) -> Level {

@@ -15,7 +15,11 @@ use std::time::Duration;
 const MAX_LENGTH: usize = 4096;
 
 /// So many datagrams are read for one wake-up, however fast a service sends.
-const DATAGRAMS_A_TURN: usize = 64;
+pub const DATAGRAMS_A_TURN: usize = 64;
+
+/// And so many before children are reaped: more than the kernel's queue holds (net.unix.max_dgram_qlen, 10 or 512), so
+/// that whatever was sent before a death is heard before it.
+pub const DATAGRAMS_IN_QUEUE: usize = 1024;
 
 /// So much of a status is kept.
 const MAX_STATUS: usize = 256;
@@ -43,14 +47,14 @@ impl NotifySocket {
     }
 
     /// What has come in, each piece with the main process of the service that it is from. `is_main` knows these processes.
-    /// There may be more; then the descriptor stays readable.
+    /// At most `most` datagrams are read; if there are more, the descriptor stays readable.
     ///
     /// To be called before children are reaped: as long as a sender is a zombie, it can still be found out whose it
     /// was.
-    pub fn receive(&self, is_main: impl Fn(i32) -> bool) -> Vec<(i32, Vec<News>)> {
+    pub fn receive(&self, most: usize, is_main: impl Fn(i32) -> bool) -> Vec<(i32, Vec<News>)> {
         let mut all = Vec::new();
         let mut buffer = [0_u8; MAX_LENGTH];
-        for _ in 0..DATAGRAMS_A_TURN {
+        for _ in 0..most {
             let received = match self.socket.receive(&mut buffer) {
                 Ok(Some(received)) => received,
                 Ok(None) => break,
@@ -183,18 +187,34 @@ mod tests {
         sender.send(&[b'x'; 5000]).unwrap();
         sender.send(b"STOPPING=1").unwrap();
         let expected = [(us, vec![News::Ready]), (us, vec![News::Stopping])];
-        assert_eq!(socket.receive(is_us), expected);
-        assert_eq!(socket.receive(is_us), []);
+        assert_eq!(socket.receive(DATAGRAMS_A_TURN, is_us), expected);
+        assert_eq!(socket.receive(DATAGRAMS_A_TURN, is_us), []);
         sender.send(b"READY=1").unwrap();
-        assert_eq!(socket.receive(|_| false), []);
+        assert_eq!(socket.receive(DATAGRAMS_A_TURN, |_| false), []);
         // By group or session, or as a descendant.
         let parent = process::parent(us).unwrap();
         for main in [process::group_of(us).unwrap(), process::session_of(us).unwrap(), parent] {
             if main > 1 {
                 sender.send(b"READY=1").unwrap();
-                assert_eq!(socket.receive(|pid| pid == main), [(main, vec![News::Ready])]);
+                assert_eq!(socket.receive(DATAGRAMS_A_TURN, |pid| pid == main), [(main, vec![News::Ready])]);
             }
         }
+    }
+
+    /// What was sent before a death has to be heard before it, however much came in between.
+    #[test]
+    fn a_full_queue_is_read_at_once() {
+        let socket = NotifySocket::open().unwrap();
+        let name = socket.address().strip_prefix('@').unwrap();
+        let sender = UnixDatagram::unbound().unwrap();
+        sender.connect_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
+        sender.set_nonblocking(true).unwrap();
+        let queued = (0..DATAGRAMS_IN_QUEUE).take_while(|_| sender.send(b"WATCHDOG=1").is_ok()).count();
+        let us = i32::try_from(std::process::id()).unwrap();
+        assert_eq!(socket.receive(4, |pid| pid == us).len(), 4);
+        assert_eq!(socket.receive(DATAGRAMS_IN_QUEUE, |pid| pid == us).len(), queued - 4);
+        let limit = std::fs::read_to_string("/proc/sys/net/unix/max_dgram_qlen").unwrap();
+        assert!(limit.trim().parse::<usize>().unwrap() < DATAGRAMS_IN_QUEUE, "{limit}");
     }
 
     #[test]
@@ -212,7 +232,7 @@ mod tests {
         });
         let mut count = 0;
         while count < 1000 {
-            let turn = socket.receive(|pid| pid == us).len();
+            let turn = socket.receive(DATAGRAMS_A_TURN, |pid| pid == us).len();
             assert!(turn <= DATAGRAMS_A_TURN);
             count += turn;
         }

@@ -22,7 +22,29 @@ impl Report {
                 self.took = *took;
                 self.killed = killed.iter().map(|id| supervisor.name(*id).to_owned()).collect();
             }
-            _ => {}
+            Notice::Started(..)
+            | Notice::StartFailed(..)
+            | Notice::Ready(..)
+            | Notice::Died(..)
+            | Notice::Ended(..)
+            | Notice::Restarting(..)
+            | Notice::HookFailed(..)
+            | Notice::Paused(_)
+            | Notice::Resumed(_)
+            | Notice::Signalled(..)
+            | Notice::Follows(..)
+            | Notice::DependencyFailed(..)
+            | Notice::Waiting(..)
+            | Notice::HealthBegun(_)
+            | Notice::Healthy(_)
+            | Notice::Unhealthy(..)
+            | Notice::ProbeFailed(..)
+            | Notice::ProbeNotRun(..)
+            | Notice::Stopping(..)
+            | Notice::Killed(..)
+            | Notice::Stopped(..)
+            | Notice::Unkillable(_)
+            | Notice::RestKilled => {}
         }
     }
 

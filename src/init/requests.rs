@@ -1,13 +1,16 @@
 //! Requests over the control socket, from the server to their answers.
 
 use super::answer::{self, Pending};
+use super::events::{self, Filter};
 use super::executor::Executor;
+use super::followers::Followers;
 use super::source::Source;
 use super::state::LastStop;
-use crate::control::protocol::{Request, Response, Verb};
-use crate::control::server::{Incoming, Server};
-use crate::supervisor::{Event, ServiceId};
-use crate::sys::poll::{Poller, Ready};
+use crate::control::protocol::{ActionResult, Request, Response, Verb};
+use crate::control::server::{ClientId, Incoming, Peer, Server};
+use crate::model::Signal;
+use crate::supervisor::{Event, Scope, ServiceId, State, Time};
+use crate::sys::poll::Ready;
 use std::time::{Duration, Instant};
 
 /// So many clients are served, and for so long, before rinit looks after its services again: whatever is asked for,
@@ -15,17 +18,22 @@ use std::time::{Duration, Instant};
 const CLIENTS_A_TURN: usize = 8;
 const TURN: Duration = Duration::from_millis(1);
 
+/// So many clients that may only read may wait or follow at a time, for as long as they like: there is always a place
+/// for who has more to say.
+const MAX_LASTING: usize = 32;
+
 /// The server, if there is a control socket, and the requests that wait for their answer.
 pub struct Requests {
     server: Option<Server>,
     pending: Vec<Pending>,
+    followers: Followers,
     source: Source,
     last_stop: Option<LastStop>,
 }
 
 impl Requests {
     pub fn new(server: Option<Server>, source: Source, last_stop: Option<LastStop>) -> Requests {
-        Requests { server, pending: Vec::new(), source, last_stop }
+        Requests { server, pending: Vec::new(), followers: Followers::default(), source, last_stop }
     }
 
     /// Reads the configuration again, because a signal asks for it.
@@ -37,8 +45,12 @@ impl Requests {
     }
 
     /// When `settle` has something to do, unless something happens before.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.server.as_ref().and_then(Server::deadline)
+    pub fn deadline(&self, epoch: Instant) -> Option<Instant> {
+        let server = self.server.as_ref().and_then(Server::deadline);
+        let pending = self.pending.iter().filter_map(Pending::deadline).min();
+        let pending = pending.and_then(|at| epoch.checked_add(at));
+        let more = self.followers.has_more().then(Instant::now);
+        [server, pending, more].into_iter().flatten().min()
     }
 
     /// Something is ready that is neither a child's nor the signals'.
@@ -48,7 +60,8 @@ impl Requests {
         }
     }
 
-    /// Goes on with what waits: for its turn, for a client, or for a probe.
+    /// Goes on with what waits: for its turn, for a client, a service, or a probe; and tells those who follow what has
+    /// happened.
     pub fn settle(&mut self, executor: &mut Executor, epoch: Instant) {
         let begun = Instant::now();
         let Some(server) = &mut self.server else { return };
@@ -56,11 +69,17 @@ impl Requests {
             server.expire(&executor.poller, begun);
             self.serve(executor, epoch, begun);
         }
-        if self.pending.is_empty() {
-            return;
+        if !self.pending.is_empty() {
+            self.answer_pending(executor, epoch.elapsed());
         }
+        if let Some(server) = &mut self.server {
+            self.followers.tell(server, &executor.poller, &executor.supervisor, &executor.events);
+        }
+    }
+
+    fn answer_pending(&mut self, executor: &Executor, now: Time) {
         let mut pending = std::mem::take(&mut self.pending);
-        pending.retain(|pending| match pending.answer(&executor.supervisor, epoch.elapsed()) {
+        pending.retain(|pending| match pending.answer(&executor.supervisor, &executor.services, now) {
             Some(response) => {
                 self.reply(executor, pending.client, &response);
                 false
@@ -70,10 +89,15 @@ impl Requests {
         self.pending.append(&mut pending);
     }
 
-    /// The end: every client gets what it can still take.
-    pub fn close(&mut self, poller: &Poller, now: Instant) {
-        if let Some(server) = self.server.take() {
-            server.flush_and_close(poller, now);
+    /// The end: every client gets what it can still take, and those who wait for something a word.
+    pub fn close(&mut self, executor: &Executor) {
+        for pending in std::mem::take(&mut self.pending) {
+            self.reply(executor, pending.client, &Response::refused("the container has stopped"));
+        }
+        if let Some(mut server) = self.server.take() {
+            let poller = &executor.poller;
+            self.followers.finish(&mut server, poller, &executor.supervisor, &executor.events);
+            server.flush_and_close(poller, Instant::now());
         }
     }
 
@@ -110,20 +134,106 @@ impl Requests {
                 executor.feed(now, Event::StopRequested { signal: None });
                 return;
             }
-            _ => match act(executor, epoch, &request) {
-                Ok(ids) => {
-                    self.pending.push(Pending::new(client, request, &executor.supervisor, ids));
-                    return;
-                }
+            Verb::Signal => signal(executor, now, &request).unwrap_or_else(Response::refused),
+            Verb::Events => match self.events(executor, client, peer, request) {
+                Ok(()) => return,
+                Err(error) => Response::refused(error),
+            },
+            Verb::Health
+            | Verb::Start
+            | Verb::Stop
+            | Verb::Restart
+            | Verb::Pause
+            | Verb::Resume
+            | Verb::Wait => match self.wait(executor, epoch, client, peer, request) {
+                Ok(None) => return,
+                Ok(Some(response)) => response,
                 Err(error) => Response::refused(error),
             },
         };
         self.reply(executor, client, &response);
     }
 
-    fn reply(&mut self, executor: &Executor, client: crate::control::server::ClientId, response: &Response) {
+    fn reply(&mut self, executor: &Executor, client: ClientId, response: &Response) {
         if let Some(server) = &mut self.server {
             server.reply(&executor.poller, Instant::now(), client, response);
+        }
+    }
+
+    /// Begins what takes its time. The answer, if there is one already.
+    fn wait(
+        &mut self,
+        executor: &mut Executor,
+        epoch: Instant,
+        client: ClientId,
+        peer: Peer,
+        request: Request,
+    ) -> Result<Option<Response>, String> {
+        if request.verb == Verb::Wait {
+            self.may_last(peer)?;
+        }
+        let ids = act(executor, epoch, &request)?;
+        let no_wait = request.no_wait;
+        let now = epoch.elapsed();
+        let pending = Pending::new(client, request, peer, &executor.supervisor, now, ids);
+        if no_wait {
+            return Ok(Some(pending.taken_in(&executor.supervisor, now)));
+        }
+        self.pending.push(pending);
+        Ok(None)
+    }
+
+    /// Answers `events`, and remembers who wants more of them.
+    fn events(
+        &mut self,
+        executor: &Executor,
+        client: ClientId,
+        peer: Peer,
+        request: Request,
+    ) -> Result<(), String> {
+        let (events, supervisor) = (&executor.events, &executor.supervisor);
+        // The events of a service that is gone are kept.
+        let all: Vec<ServiceId> = (0..supervisor.len()).map(ServiceId).collect();
+        answer::chosen(supervisor, &request.names, &all)?;
+        let filter = Filter { names: request.names, kinds: request.kinds };
+        if let Some(kind) = filter.unknown_kind() {
+            return Err(format!("there are no events of the kind {kind}; there are {}", events::words()));
+        }
+        let (seen, lost) = match (request.since, request.since_ms) {
+            (Some(_), Some(_)) => return Err("\"since\" and \"since_ms\" exclude each other".to_owned()),
+            (Some(seen), None) if seen > events.last() => {
+                return Err(format!("there is no event {seen} yet: the last one is {}", events.last()));
+            }
+            (Some(seen), None) => (seen, events.gone().saturating_sub(seen)),
+            (None, Some(ms)) => {
+                let seen = events.before(events::wall_clock().saturating_sub(ms));
+                // Where all that is kept is as young, more of it may be gone.
+                (seen, if seen == events.gone() { seen } else { 0 })
+            }
+            (None, None) => (events.gone(), 0),
+        };
+        if request.follow {
+            self.may_last(peer)?;
+        }
+        let report = events.report(supervisor, seen, &filter, lost);
+        let seen = report.seen;
+        let response = Response::events(report);
+        if !request.follow {
+            self.reply(executor, client, &response);
+        } else if let Some(server) = &mut self.server {
+            server.follow(&executor.poller, Instant::now(), client, &response);
+            self.followers.add(client, peer, seen, filter);
+        }
+        Ok(())
+    }
+
+    /// Whether one client more may keep its place for as long as it likes.
+    fn may_last(&self, peer: Peer) -> Result<(), String> {
+        let waiting = self.pending.iter().filter(|pending| pending.is_wait() && !pending.peer.may_change);
+        let readers = waiting.count().saturating_add(self.followers.readers());
+        match !peer.may_change && readers >= MAX_LASTING {
+            true => Err(format!("{MAX_LASTING} clients wait or follow already: try again later")),
+            false => Ok(()),
         }
     }
 }
@@ -141,9 +251,42 @@ fn act(executor: &mut Executor, epoch: Instant, request: &Request) -> Result<Vec
             Verb::Restart => Event::Restart { service },
             Verb::Pause => Event::Pause { service },
             Verb::Resume => Event::Resume { service },
-            Verb::Health | Verb::Status | Verb::Reload | Verb::Shutdown => Event::ProbeNow { service },
+            Verb::Health => Event::ProbeNow { service },
+            Verb::Status | Verb::Signal | Verb::Wait | Verb::Events | Verb::Reload | Verb::Shutdown => break,
         };
         executor.feed(epoch.elapsed(), event);
     }
     Ok(ids)
+}
+
+/// Sends a signal to the main process of every service that the request names. Also while the container stops: that may
+/// be what shows why a service does not end.
+fn signal(executor: &mut Executor, now: Time, request: &Request) -> Result<Response, String> {
+    let ids = answer::named(&executor.supervisor, &request.names)?;
+    let name = request.signal.as_deref().unwrap_or_default();
+    let signal = Signal::parse(name).ok_or_else(|| format!("no signal is called {name}"))?;
+    let (scope, whom) = match request.group {
+        true => (Scope::Group, "process group"),
+        false => (Scope::Process, "process"),
+    };
+    let mut results = Vec::new();
+    for service in ids {
+        let view = executor.supervisor.view(now, service);
+        let name = executor.supervisor.name(service).to_owned();
+        let (done, message) = match view.map(|view| (view.pid, view.state)) {
+            Some((Some(_), State::Paused)) if signal == Signal::CONT => {
+                (false, "it is paused: rinit resume has it go on".to_owned())
+            }
+            Some((Some(pid), _)) => {
+                executor.feed(now, Event::Signal { service, scope, signal });
+                (true, format!("{signal} sent to {whom} {}", pid.0))
+            }
+            Some((None, _)) | None => {
+                let state = answer::describe(&executor.supervisor, now, service);
+                (false, format!("it has no process: {state}"))
+            }
+        };
+        results.push(ActionResult { service: name, done, message });
+    }
+    Ok(Response::results(results))
 }

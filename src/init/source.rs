@@ -1,5 +1,6 @@
 //! Where the configuration comes from, and reading it again: all of it or nothing.
 
+use super::events;
 use super::executor::Executor;
 use super::settings::Settings;
 use crate::config::{self, Config, Diagnostic};
@@ -34,14 +35,20 @@ impl Source {
         if executor.supervisor.is_stopping() {
             return Err("the container is being stopped".to_owned());
         }
-        let config = load(self.dirs.clone(), self.command.clone()).map_err(|mistakes| refusal(&mistakes))?;
+        let config = load(self.dirs.clone(), self.command.clone()).map_err(|mistakes| {
+            let error = refusal(&mistakes);
+            executor.events.reloaded(events::wall_clock(), Err(&error));
+            error
+        })?;
         let current: Vec<Service> = executor
             .supervisor
             .current()
             .filter_map(|ServiceId(index)| executor.services.get(index).cloned())
             .collect();
         let plan = plan(&current, &config.services);
-        log::info!("reload: {}", summary(&plan));
+        let changes = summary(&plan);
+        log::info!("reload: {changes}");
+        executor.events.reloaded(events::wall_clock(), Ok(&changes));
         executor.reload(epoch.elapsed(), config.services, &plan);
         let Plan { start, stop, restart, change } = plan;
         Ok(ReloadReport { start, stop, restart, change })

@@ -271,6 +271,7 @@ impl Unit {
         let setup = process.as_ref().and_then(|process| process.setup.clone());
         let status = process.as_ref().and_then(|process| process.exit);
         let ran = process.map_or(Duration::ZERO, |process| ending.since.saturating_sub(process.started));
+        let why = self.reason.clone().filter(|_| ending.purpose == Purpose::Restart);
         let next = match (ending.purpose, setup) {
             _ if ending.purpose == Purpose::Halt || !self.wanted => {
                 self.enter(now, State::Stopped);
@@ -289,7 +290,7 @@ impl Unit {
                 self.after_end(now, success, ran)
             }
         };
-        out.push(Effect::Notice(Notice::Follows(self.id, next)));
+        out.push(Effect::Notice(Notice::Follows(self.id, next, why)));
     }
 
     pub(super) fn grace_over(&mut self, now: Time, out: &mut Vec<Effect>) {

@@ -176,6 +176,15 @@ pub enum Event {
         /// The service.
         service: ServiceId,
     },
+    /// Somebody wants its main process to get a signal.
+    Signal {
+        /// The service.
+        service: ServiceId,
+        /// For the main process, or for all of its process group.
+        scope: Scope,
+        /// The signal.
+        signal: Signal,
+    },
     /// Somebody wants to know this service's health now.
     ProbeNow {
         /// The service.
@@ -306,10 +315,12 @@ pub enum Notice {
     Started(ServiceId, Pid),
     /// It could not be started.
     StartFailed(ServiceId, String, Next),
-    /// It has said that it is ready.
-    Ready(ServiceId),
+    /// It is ready; whether that is because it has said so.
+    Ready(ServiceId, bool),
     /// The main process has ended by itself; whether for want of memory; after this time.
     Died(ServiceId, ExitStatus, bool, Duration, Next),
+    /// The main process has ended after it was told to stop; whether for want of memory; after this time.
+    Ended(ServiceId, ExitStatus, bool, Duration),
     /// It is stopped to be started again, for this reason.
     Restarting(ServiceId, String),
     /// A hook has failed that does not have to succeed; or `pre_stop`, which cannot hold up the stop.
@@ -318,12 +329,17 @@ pub enum Notice {
     Paused(ServiceId),
     /// It goes on.
     Resumed(ServiceId),
-    /// What follows, now that the rest of the process group is gone too, or that it was stopped for a restart.
-    Follows(ServiceId, Next),
+    /// Its main process was sent a signal by request.
+    Signalled(ServiceId, Signal, Scope),
+    /// What follows, now that the rest of the process group is gone too, or that it was stopped for a restart; and why
+    /// it was, where rinit itself had decided that.
+    Follows(ServiceId, Next, Option<String>),
     /// It waits for a dependency that can no longer come: it has failed.
     DependencyFailed(ServiceId, String),
     /// It waits until a dependency meets the condition.
     Waiting(ServiceId, ServiceId, Condition),
+    /// Its health check begins: nothing is known yet.
+    HealthBegun(ServiceId),
     /// A health check has passed for the first time, or again.
     Healthy(ServiceId),
     /// So many probes in a row have failed; the last one said this.

@@ -138,6 +138,9 @@ impl Supervisor {
             Event::Restart { service } => self.restart(now, service, out),
             Event::Pause { service } => self.with(service, |unit| unit.pause(now, out)),
             Event::Resume { service } => self.with(service, |unit| unit.resume(now, out)),
+            Event::Signal { service, scope, signal } => {
+                self.with(service, |unit| unit.signal(scope, signal, out));
+            }
             Event::ProbeNow { service } => self.with(service, |unit| unit.probe_now(now, out)),
             Event::Tick => self.tick(now, out),
             Event::StopRequested { signal } => self.begin_stop(now, StopCause::Requested(signal), out),

@@ -21,14 +21,18 @@ impl Unit {
         process.group_left = group_left;
         let ran = now.saturating_sub(process.started);
         let set_up = process.setup.is_none();
+        let struck = process.struck;
         if set_up {
             self.last_exit = Some(status);
             self.ended = (now, ran);
-            let ours = self.ending.as_ref().is_some_and(|ending| ending.killed || ending.struck);
+            let ours = struck || self.ending.as_ref().is_some_and(|ending| ending.killed || ending.struck);
             self.oom = oom && !ours && status == ExitStatus::Signal(9);
         }
         self.end_watch(out);
         let told_to = self.ending.is_some();
+        if set_up && told_to {
+            out.push(Effect::Notice(Notice::Ended(self.id, status, self.oom, ran)));
+        }
         if group_left {
             self.clean_up_group(now, out);
             if !told_to {

@@ -159,6 +159,7 @@ impl Unit {
             && matches!(self.state, State::Running | State::Paused)
         {
             health.begin(now);
+            out.push(Effect::Notice(Notice::HealthBegun(self.id)));
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Process {
     pub(super) exit: Option<ExitStatus>,
     /// After its end: others of its group are left.
     pub(super) group_left: bool,
+    /// It was sent SIGKILL by request.
+    pub(super) struck: bool,
 }
 
 /// A hook under way.
@@ -236,7 +238,8 @@ impl Unit {
     /// Its process was made.
     pub fn spawned(&mut self, now: Time, pid: Pid, out: &mut Vec<Effect>) {
         self.starts = self.starts.saturating_add(1);
-        self.process = Some(Process { pid, started: now, setup: None, exit: None, group_left: false });
+        self.process =
+            Some(Process { pid, started: now, setup: None, exit: None, group_left: false, struck: false });
         self.stop_late_comer(now, None, out);
     }
 
@@ -264,14 +267,15 @@ impl Unit {
         if self.state != State::Starting || self.process.is_none() {
             return;
         }
-        if self.policy.notify.is_some() {
-            out.push(Effect::Notice(Notice::Ready(self.id)));
-        }
+        out.push(Effect::Notice(Notice::Ready(self.id, self.policy.notify.is_some())));
         self.start_by = None;
         self.feed_watchdog(now);
         self.enter(now, State::Running);
         match &mut self.health {
-            Some(health) => health.begin(now),
+            Some(health) => {
+                health.begin(now);
+                out.push(Effect::Notice(Notice::HealthBegun(self.id)));
+            }
             None => self.been_ready = true,
         }
         if self.container_stops {
@@ -390,6 +394,14 @@ impl Unit {
         self.feed_watchdog(now);
         self.enter(now, State::Running);
         out.push(Effect::Notice(Notice::Resumed(self.id)));
+    }
+
+    /// Its main process is to get a signal. One that is gone gets none.
+    pub fn signal(&mut self, scope: Scope, signal: Signal, out: &mut Vec<Effect>) {
+        let Some(process) = self.process.as_mut().filter(|process| process.exit.is_none()) else { return };
+        process.struck |= signal == Signal::KILL;
+        out.push(Effect::Signal { pid: process.pid, scope, signal });
+        out.push(Effect::Notice(Notice::Signalled(self.id, signal, scope)));
     }
 
     /// Its deadline may have come.

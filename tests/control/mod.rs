@@ -1,5 +1,11 @@
 //! The control socket of the real binary.
 
+mod act;
+mod events;
+mod follow;
 mod hostile;
+mod patterns;
 mod peers;
+mod signal;
 mod soak;
+mod wait;

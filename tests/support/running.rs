@@ -121,6 +121,12 @@ impl Running {
     /// Runs a command beside the init: inside its PID namespace, as its user, with its environment.
     #[track_caller]
     pub fn run(&self, words: &[&str]) -> Output {
+        output_of(&mut self.command(words)).unwrap()
+    }
+
+    /// That command, not started yet.
+    #[track_caller]
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut all: Vec<String> = match self.place {
             Place::Plain => Vec::new(),
             Place::Namespace => {
@@ -136,15 +142,21 @@ impl Running {
         let mut command = Command::new(&all[0]);
         clean_environment(&mut command);
         command.args(&all[1..]).envs(self.environment.iter().map(|(name, value)| (name, value)));
-        output_of(&mut command).unwrap()
+        command
     }
 
     /// `rinit VERB...`, spoken to this init.
     #[track_caller]
     pub fn rinit(&self, words: &[&str]) -> Output {
+        output_of(&mut self.verb(words)).unwrap()
+    }
+
+    /// That verb, not started yet.
+    #[track_caller]
+    pub fn verb(&self, words: &[&str]) -> Command {
         let program = self.program.display().to_string();
         let words: Vec<&str> = std::iter::once(program.as_str()).chain(words.iter().copied()).collect();
-        self.run(&words)
+        self.command(&words)
     }
 
     /// Waits until `rinit health` says that all is well.

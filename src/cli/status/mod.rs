@@ -24,8 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_TEXT: usize = 4096;
 
 pub(super) fn run(words: &Words) -> Result<u8, String> {
-    let mut names = names(words)?;
-    names.extend(words.rest.iter().flatten().map(|name| name.to_string_lossy().into_owned()));
+    let names = names(words)?;
     let in_detail = !names.is_empty();
     let timeout = values::timeout(words, TIMEOUT)?;
     let response = match ask(words, &Request::new(Verb::Status, names), timeout)? {

@@ -144,6 +144,45 @@ pub static HEALTH_TIMEOUT: Flag = Flag {
 /// `--timeout` of what waits for services.
 pub static ACT_TIMEOUT: Flag =
     Flag { help: "how long to wait until it is done; default 60s", ..TIMEOUT_BASE };
+/// `--timeout` of `wait`.
+pub static WAIT_TIMEOUT: Flag = Flag { help: "how long to wait; default 60s", ..TIMEOUT_BASE };
+/// `--no-wait`
+pub static NO_WAIT: Flag = switch(Opt::NoWait, "no-wait", "do not wait until it is done");
+/// `--for`
+pub static FOR: Flag = Flag {
+    opt: Opt::For,
+    short: None,
+    long: "for",
+    value: Some("CONDITION"),
+    env: None,
+    help: "what to wait for: ready, healthy, stopped, completed or failed; default ready",
+};
+/// `--group`
+pub static GROUP: Flag =
+    switch(Opt::Group, "group", "to all of the main process's group, not to that process alone");
+/// `--since`
+pub static SINCE: Flag = Flag {
+    opt: Opt::Since,
+    short: None,
+    long: "since",
+    value: Some("SINCE"),
+    env: None,
+    help: "only events after the one of this number, or of this last time, as in 10m; 0s with --follow: only new ones",
+};
+/// `--kind`
+pub static KIND: Flag = Flag {
+    opt: Opt::Kind,
+    short: None,
+    long: "kind",
+    value: Some("KIND"),
+    env: None,
+    help: "only events of this kind, as in die; may be repeated",
+};
+/// `--follow`
+pub static FOLLOW: Flag =
+    Flag { short: Some('f'), ..switch(Opt::Follow, "follow", "go on with what happens from now on") };
+/// `--json` of `events`.
+pub static JSON_LINES: Flag = switch(Opt::Json, "json", "print JSON, one line for each event");
 /// `--timeout` of `probe`.
 pub static PROBE_TIMEOUT: Flag = Flag { help: "how long it may take; default 30s", ..TIMEOUT_BASE };
 

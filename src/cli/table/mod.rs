@@ -58,6 +58,18 @@ pub enum Opt {
     Strict,
     /// What editors check definitions by.
     Schema,
+    /// Do not wait.
+    NoWait,
+    /// What to wait for.
+    For,
+    /// To the whole process group.
+    Group,
+    /// From when on.
+    Since,
+    /// Of which kind.
+    Kind,
+    /// What is yet to come, too.
+    Follow,
 }
 
 /// How an option is written.
@@ -96,6 +108,12 @@ pub enum Verb {
     Pause,
     /// Have them go on.
     Resume,
+    /// Send a signal.
+    Signal,
+    /// Wait until services are as they are to be.
+    Wait,
+    /// What has happened?
+    Events,
     /// Read the definitions again.
     Reload,
     /// Stop the container.

@@ -27,19 +27,43 @@ pub enum Kind {
 }
 
 /// Every placeholder that there is. One name has one meaning, wherever it stands.
-pub static PLACEHOLDERS: [(&str, Kind); 14] = [
+pub static PLACEHOLDERS: [(&str, Kind); 17] = [
     ("ADDRESS:PORT", Kind::Free),
     ("ARG", Kind::Free),
     ("CODE", Kind::Free),
     ("COMMAND", Kind::Program),
+    ("CONDITION", Kind::Words(&["ready", "healthy", "stopped", "completed", "failed"])),
     ("DIR", Kind::Directory),
     ("DURATION", Kind::Free),
     ("FORMAT", Kind::Words(&["text", "json"])),
+    (
+        "KIND",
+        Kind::Words(&[
+            "start",
+            "ready",
+            "die",
+            "oom",
+            "restart",
+            "kill",
+            "stop",
+            "pause",
+            "unpause",
+            "health_status",
+            "completed",
+            "failed",
+            "hook_failed",
+            "unkillable",
+            "reload",
+            "shutdown",
+            "exit",
+        ]),
+    ),
     ("LEVEL", Kind::Words(&["off", "error", "warn", "info", "debug", "trace"])),
     ("NAME", Kind::Service),
     ("PATH", Kind::File),
     ("SHELL", Kind::Words(&["bash", "zsh", "fish"])),
     ("SIGNAL", Kind::Signal),
+    ("SINCE", Kind::Free),
     ("URL", Kind::Free),
     ("VERB", Kind::Verb),
 ];

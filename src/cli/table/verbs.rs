@@ -6,7 +6,7 @@ use super::flags::*;
 use super::{Command, Verb};
 
 /// Every verb, in the order of the help.
-pub static COMMANDS: [Command; 14] = [
+pub static COMMANDS: [Command; 17] = [
     Command {
         verb: Verb::Health,
         name: "health",
@@ -14,8 +14,8 @@ pub static COMMANDS: [Command; 14] = [
         summary: "tell whether everything is well",
         details: &[
             "Asks the running init and prints one line for each service that is not well. Well means: every \
-             service that should run does, no task has failed, and every health check is healthy. With NAME: of \
-             these services alone.",
+             service that should run does, no task has failed, and every health check is healthy. With NAME, which \
+             may be a pattern as in a shell: of these services alone.",
             "With COMMAND it asks nobody: it runs COMMAND and kills it and its children at the timeout. The exit \
              status is 0 if COMMAND's is 0, and 1 for everything else.",
             "Exit status: 0 well, 1 not well, 2 usage, 3 no init answers.",
@@ -34,7 +34,7 @@ pub static COMMANDS: [Command; 14] = [
         summary: "show what each service does",
         details: &[
             "Prints a table of all services. What needs attention is named at its end, and stands out on a terminal, \
-             unless NO_COLOR is set. With NAME: all there is to know of these: how they ended, what they need and \
+             unless NO_COLOR is set. With NAME, which may be a pattern as in a shell: all there is to know of these: how they ended, what they need and \
              what needs them, their definition and environment, and the last results of their health checks.",
             "Values that come from files or from the container's environment are not shown; arguments and other values \
              only to root and rinit's own user.",
@@ -73,11 +73,14 @@ pub static COMMANDS: [Command; 14] = [
         summary: "run services, and what they depend on",
         details: &[
             "Starts each service as soon as its dependencies are there, also one that has failed or completed, and waits \
-             until it runs.",
+             until it runs. NAME may be a pattern as in a shell, with * ? and [a-z].",
             "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
-        flags: &[&JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
-        examples: &[("rinit start web", "after rinit stop web")],
+        flags: &[&NO_WAIT, &JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
+        examples: &[
+            ("rinit start web", "after rinit stop web"),
+            ("rinit start --no-wait 'worker*'", "every service whose name begins so"),
+        ],
     },
     Command {
         verb: Verb::Stop,
@@ -87,11 +90,14 @@ pub static COMMANDS: [Command; 14] = [
         details: &[
             "Stops each service with its stop signal and grace, and waits until it has stopped. It stays so until it is \
              started; one with restart = \"unless-stopped\" also after a restart of the container. What depends on it \
-             goes on running.",
+             goes on running. NAME may be a pattern as in a shell.",
             "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
-        flags: &[&JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
-        examples: &[("rinit stop web", "until rinit start web")],
+        flags: &[&NO_WAIT, &JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
+        examples: &[
+            ("rinit stop web", "until rinit start web"),
+            ("rinit stop 'worker-[0-9]'", "several at once"),
+        ],
     },
     Command {
         verb: Verb::Restart,
@@ -100,10 +106,10 @@ pub static COMMANDS: [Command; 14] = [
         summary: "stop services and start them",
         details: &[
             "Stops each service with its stop signal and grace, starts it and waits until it runs. What depends on it with \
-             restart = true is restarted with it.",
+             restart = true is restarted with it. NAME may be a pattern as in a shell.",
             "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
-        flags: &[&JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
+        flags: &[&NO_WAIT, &JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
         examples: &[("rinit restart web", "after a change that a reload does not see")],
     },
     Command {
@@ -112,7 +118,8 @@ pub static COMMANDS: [Command; 14] = [
         usage: &["pause [OPTION]... NAME..."],
         summary: "have services stand still",
         details: &[
-            "Sends SIGSTOP to each service's process group. Its health check rests meanwhile.",
+            "Sends SIGSTOP to each service's process group. Its health check rests meanwhile. NAME may be a pattern as in \
+             a shell.",
             "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
         flags: &[&JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
@@ -124,11 +131,65 @@ pub static COMMANDS: [Command; 14] = [
         usage: &["resume [OPTION]... NAME..."],
         summary: "have paused services go on",
         details: &[
-            "Sends SIGCONT to each service's process group.",
+            "Sends SIGCONT to each service's process group. NAME may be a pattern as in a shell.",
             "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
         flags: &[&JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
         examples: &[("rinit resume worker", "after rinit pause worker")],
+    },
+    Command {
+        verb: Verb::Signal,
+        name: "signal",
+        usage: &["signal [OPTION]... SIGNAL NAME..."],
+        summary: "send services a signal",
+        details: &[
+            "Sends SIGNAL (HUP, SIGHUP or 1) to the main process of each service, and does nothing else: a service \
+             that ends by it is restarted, or not, by its restart; one that was sent SIGSTOP counts as running. \
+             rinit stop and rinit pause do more. NAME may be a pattern as in a shell.",
+            "Only root and rinit's own user may. Exit status: 0 sent, 1 a service has no process, 2 usage, 3 no init \
+             answers.",
+        ],
+        flags: &[&GROUP, &JSON, &TIMEOUT, &SOCKET, &HELP],
+        examples: &[
+            ("rinit signal HUP nginx", "for a program that reads its configuration again then"),
+            ("rinit signal --group USR1 'worker*'", "to their children as well"),
+        ],
+    },
+    Command {
+        verb: Verb::Wait,
+        name: "wait",
+        usage: &["wait [OPTION]... NAME..."],
+        summary: "wait until services are ready, healthy or ended",
+        details: &[
+            "Waits until all of these services meet the condition at the same time: ready (it runs and, where it \
+             is to say so, has said that it is ready; or it has completed), healthy, stopped (nothing of it runs, and \
+             it is not started by itself), completed or failed. NAME may be a pattern as in a shell.",
+            "Where that cannot come about any more by itself, it ends at once and says why.",
+            "Exit status: 0 it is so, 1 not in time, or never, 2 usage, 3 no init answers.",
+        ],
+        flags: &[&FOR, &JSON, &WAIT_TIMEOUT, &SOCKET, &HELP],
+        examples: &[
+            ("rinit wait --for healthy db", "in a script that needs the database"),
+            ("rinit wait --for completed --timeout 5m migrate", "until a task is done"),
+        ],
+    },
+    Command {
+        verb: Verb::Events,
+        name: "events",
+        usage: &["events [OPTION]... [NAME]..."],
+        summary: "show what has happened",
+        details: &[
+            "Prints the last events, 1024 at most, one on a line: number, time, service, kind, and what else there is \
+             to say. With NAME, which may be a pattern as in a shell: those of these services alone. With --follow \
+             also those that come, until rinit ends or Ctrl-C.",
+            "Exit status: 0 shown, 1 cut off or refused, 2 usage, 3 no init answers.",
+        ],
+        flags: &[&FOLLOW, &SINCE, &KIND, &JSON_LINES, &TIMEOUT, &SOCKET, &HELP],
+        examples: &[
+            ("rinit events", "all that is kept"),
+            ("rinit events -f --kind die --kind oom", "what ends, as it does"),
+            ("rinit events --since 10m 'worker*'", "some services in the last ten minutes"),
+        ],
     },
     Command {
         verb: Verb::Reload,
@@ -151,11 +212,12 @@ pub static COMMANDS: [Command; 14] = [
         usage: &["shutdown [OPTION]..."],
         summary: "stop everything, and with it the container",
         details: &[
-            "Asks the init to stop all services in order and to end, as SIGTERM does, and does not wait for it. \
-             Only root and rinit's own user may.",
+            "Asks the init to stop all services in order and to end, as SIGTERM does, and does not wait for it: in \
+             a container this very command ends with it. rinit events -f shows how it goes. Only root and rinit's own \
+             user may.",
             "Exit status: 0 it stops, 1 refused, 2 usage, 3 no init answers.",
         ],
-        flags: &[&TIMEOUT, &SOCKET, &HELP],
+        flags: &[&JSON, &TIMEOUT, &SOCKET, &HELP],
         examples: &[("rinit shutdown", "as docker stop does from outside")],
     },
     Command {

@@ -1,12 +1,14 @@
-//! What is said on the control socket: JSON lines, one request and one response each. Pure; `docs/protocol.md` is its
-//! reference.
+//! What is said on the control socket: JSON lines, one request and one response each, but for a client that follows
+//! events. Pure; `docs/protocol.md` is its reference.
 
 #![forbid(unsafe_code)]
 
+mod events;
 mod report;
 #[cfg(test)]
 mod tests;
 
+pub use events::*;
 pub use report::*;
 
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,12 @@ pub enum Verb {
     Pause,
     /// Have them go on.
     Resume,
+    /// Send their main processes a signal.
+    Signal,
+    /// Answer when services are as they are to be.
+    Wait,
+    /// What has happened?
+    Events,
     /// Read the definitions again.
     Reload,
     /// Stop the container.
@@ -50,12 +58,13 @@ impl Verb {
     /// Whether it changes something: only root and rinit's own user may do that.
     pub fn changes(self) -> bool {
         match self {
-            Verb::Health | Verb::Status => false,
+            Verb::Health | Verb::Status | Verb::Wait | Verb::Events => false,
             Verb::Start
             | Verb::Stop
             | Verb::Restart
             | Verb::Pause
             | Verb::Resume
+            | Verb::Signal
             | Verb::Reload
             | Verb::Shutdown => true,
         }
@@ -71,6 +80,9 @@ impl Verb {
             Verb::Restart => "restart",
             Verb::Pause => "pause",
             Verb::Resume => "resume",
+            Verb::Signal => "signal",
+            Verb::Wait => "wait",
+            Verb::Events => "events",
             Verb::Reload => "reload",
             Verb::Shutdown => "shutdown",
         }
@@ -92,6 +104,39 @@ pub enum Mode {
     Startup,
 }
 
+/// What `wait` waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Until {
+    /// It is ready, or has completed.
+    Ready,
+    /// Its health check has passed.
+    Healthy,
+    /// Nothing of it runs, and nothing will by itself.
+    Stopped,
+    /// It has ended with 0 for good.
+    Completed,
+    /// It has failed for good.
+    Failed,
+}
+
+impl Until {
+    /// All of them.
+    pub const ALL: [Until; 5] =
+        [Until::Ready, Until::Healthy, Until::Stopped, Until::Completed, Until::Failed];
+
+    /// As it is written in a request.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Until::Ready => "ready",
+            Until::Healthy => "healthy",
+            Until::Stopped => "stopped",
+            Until::Completed => "completed",
+            Until::Failed => "failed",
+        }
+    }
+}
+
 /// One line from a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,7 +145,7 @@ pub struct Request {
     pub v: u32,
     /// What is wanted.
     pub verb: Verb,
-    /// Of which services; none: of all.
+    /// Of which services, by name or by pattern; none: of all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
     /// With `health`: what well means.
@@ -109,6 +154,33 @@ pub struct Request {
     /// With `health`: probe first, and answer when the results are there.
     #[serde(default, skip_serializing_if = "is_false")]
     pub now: bool,
+    /// With `start`, `stop` and `restart`: answer as soon as the request is taken in.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub no_wait: bool,
+    /// With what waits for services: when to answer at the latest, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// With `wait`: what for.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub until: Option<Until>,
+    /// With `signal`: which one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// With `signal`: to all of the process group.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub group: bool,
+    /// With `events`: those after the one of this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// With `events`: those of the last so many milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<u64>,
+    /// With `events`: of these kinds alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<String>,
+    /// With `events`: also those that are yet to come, each with a line of its own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub follow: bool,
 }
 
 fn is_default(mode: &Mode) -> bool {
@@ -122,7 +194,22 @@ fn is_false(value: &bool) -> bool {
 impl Request {
     /// A request without options.
     pub fn new(verb: Verb, names: Vec<String>) -> Request {
-        Request { v: VERSION, verb, names, mode: Mode::Default, now: false }
+        Request {
+            v: VERSION,
+            verb,
+            names,
+            mode: Mode::Default,
+            now: false,
+            no_wait: false,
+            timeout_ms: None,
+            until: None,
+            signal: None,
+            group: false,
+            since: None,
+            since_ms: None,
+            kinds: Vec::new(),
+            follow: false,
+        }
     }
 
     /// Reads one line. The message says what is wrong with it.
@@ -132,18 +219,59 @@ impl Request {
             return Err(wrong_version(request.v.into()));
         }
         let verb = request.verb.as_str();
-        if request.verb != Verb::Health && request.now {
-            return Err(format!("{verb} takes no \"now\""));
+        if let Some(field) = request.misplaced() {
+            return Err(format!("{verb} takes no \"{field}\""));
         }
-        if request.verb != Verb::Health && request.mode != Mode::Default {
-            return Err(format!("{verb} takes no \"mode\""));
+        match request.missing() {
+            Some(field) => Err(format!("{verb} takes \"{field}\"")),
+            None => Ok(request),
         }
-        match (request.verb, request.names.is_empty()) {
-            (Verb::Reload | Verb::Shutdown, false) => Err(format!("{verb} takes no \"names\"")),
-            (Verb::Start | Verb::Stop | Verb::Restart | Verb::Pause | Verb::Resume, true) => {
-                Err(format!("{verb} takes \"names\""))
+    }
+
+    /// A field that does not go with the verb.
+    fn misplaced(&self) -> Option<&'static str> {
+        use Verb::*;
+        let of_services = [Health, Status, Start, Stop, Restart, Pause, Resume, Signal, Wait, Events];
+        let fields: [(&str, bool, &[Verb]); 12] = [
+            ("names", !self.names.is_empty(), &of_services),
+            ("mode", self.mode != Mode::Default, &[Health]),
+            ("now", self.now, &[Health]),
+            ("no_wait", self.no_wait, &[Start, Stop, Restart]),
+            ("timeout_ms", self.timeout_ms.is_some(), &[Start, Stop, Restart, Pause, Resume, Wait]),
+            ("for", self.until.is_some(), &[Wait]),
+            ("signal", self.signal.is_some(), &[Signal]),
+            ("group", self.group, &[Signal]),
+            ("since", self.since.is_some(), &[Events]),
+            ("since_ms", self.since_ms.is_some(), &[Events]),
+            ("kinds", !self.kinds.is_empty(), &[Events]),
+            ("follow", self.follow, &[Events]),
+        ];
+        fields.iter().find(|(_, given, verbs)| *given && !verbs.contains(&self.verb)).map(|(name, ..)| *name)
+    }
+
+    /// A field that the verb needs.
+    fn missing(&self) -> Option<&'static str> {
+        match self.verb {
+            Verb::Start | Verb::Stop | Verb::Restart | Verb::Pause | Verb::Resume
+                if self.names.is_empty() =>
+            {
+                Some("names")
             }
-            _ => Ok(request),
+            Verb::Signal | Verb::Wait if self.names.is_empty() => Some("names"),
+            Verb::Signal if self.signal.is_none() => Some("signal"),
+            Verb::Wait if self.until.is_none() => Some("for"),
+            Verb::Health
+            | Verb::Status
+            | Verb::Start
+            | Verb::Stop
+            | Verb::Restart
+            | Verb::Pause
+            | Verb::Resume
+            | Verb::Signal
+            | Verb::Wait
+            | Verb::Events
+            | Verb::Reload
+            | Verb::Shutdown => None,
         }
     }
 
@@ -185,12 +313,18 @@ pub struct Response {
     /// Answers `status`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusReport>,
-    /// Answers `start`, `stop`, `restart`, `pause` and `resume`.
+    /// Answers `start`, `stop`, `restart`, `pause`, `resume`, `signal` and `wait`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<Vec<ActionResult>>,
     /// Answers `reload`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload: Option<ReloadReport>,
+    /// Answers `events`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventsReport>,
+    /// One more event, for a client that follows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventReport>,
 }
 
 impl Response {
@@ -222,6 +356,16 @@ impl Response {
     /// The answer to `reload`.
     pub fn reloaded(report: ReloadReport) -> Response {
         Response { reload: Some(report), ..Response::done() }
+    }
+
+    /// The answer to `events`.
+    pub fn events(report: EventsReport) -> Response {
+        Response { events: Some(report), ..Response::done() }
+    }
+
+    /// One more event.
+    pub fn event(event: EventReport) -> Response {
+        Response { event: Some(event), ..Response::done() }
     }
 
     /// Reads one line.

@@ -9,7 +9,11 @@ fn refusal(line: &str) -> String {
 #[test]
 fn requests_survive_the_journey() {
     let full = Request { mode: Mode::Ready, now: true, ..Request::new(Verb::Health, vec!["web".into()]) };
-    for request in [full, Request::new(Verb::Status, vec![]), Request::new(Verb::Shutdown, vec![])] {
+    let events = Request { since: Some(0), follow: true, ..Request::new(Verb::Events, vec![]) };
+    let wait = Request { until: Some(Until::Failed), ..Request::new(Verb::Wait, vec!["web".into()]) };
+    for request in
+        [full, events, wait, Request::new(Verb::Status, vec![]), Request::new(Verb::Shutdown, vec![])]
+    {
         let line = request.to_line();
         let (newline, json) = line.split_last().unwrap();
         assert_eq!(*newline, b'\n');
@@ -37,6 +41,21 @@ fn what_is_refused_is_refused_with_a_reason() {
         (r#"{"v":1,"verb":"status","mode":"live"}"#, "status takes no \"mode\""),
         (r#"{"v":1,"verb":"shutdown","names":["web"]}"#, "shutdown takes no \"names\""),
         (r#"{"v":1,"verb":"health","mode":"fast"}"#, "unknown variant `fast`"),
+        (r#"{"v":1,"verb":"stop"}"#, "stop takes \"names\""),
+        (r#"{"v":1,"verb":"wait","for":"ready"}"#, "wait takes \"names\""),
+        (r#"{"v":1,"verb":"wait","names":["web"]}"#, "wait takes \"for\""),
+        (r#"{"v":1,"verb":"wait","names":["web"],"for":"glory"}"#, "unknown variant `glory`"),
+        (r#"{"v":1,"verb":"signal","names":["web"]}"#, "signal takes \"signal\""),
+        (r#"{"v":1,"verb":"stop","names":["web"],"signal":"HUP"}"#, "stop takes no \"signal\""),
+        (r#"{"v":1,"verb":"stop","names":["web"],"group":true}"#, "stop takes no \"group\""),
+        (r#"{"v":1,"verb":"pause","names":["web"],"no_wait":true}"#, "pause takes no \"no_wait\""),
+        (r#"{"v":1,"verb":"status","timeout_ms":1}"#, "status takes no \"timeout_ms\""),
+        (r#"{"v":1,"verb":"start","names":["web"],"for":"ready"}"#, "start takes no \"for\""),
+        (r#"{"v":1,"verb":"status","since":1}"#, "status takes no \"since\""),
+        (r#"{"v":1,"verb":"status","since_ms":1}"#, "status takes no \"since_ms\""),
+        (r#"{"v":1,"verb":"status","kinds":["die"]}"#, "status takes no \"kinds\""),
+        (r#"{"v":1,"verb":"status","follow":true}"#, "status takes no \"follow\""),
+        (r#"{"v":1,"verb":"events","since":-1}"#, "cannot read the request"),
     ];
     for (line, part) in cases {
         assert!(refusal(line).contains(part), "{line}: {}", refusal(line));
@@ -87,7 +106,17 @@ fn an_answer_that_is_too_long_is_not_sent() {
 fn every_example_of_the_reference_is_true() {
     let page = include_str!("../../../docs/protocol.md");
     let examples: Vec<&str> = page.lines().filter(|line| line.starts_with('{')).collect();
-    assert!(examples.len() >= 8, "{examples:?}");
+    // Of each message there is at least one.
+    let verbs = "health status start stop restart signal wait events reload shutdown";
+    for verb in verbs.split(' ') {
+        let named = format!("\"verb\":\"{verb}\"");
+        assert!(examples.iter().any(|example| example.contains(&named)), "no example of {verb}");
+    }
+    for payload in ["error", "health", "status", "results", "reload", "events", "event"] {
+        let named = format!(",\"{payload}\":");
+        let shown = examples.iter().any(|line| line.contains("\"ok\"") && line.contains(&named));
+        assert!(shown, "no example of {payload}");
+    }
     for example in examples {
         if example.contains("\"verb\"") {
             let request = Request::parse(example.as_bytes()).unwrap();

@@ -180,3 +180,45 @@ fn the_rest_of_a_crashed_service_s_group_goes_before_it_starts_again() {
     assert_eq!(world.wait(), ms(100));
     assert_eq!(world.take_story(), ["start web"]);
 }
+
+#[test]
+fn a_signal_goes_to_the_main_process_while_there_is_one() {
+    let mut world = World::new(vec![service("web")]);
+    world.tell(Event::Boot);
+    world.take_story();
+    let send = |world: &mut World, scope, signal| {
+        world.tell(Event::Signal { service: ServiceId(0), scope, signal });
+        world.take_story()
+    };
+    assert_eq!(send(&mut world, Scope::Process, Signal::HUP), ["SIGHUP web"]);
+    assert_eq!(send(&mut world, Scope::Group, Signal::HUP), ["SIGHUP web group"]);
+    assert_eq!(world.state("web"), State::Running);
+    // Others of its group are left, but it is gone.
+    let event = world.end_event("web", ExitStatus::Code(1), true);
+    world.tell(event);
+    world.take_story();
+    assert_eq!(send(&mut world, Scope::Process, Signal::HUP), [""; 0]);
+}
+
+/// A SIGKILL by request is not the kernel's, however many it has killed.
+#[test]
+fn a_kill_by_request_is_no_oom() {
+    for (by_request, expected) in [(true, false), (false, true)] {
+        let mut world = World::new(vec![service("web")]);
+        world.tell(Event::Boot);
+        let pid = world.alive[0].1;
+        let mut effects = Vec::new();
+        if by_request {
+            let event = Event::Signal { service: ServiceId(0), scope: Scope::Process, signal: Signal::KILL };
+            world.supervisor.step(world.now, event, &mut effects);
+        }
+        let status = ExitStatus::Signal(9);
+        let exited = Event::Exited { pid, status, group_left: false, oom: true, output: vec![] };
+        world.supervisor.step(world.now, exited, &mut effects);
+        let died = effects.iter().find_map(|effect| match effect {
+            Effect::Notice(Notice::Died(_, _, oom, ..)) => Some(*oom),
+            _ => None,
+        });
+        assert_eq!(died, Some(expected));
+    }
+}

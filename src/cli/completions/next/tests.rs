@@ -44,7 +44,7 @@ fn verbs_and_programs() {
 fn options_are_those_of_the_verb() {
     assert_eq!(words("rinit --log"), ["--log-level", "--log-format"]);
     assert_eq!(words("rinit status -").len(), table::find("status").unwrap().flags.len());
-    assert_eq!(words("rinit shutdown "), ["--timeout", "--socket", "--help"]);
+    assert_eq!(words("rinit shutdown "), ["--json", "--timeout", "--socket", "--help"]);
     assert_eq!(words("rinit status -- --j"), [""; 0]);
 }
 

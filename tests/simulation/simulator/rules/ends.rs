@@ -168,7 +168,7 @@ impl Ends {
                     return self.follows(scene, *service, next);
                 }
             }
-            Notice::Follows(service, next) => return self.follows(scene, *service, next),
+            Notice::Follows(service, next, _) => return self.follows(scene, *service, next),
             Notice::StartFailed(service, _, next) => return self.follows(scene, *service, next),
             Notice::Stopped(service, ..) => return self.follows(scene, *service, &Next::Stopped),
             Notice::Restarting(service, _) => self.book(*service).because(now, Why::Unwell),

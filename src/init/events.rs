@@ -1,0 +1,414 @@
+//! What has happened, for `rinit events`: the supervisor's news as numbered records, of which the last 1,024 are kept.
+//!
+//! A record is a few numbers, and a short text where there is one to tell; it becomes words when somebody asks. A
+//! service is its number there, which a reload does not change.
+
+#![forbid(unsafe_code)]
+
+use super::narrate;
+use crate::control::protocol::{Attribute, EventReport, EventsReport};
+use crate::model::{Signal, pattern, text};
+use crate::supervisor::{ExitStatus, Next, Notice, Scope, ServiceId, Supervisor};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// So many are kept.
+pub const KEPT: usize = 1024;
+
+/// An answer has so many at most; whoever wants more asks again.
+const PAGE: usize = 128;
+
+/// So much of a text is kept, in bytes.
+const MAX_TEXT: usize = 160;
+
+/// The last millisecond that RFC 3339 has a form for.
+const LAST_TIME: u64 = 253_402_300_799_999;
+
+/// There is no such number.
+const NONE: u64 = u64::MAX;
+
+/// What happened. Several may share a word and differ in what else is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Start,
+    Ready,
+    Die,
+    Oom,
+    Restart,
+    StopSignal,
+    Kill,
+    Signal,
+    KillRest,
+    Stop,
+    Pause,
+    Unpause,
+    HealthStarting,
+    Healthy,
+    Unhealthy,
+    Completed,
+    Failed,
+    HookFailed,
+    Unkillable,
+    Reload,
+    ReloadRefused,
+    Shutdown,
+    Exit,
+}
+
+/// How a kind is told: its word, and what its code, its number and its text are called; empty: it has none.
+struct Shape {
+    word: &'static str,
+    code: &'static str,
+    number: &'static str,
+    text: &'static str,
+}
+
+const EXIT_CODE: &str = "exit_code";
+const SIGNAL: &str = "signal";
+
+impl Kind {
+    #[cfg(test)]
+    const ALL: [Kind; 23] = {
+        use Kind::*;
+        [
+            Start,
+            Ready,
+            Die,
+            Oom,
+            Restart,
+            StopSignal,
+            Kill,
+            Signal,
+            KillRest,
+            Stop,
+            Pause,
+            Unpause,
+            HealthStarting,
+            Healthy,
+            Unhealthy,
+            Completed,
+            Failed,
+            HookFailed,
+            Unkillable,
+            Reload,
+            ReloadRefused,
+            Shutdown,
+            Exit,
+        ]
+    };
+
+    fn shape(self) -> Shape {
+        let (word, code, number, text) = match self {
+            Kind::Start => ("start", "", "pid", ""),
+            Kind::Ready => ("ready", "", "", ""),
+            Kind::Die => ("die", EXIT_CODE, "ran_ms", ""),
+            Kind::Oom => ("oom", "", "", ""),
+            Kind::Restart => ("restart", "", "in_ms", "reason"),
+            Kind::StopSignal => ("kill", SIGNAL, "grace_ms", ""),
+            Kind::Kill => ("kill", SIGNAL, "after_ms", ""),
+            Kind::Signal => ("kill", SIGNAL, "", "to"),
+            Kind::KillRest => ("kill", SIGNAL, "", ""),
+            Kind::Stop => ("stop", "", "took_ms", ""),
+            Kind::Pause => ("pause", "", "", ""),
+            Kind::Unpause => ("unpause", "", "", ""),
+            Kind::HealthStarting => ("health_status: starting", "", "", ""),
+            Kind::Healthy => ("health_status: healthy", "", "", ""),
+            Kind::Unhealthy => ("health_status: unhealthy", "", "failing_streak", "output"),
+            Kind::Completed => ("completed", "", "", ""),
+            Kind::Failed => ("failed", "", "", "reason"),
+            Kind::HookFailed => ("hook_failed", "", "", "reason"),
+            Kind::Unkillable => ("unkillable", "", "", ""),
+            Kind::Reload => ("reload", "", "", "changes"),
+            Kind::ReloadRefused => ("reload", "", "", "error"),
+            Kind::Shutdown => ("shutdown", "", "limit_ms", "cause"),
+            Kind::Exit => ("exit", EXIT_CODE, "took_ms", "killed"),
+        };
+        Shape { word, code, number, text }
+    }
+}
+
+/// The words of all kinds, each once.
+const WORDS: [&str; 19] = [
+    "start",
+    "ready",
+    "die",
+    "oom",
+    "restart",
+    "kill",
+    "stop",
+    "pause",
+    "unpause",
+    "health_status: starting",
+    "health_status: healthy",
+    "health_status: unhealthy",
+    "completed",
+    "failed",
+    "hook_failed",
+    "unkillable",
+    "reload",
+    "shutdown",
+    "exit",
+];
+
+/// 40 bytes, and those of its text.
+#[derive(Debug)]
+struct Record {
+    /// Milliseconds since 1970.
+    at: u64,
+    number: u64,
+    text: Option<Box<str>>,
+    service: Option<u32>,
+    /// An exit code, or less than zero: a signal.
+    code: i16,
+    kind: Kind,
+}
+
+/// Which events somebody wants to see.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Names or patterns; none: all, those of the container among them.
+    pub names: Vec<String>,
+    /// Words; `health_status` stands for all three; none: all.
+    pub kinds: Vec<String>,
+}
+
+impl Filter {
+    /// The kind that there is none of, if one was asked for.
+    pub fn unknown_kind(&self) -> Option<&str> {
+        let known = |kind: &&String| !WORDS.iter().any(|word| is_of_kind(word, kind));
+        self.kinds.iter().find(known).map(String::as_str)
+    }
+
+    fn passes(&self, service: Option<&str>, word: &str) -> bool {
+        let named = self.names.is_empty()
+            || service.is_some_and(|name| self.names.iter().any(|wanted| pattern::matches(wanted, name)));
+        named && (self.kinds.is_empty() || self.kinds.iter().any(|kind| is_of_kind(word, kind)))
+    }
+}
+
+fn is_of_kind(word: &str, kind: &str) -> bool {
+    word == kind || word.split_once(": ").is_some_and(|(all, _)| all == kind)
+}
+
+/// Every word that there is, for people.
+pub fn words() -> String {
+    WORDS.join(", ")
+}
+
+/// The records that are kept.
+#[derive(Debug, Default)]
+pub struct Events {
+    records: VecDeque<Record>,
+    /// How many older ones are not kept any more.
+    gone: u64,
+}
+
+impl Events {
+    /// The number of the last one; 0 if there was none yet.
+    pub fn last(&self) -> u64 {
+        self.gone.saturating_add(u64::try_from(self.records.len()).unwrap_or(u64::MAX))
+    }
+
+    /// How many are not kept any more: the number of the last of them.
+    pub fn gone(&self) -> u64 {
+        self.gone
+    }
+
+    /// The number of the last one before that time, in milliseconds since 1970. The clock may have been set back
+    /// meanwhile: the oldest that is as young counts.
+    pub fn before(&self, at: u64) -> u64 {
+        let older = self.records.iter().take_while(|record| record.at < at).count();
+        self.gone.saturating_add(u64::try_from(older).unwrap_or(u64::MAX))
+    }
+
+    /// Calls `tell` with each event after number `seen` that is wanted, until it has been called `most` times. Returns
+    /// the number of the last one that was looked at.
+    pub fn after(
+        &self,
+        supervisor: &Supervisor,
+        seen: u64,
+        filter: &Filter,
+        most: usize,
+        mut tell: impl FnMut(EventReport),
+    ) -> u64 {
+        let mut seen = seen.max(self.gone);
+        let skip = usize::try_from(seen.saturating_sub(self.gone)).unwrap_or(usize::MAX);
+        let mut told = 0_usize;
+        for record in self.records.iter().skip(skip) {
+            if told >= most {
+                break;
+            }
+            seen = seen.saturating_add(1);
+            let service = record.service.and_then(|id| usize::try_from(id).ok()).map(ServiceId);
+            let name = service.map(|id| supervisor.name(id));
+            if filter.passes(name, record.kind.shape().word) {
+                told = told.saturating_add(1);
+                tell(record.report(seen, name));
+            }
+        }
+        seen
+    }
+
+    /// What is kept after number `seen` and wanted, as much of it as goes into one answer.
+    pub fn report(&self, supervisor: &Supervisor, seen: u64, filter: &Filter, lost: u64) -> EventsReport {
+        let mut events = Vec::new();
+        let seen = self.after(supervisor, seen, filter, PAGE, |event| events.push(event));
+        EventsReport { lost, seen, more: seen < self.last(), events }
+    }
+
+    fn push(&mut self, at: u64, kind: Kind, service: Option<ServiceId>, code: i32, number: u64, text: &str) {
+        if self.records.len() >= KEPT {
+            self.records.pop_front();
+            self.gone = self.gone.saturating_add(1);
+        }
+        let text = text::printable(text.as_bytes(), MAX_TEXT).replace('\n', " ");
+        self.records.push_back(Record {
+            at: at.min(LAST_TIME),
+            number,
+            text: (!text.is_empty()).then(|| text.into_boxed_str()),
+            service: service.and_then(|id| u32::try_from(id.0).ok()),
+            code: i16::try_from(code).unwrap_or(i16::MAX),
+            kind,
+        });
+    }
+
+    /// The definitions were read again: what has changed, or why nothing has.
+    pub fn reloaded(&mut self, at: u64, result: Result<&str, &str>) {
+        match result {
+            Ok(changes) => self.push(at, Kind::Reload, None, 0, NONE, changes),
+            Err(error) => self.push(at, Kind::ReloadRefused, None, 0, NONE, error),
+        }
+    }
+
+    /// Everything has stopped, and rinit ends.
+    pub fn ended(&mut self, at: u64, exit_status: u8, took_ms: u64, killed: &str) {
+        self.push(at, Kind::Exit, None, i32::from(exit_status), took_ms, killed);
+    }
+
+    /// Takes one piece of news in, if it is an event.
+    pub fn take_in(&mut self, at: u64, supervisor: &Supervisor, notice: &Notice) {
+        let mut plain = |kind, id: &ServiceId| self.push(at, kind, Some(*id), 0, NONE, "");
+        match notice {
+            Notice::Started(id, pid) => {
+                let pid = u64::try_from(pid.0).unwrap_or(NONE);
+                self.push(at, Kind::Start, Some(*id), 0, pid, "");
+            }
+            Notice::StartFailed(id, why, next) => self.follows(at, *id, next, Some(why)),
+            Notice::Ready(id, _) => plain(Kind::Ready, id),
+            Notice::Died(id, status, oom, ran, next) => {
+                self.died(at, *id, *status, *oom, *ran);
+                self.follows(at, *id, next, None);
+            }
+            Notice::Ended(id, status, oom, ran) => self.died(at, *id, *status, *oom, *ran),
+            Notice::Follows(id, next, why) => self.follows(at, *id, next, why.as_deref()),
+            Notice::HookFailed(id, why) => self.push(at, Kind::HookFailed, Some(*id), 0, NONE, why),
+            Notice::DependencyFailed(id, why) => self.push(at, Kind::Failed, Some(*id), 0, NONE, why),
+            Notice::Paused(id) => plain(Kind::Pause, id),
+            Notice::Resumed(id) => plain(Kind::Unpause, id),
+            Notice::HealthBegun(id) => plain(Kind::HealthStarting, id),
+            Notice::Healthy(id) => plain(Kind::Healthy, id),
+            Notice::Unhealthy(id, streak, said) => {
+                self.push(at, Kind::Unhealthy, Some(*id), 0, u64::from(*streak), said);
+            }
+            Notice::Stopping(id, signal, grace) => {
+                self.push(at, Kind::StopSignal, Some(*id), signal.number(), millis(*grace), "");
+            }
+            Notice::Killed(id, after) => {
+                self.push(at, Kind::Kill, Some(*id), Signal::KILL.number(), millis(*after), "");
+            }
+            Notice::Signalled(id, signal, scope) => {
+                let to = match scope {
+                    Scope::Process => "process",
+                    Scope::Group => "group",
+                };
+                self.push(at, Kind::Signal, Some(*id), signal.number(), NONE, to);
+            }
+            Notice::Stopped(id, _, took) => self.push(at, Kind::Stop, Some(*id), 0, millis(*took), ""),
+            Notice::Unkillable(id) => plain(Kind::Unkillable, id),
+            Notice::StopBegun(cause, _, limit) => {
+                self.push(at, Kind::Shutdown, None, 0, millis(*limit), &narrate::why(supervisor, cause));
+            }
+            Notice::RestKilled => self.push(at, Kind::KillRest, None, Signal::KILL.number(), NONE, ""),
+            // What these lead to is told; and `StopDone` with the exit status, by `ended`.
+            Notice::Restarting(..)
+            | Notice::Waiting(..)
+            | Notice::ProbeFailed(..)
+            | Notice::ProbeNotRun(..)
+            | Notice::StopDone(..) => {}
+        }
+    }
+
+    fn died(&mut self, at: u64, id: ServiceId, status: ExitStatus, oom: bool, ran: Duration) {
+        if oom {
+            self.push(at, Kind::Oom, Some(id), 0, NONE, "");
+        }
+        let code = match status {
+            ExitStatus::Code(code) => code,
+            ExitStatus::Signal(number) => number.saturating_neg(),
+        };
+        self.push(at, Kind::Die, Some(id), code, millis(ran), "");
+    }
+
+    fn follows(&mut self, at: u64, id: ServiceId, next: &Next, why: Option<&str>) {
+        match next {
+            Next::Restart(wait) => {
+                self.push(at, Kind::Restart, Some(id), 0, millis(*wait), why.unwrap_or_default());
+            }
+            Next::Completed => self.push(at, Kind::Completed, Some(id), 0, NONE, ""),
+            Next::Failed(reason) => self.push(at, Kind::Failed, Some(id), 0, NONE, reason),
+            Next::Stopped => self.push(at, Kind::Stop, Some(id), 0, NONE, ""),
+            // That is not over yet.
+            Next::StopRest | Next::PostStop => {}
+        }
+    }
+}
+
+impl Record {
+    fn report(&self, seq: u64, service: Option<&str>) -> EventReport {
+        let shape = self.kind.shape();
+        let mut attributes = BTreeMap::new();
+        let mut put = |name: &str, value| attributes.insert(name.to_owned(), value);
+        let number = |code: i16| Attribute::Number(u64::try_from(code).unwrap_or_default());
+        let signal = |number: i16| match Signal::new(i32::from(number)) {
+            Some(signal) => Attribute::Text(signal.to_string()),
+            None => Attribute::Text(format!("signal {number}")),
+        };
+        match (shape.code, self.code) {
+            ("", _) => None,
+            // As a shell tells it, and the signal beside it.
+            (EXIT_CODE, code @ ..0) => {
+                let killed_by = code.saturating_neg();
+                put(SIGNAL, signal(killed_by));
+                put(EXIT_CODE, number(killed_by.saturating_add(128)))
+            }
+            (SIGNAL, code) => put(SIGNAL, signal(code)),
+            (name, code) => put(name, number(code)),
+        };
+        if self.number != NONE && !shape.number.is_empty() {
+            put(shape.number, Attribute::Number(self.number));
+        }
+        if let Some(text) = self.text.as_deref().filter(|_| !shape.text.is_empty()) {
+            put(shape.text, Attribute::Text(text.to_owned()));
+        }
+        let time = UNIX_EPOCH.checked_add(Duration::from_millis(self.at)).unwrap_or(UNIX_EPOCH);
+        EventReport {
+            seq,
+            time: humantime::format_rfc3339_millis(time).to_string(),
+            service: service.map(str::to_owned),
+            kind: shape.word.to_owned(),
+            attributes,
+        }
+    }
+}
+
+/// The time by the wall's clock, in milliseconds since 1970.
+pub fn wall_clock() -> u64 {
+    millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
