@@ -17,8 +17,8 @@ pub(super) fn run(verb: Verb, words: &Words) -> Result<u8, String> {
         return Err(format!("{} takes at least one NAME", verb.as_str()));
     }
     let (limit, timeout) = values::limit(words, TIMEOUT)?;
-    let no_wait = words.has(Opt::NoWait);
-    let request = Request { no_wait, timeout_ms: Some(limit), ..Request::new(verb, names) };
+    let (no_wait, force) = (words.has(Opt::NoWait), words.has(Opt::Force));
+    let request = Request { no_wait, force, timeout_ms: Some(limit), ..Request::new(verb, names) };
     Ok(match ask(words, &request, timeout)? {
         Ok(response) => show_results(words, &response.results.unwrap_or_default()),
         Err(status) => status,

@@ -5,7 +5,7 @@ use super::health::HealthDraft;
 use super::reader::{Reader, Surroundings};
 use super::source::Source;
 use super::ulimits::LimitDraft;
-use super::{files, keys, readiness, syntax};
+use super::{files, keys, readiness, service, streams, syntax};
 use crate::model::{Condition, Dependency, Exec, Hooks, MAIN, Origin, Policy, Service, Variable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -123,7 +123,9 @@ fn read_keys(source: &Source, outside: &Surroundings, draft: &mut Draft) -> Vec<
     reader.table("", &parsed.table, keys::SERVICE, draft);
     if !has_syntax_errors {
         readiness::check(&mut reader, &parsed.table, draft);
+        service::check(&mut reader, &parsed.table, draft);
     }
+    streams::check(&mut reader, &parsed.table, draft);
     // What follows a syntax error may not have been read at all. COMMAND may stand in for the command of main.
     let missing = !parsed.table.contains_key("command") && draft.service.name != MAIN;
     if missing && !has_syntax_errors && !reader.is_misspelt("command") {

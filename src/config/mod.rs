@@ -27,6 +27,7 @@ mod secrets;
 mod service;
 mod set;
 mod source;
+mod streams;
 mod syntax;
 mod ulimits;
 mod users;
@@ -59,6 +60,8 @@ pub struct Sources {
 pub struct Config {
     /// The services, sorted by name. Every name in a `depends_on` is among them, and there is no cycle.
     pub services: Vec<Service>,
+    /// Names that stand for several services, each with theirs: the bundles of s6-rc, those in them taken apart.
+    pub groups: BTreeMap<String, Vec<String>>,
     /// What the user may want to know and is no mistake; one line each.
     pub notes: Vec<String>,
 }
@@ -136,6 +139,7 @@ fn finish(read: Read) -> (Config, Vec<Option<Source>>) {
         (draft.into_service(), file)
     };
     let (mut services, files): (Vec<Service>, Vec<_>) = drafts.into_values().map(finish).unzip();
+    streams::link(&mut services);
     main_service::wait_for_others(&mut services);
-    (Config { services, notes }, files)
+    (Config { services, groups: BTreeMap::new(), notes }, files)
 }

@@ -51,6 +51,11 @@ pub(super) fn watchdog(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut D
     draft.service.policy.watchdog = reader.duration(value, Zero::Refused);
 }
 
+/// `run_timeout`. Zero would let nothing run.
+pub(super) fn run_timeout(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    draft.service.policy.run_timeout = reader.duration(value, Zero::Refused);
+}
+
 /// What the keys say of each other, when all are read.
 pub(super) fn check(reader: &mut Reader<'_>, table: &DeTable<'_>, draft: &Draft) {
     let Some(key) = table.keys().find(|key| key.get_ref() == "watchdog") else { return };

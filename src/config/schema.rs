@@ -20,6 +20,7 @@ CONDITION => "enum":["service_started","service_healthy","service_completed_succ
 boolean => "type":"boolean"
 duration => "type":"string","pattern":"^\\s*([0-9][0-9\\s]*(\\.[0-9\\s]+)?(nanos|nsec|ns|usec|us|µs|millis|msec|ms|seconds|second|secs|sec|s|minutes|minute|mins|min|m|hours|hour|hrs|hr|h|days|day|d|weeks|week|wks|wk|w|months|month|M|years|year|yrs|yr|y)\\s*)+$"
 http:// URL with an IP address or localhost => "type":"string","pattern":"^[Hh][Tt][Tt][Pp]://|\\$\\{"
+inherit, or service:NAME => "type":"string","pattern":"^(inherit|service:.+)$"
 mixed, group or process => "enum":["mixed","group","process"]
 name or number of a group, or array of them => "anyOf":[{"type":["string","integer"]},{"type":"array","items":{"type":["string","integer"]}}]
 name or number, with or without :group => "type":"string","pattern":"^[^:]+(:[^:]+)?$|\\$\\{"

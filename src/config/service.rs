@@ -8,6 +8,7 @@ use super::values::Zero;
 use crate::model::suggest;
 use crate::model::{KillMode, Restart, Signal, words};
 use std::ffi::OsString;
+use toml::de::DeTable;
 
 const RESTART_WORDS: [(&str, Restart); 4] = [
     ("always", Restart::Always),
@@ -27,6 +28,20 @@ pub(super) fn command(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Dr
 /// One of the four hooks: a command as well.
 pub(super) fn hook(reader: &mut Reader<'_>, value: &Value<'_>, hook: &mut Option<Vec<OsString>>) {
     *hook = words(reader, value);
+}
+
+/// `post_stop_timeout`. Zero would kill it at once.
+pub(super) fn post_stop_timeout(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    draft.service.hooks.post_stop_timeout = reader.duration(value, Zero::Refused);
+}
+
+/// What the keys say of each other, when all are read.
+pub(super) fn check(reader: &mut Reader<'_>, table: &DeTable<'_>, draft: &Draft) {
+    let Some(key) = table.keys().find(|key| key.get_ref() == "post_stop_timeout") else { return };
+    let is_there = table.contains_key("post_stop") || reader.is_misspelt("post_stop");
+    if draft.service.hooks.post_stop.is_none() && !is_there {
+        reader.report(&key.span(), "post_stop_timeout needs post_stop", None);
+    }
 }
 
 /// A command: an array, or a string that is split into words.

@@ -8,7 +8,7 @@
 use super::narrate;
 use crate::control::protocol::{Attribute, EventReport, EventsReport};
 use crate::model::{Signal, pattern, text};
-use crate::supervisor::{ExitStatus, Next, Notice, Scope, ServiceId, Supervisor};
+use crate::supervisor::{ExitStatus, Next, Notice, Scope, ServiceId, StopBy, Supervisor};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -36,6 +36,7 @@ enum Kind {
     Oom,
     Restart,
     StopSignal,
+    StopBy,
     Kill,
     Signal,
     KillRest,
@@ -68,7 +69,7 @@ const SIGNAL: &str = "signal";
 
 impl Kind {
     #[cfg(test)]
-    const ALL: [Kind; 23] = {
+    const ALL: [Kind; 24] = {
         use Kind::*;
         [
             Start,
@@ -77,6 +78,7 @@ impl Kind {
             Oom,
             Restart,
             StopSignal,
+            StopBy,
             Kill,
             Signal,
             KillRest,
@@ -105,6 +107,7 @@ impl Kind {
             Kind::Oom => ("oom", "", "", ""),
             Kind::Restart => ("restart", "", "in_ms", "reason"),
             Kind::StopSignal => ("kill", SIGNAL, "grace_ms", ""),
+            Kind::StopBy => ("kill", "", "grace_ms", "by"),
             Kind::Kill => ("kill", SIGNAL, "after_ms", ""),
             Kind::Signal => ("kill", SIGNAL, "", "to"),
             Kind::KillRest => ("kill", SIGNAL, "", ""),
@@ -310,8 +313,13 @@ impl Events {
             Notice::Unhealthy(id, streak, said) => {
                 self.push(at, Kind::Unhealthy, Some(*id), 0, u64::from(*streak), said);
             }
-            Notice::Stopping(id, signal, grace) => {
-                self.push(at, Kind::StopSignal, Some(*id), signal.number(), millis(*grace), "");
+            Notice::Stopping(id, way, grace) => {
+                let (kind, signal, by) = match way {
+                    StopBy::Signal(signal) => (Kind::StopSignal, signal.number(), ""),
+                    StopBy::Command => (Kind::StopBy, 0, "stop_command"),
+                    StopBy::EndOfInput => (Kind::StopBy, 0, "end_of_input"),
+                };
+                self.push(at, kind, Some(*id), signal, millis(*grace), by);
             }
             Notice::Killed(id, after) => {
                 self.push(at, Kind::Kill, Some(*id), Signal::KILL.number(), millis(*after), "");

@@ -7,17 +7,18 @@ use super::launch::{self, Surroundings};
 use super::narrate::narrate;
 use super::notify::NotifySocket;
 use super::oom::OomCounter;
+use super::pipes::Pipes;
 use super::report::Report;
 use super::state::State;
 use crate::model::{Hook, Notify, Service, Signal};
 use crate::supervisor::{
-    Effect, Event, ExitStatus, News, Pid, Plan, Scope, ServiceId, StartError, Supervisor, Time, merge,
+    Effect, Event, News, Pid, Plan, Scope, ServiceId, StartError, Supervisor, Time, merge,
 };
 use crate::sys::poll::{Interest, Poller};
 use crate::sys::process::Status;
 use crate::sys::spawn::{self, Outcome, Spec};
 use crate::sys::{inherit, process};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, RawFd};
 
 /// Descriptors that rinit was started with and keeps for COMMAND only.
@@ -37,6 +38,9 @@ pub struct Executor {
     inherited: OwnDescriptors,
     pub(super) children: Children,
     notify: Option<NotifySocket>,
+    pub(super) pipes: Pipes,
+    /// Old definitions of services that stop by them, to be started by new ones.
+    leaving: BTreeMap<usize, Service>,
     pub(super) oom: OomCounter,
     report: Report,
     /// Room for those that a reaping finds.
@@ -76,6 +80,8 @@ impl Executor {
             inherited,
             children: Children::default(),
             notify: None,
+            pipes: Pipes::default(),
+            leaving: BTreeMap::new(),
             oom: OomCounter::open(),
             report: Report::default(),
             ended: Vec::new(),
@@ -113,6 +119,11 @@ impl Executor {
 
     /// Takes over a changed configuration: `services` are all that are defined now.
     pub fn reload(&mut self, now: Time, services: Vec<Service>, plan: &Plan) {
+        for (index, service) in self.services.iter().enumerate() {
+            if plan.restart.contains(&service.name) && !self.leaving.contains_key(&index) {
+                self.leaving.insert(index, service.clone());
+            }
+        }
         self.services = merge(std::mem::take(&mut self.services), services);
         self.open_notify_socket();
         let mut effects = Vec::new();
@@ -157,7 +168,13 @@ impl Executor {
         match effect {
             Effect::Spawn(service) => Some(self.spawn(service)),
             Effect::Probe(service) => Some(self.probe(service)),
-            Effect::Hook { service, hook, exit } => Some(self.hook(service, hook, exit)),
+            Effect::Hook { service, hook, exit, group } => {
+                Some(self.hook(service, hook, &launch::End { status: exit, group }))
+            }
+            Effect::CloseInput(service) => {
+                self.pipes.close(service.0);
+                None
+            }
             Effect::Remember { service, stopped } => {
                 self.state.remember(self.supervisor.name(service), stopped);
                 None
@@ -192,6 +209,7 @@ impl Executor {
         let Some(service) = self.services.get(id.0) else {
             return Event::SpawnFailed { service: id, error: lost() };
         };
+        self.leaving.remove(&id.0);
         let spec = self.surroundings.service(service);
         match self.make(id, Kind::Main, spec) {
             Ok((pid, as_inherited)) => {
@@ -217,19 +235,15 @@ impl Executor {
         }
     }
 
-    fn hook(&mut self, id: ServiceId, hook: Hook, exit: Option<ExitStatus>) -> Event {
-        let Some(service) = self.services.get(id.0) else {
+    fn hook(&mut self, id: ServiceId, hook: Hook, end: &launch::End) -> Event {
+        if !hook.is_of_the_end() {
+            self.leaving.remove(&id.0);
+        }
+        let service = self.leaving.get(&id.0).or_else(|| self.services.get(id.0));
+        let Some(service) = service else {
             return Event::HookSpawnFailed { service: id, hook, error: lost() };
         };
-        let (code, signal) = match exit.filter(|_| hook == Hook::PostStop) {
-            Some(ExitStatus::Code(code)) => (Some(code), None),
-            Some(ExitStatus::Signal(number)) => (None, Some(number)),
-            None => (None, None),
-        };
-        let text = |number: Option<i32>| number.map(|number| number.to_string()).unwrap_or_default();
-        let told = [("RINIT_EXIT_CODE", text(code)), ("RINIT_EXIT_SIGNAL", text(signal))];
-        let told = if hook == Hook::PostStop { &told[..] } else { &[] };
-        let spec = self.surroundings.hook(service, hook, told);
+        let spec = self.surroundings.hook(service, hook, end);
         match self.make(id, Kind::Hook(hook), spec) {
             Ok((pid, _)) => Event::HookSpawned { service: id, hook, pid },
             Err(error) => Event::HookSpawnFailed { service: id, hook, error },
@@ -243,7 +257,8 @@ impl Executor {
         kind: Kind,
         spec: Result<Spec, StartError>,
     ) -> Result<(Pid, bool), StartError> {
-        let spec = spec?;
+        let mut spec = spec?;
+        spec.streams = self.streams(id, kind)?;
         let made = match kind {
             Kind::Probe => spawn::output_pipe().and_then(|(reader, writer)| {
                 spawn::spawn(&spec, Some(writer.as_fd())).map(|spawned| (spawned, Some(reader)))
@@ -254,6 +269,34 @@ impl Executor {
         let pid = Pid(spawned.pid);
         self.children.insert(&self.poller, spawned, id.0, kind, output);
         Ok((pid, spec.as_inherited))
+    }
+
+    /// The ends of pipes that a process of the service gets.
+    fn streams(&mut self, id: ServiceId, kind: Kind) -> Result<[Option<RawFd>; 3], StartError> {
+        let is_main = match kind {
+            Kind::Main => true,
+            Kind::Hook(_) => false,
+            Kind::Probe => return Ok([None; 3]),
+        };
+        let service = self.leaving.get(&id.0).or_else(|| self.services.get(id.0));
+        let Some((service, streams)) = service.and_then(|it| it.exec.streams.as_deref().map(|s| (it, s)))
+        else {
+            return Ok([None; 3]);
+        };
+        let (supervisor, pipes) = (&self.supervisor, &mut self.pipes);
+        let mut writer = |name: &Option<String>| {
+            let Some((name, reader)) = name.as_deref().and_then(|name| Some((name, supervisor.find(name)?)))
+            else {
+                return Ok(None);
+            };
+            pipes.writer(reader.0).map(Some).map_err(|e| launch::pipe_error(name, &e))
+        };
+        let (stdout, stderr) = (writer(&streams.stdout)?, writer(&streams.stderr)?);
+        let stdin = match streams.reads && is_main {
+            true => Some(self.pipes.reader(id.0).map_err(|e| launch::pipe_error(&service.name, &e))?),
+            false => None,
+        };
+        Ok([stdin, stdout, stderr])
     }
 
     /// A child has something to tell about its set-up.
@@ -364,7 +407,7 @@ mod tests {
         assert!(matches!(spawned, Event::SpawnFailed { service, .. } if service == nobody));
         let probed = executor.probe(nobody);
         assert!(matches!(probed, Event::ProbeSpawnFailed { service, .. } if service == nobody));
-        let hooked = executor.hook(nobody, Hook::PreStop, None);
+        let hooked = executor.hook(nobody, Hook::PreStop, &launch::End { status: None, group: None });
         assert!(
             matches!(hooked, Event::HookSpawnFailed { service, hook: Hook::PreStop, .. } if service == nobody)
         );

@@ -71,6 +71,9 @@ impl Executor {
             }
             (Kind::Main | Kind::Probe | Kind::Hook(_), _) => {}
         }
+        if ended.kind == Kind::Main {
+            self.pipes.ended(ended.service);
+        }
         let group_left = ended.kind == Kind::Main && process::group_exists(pid);
         if group_left {
             self.groups.push(pid);

@@ -2,11 +2,13 @@
 //! given, and what to say when it cannot be made.
 
 mod attributes;
+mod end;
 mod environment;
 mod errors;
 
+pub use end::End;
 pub use environment::Origin;
-pub use errors::{Purpose, fork_error, setup_error};
+pub use errors::{Purpose, fork_error, pipe_error, setup_error};
 
 use crate::model::{Exec, Hook, Notify, Probe, Service, User};
 use crate::supervisor::StartError;
@@ -60,7 +62,11 @@ impl Surroundings {
             Some(Notify::Systemd) | None => None,
         };
         let session = if is_main { Session::Foreground } else { Session::New };
-        Ok(Spec { notify, session, as_inherited: is_main, ..spec })
+        let mut spec = Spec { notify, session, as_inherited: is_main, ..spec };
+        if let (Some(name), Some(first)) = (&service.exec.arg0, spec.arguments.first_mut()) {
+            *first = c_string(name);
+        }
+        Ok(spec)
     }
 
     /// A command without a definition, in everything as rinit was started.
@@ -74,6 +80,7 @@ impl Surroundings {
             ids: None,
             attributes: Attributes::default(),
             notify: None,
+            streams: [None; 3],
             session,
             as_inherited: true,
         }
@@ -95,13 +102,17 @@ impl Surroundings {
         Ok(Spec { program: self.own_program(), ..spec })
     }
 
-    /// A command around a service's main process, in that service's surroundings and with these variables beside.
-    pub fn hook(&self, service: &Service, hook: Hook, extra: &[(&str, String)]) -> Result<Spec, StartError> {
-        let extra = extra.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        let additions = Additions { extra, ..Additions::default() };
-        match service.hooks.get(hook) {
-            Some(words) => self.command(service, words, &additions),
-            None => Err(refusal(service, hook.as_str(), "there is none".to_owned())),
+    /// A command around a service's main process, in that service's surroundings, with what it is told of the end.
+    pub fn hook(&self, service: &Service, hook: Hook, end: &End) -> Result<Spec, StartError> {
+        let told = if hook == Hook::PostStop { end.variables().to_vec() } else { Vec::new() };
+        let additions = Additions { extra: told, ..Additions::default() };
+        match (service.hooks.get(hook), &service.hooks.finish) {
+            (Some(words), Some(finish)) if hook == Hook::PostStop => {
+                let words: Vec<OsString> = words.iter().cloned().chain(end.arguments(finish)).collect();
+                self.command(service, &words, &additions)
+            }
+            (Some(words), _) => self.command(service, words, &additions),
+            (None, _) => Err(refusal(service, hook.as_str(), "there is none".to_owned())),
         }
     }
 
@@ -118,14 +129,18 @@ impl Surroundings {
         additions: &Additions,
     ) -> Result<Spec, StartError> {
         let environment = environment::build(&self.environment, service, additions)?;
-        let program = words.first().map(OsString::as_os_str).unwrap_or_default();
+        let program = match words.first() {
+            Some(program) => Program::Paths(candidates(program, &environment)),
+            None => Program::Nothing,
+        };
         let ids = ids(service.exec.user.as_ref());
         Ok(Spec {
-            program: Program::Paths(candidates(program, &environment)),
+            program,
             arguments: words.iter().map(|word| c_string(word)).collect(),
             working_dir: self.working_dir(&service.exec),
             attributes: attributes::build(service, ids.as_ref())?,
             notify: None,
+            streams: [None; 3],
             ids,
             session: Session::New,
             as_inherited: false,

@@ -20,6 +20,7 @@ mod logger;
 mod narrate;
 mod notify;
 mod oom;
+mod pipes;
 mod report;
 mod requests;
 pub mod settings;
@@ -75,7 +76,7 @@ pub fn run(settings: Settings) -> u8 {
             return EXIT_OWN_FAILURE;
         }
     };
-    let config::Config { services, notes } = match Source::first(&settings) {
+    let config::Config { services, groups, notes } = match Source::first(&settings) {
         Ok(config) => config,
         Err(diagnostics) => return refuse(&diagnostics),
     };
@@ -84,7 +85,8 @@ pub fn run(settings: Settings) -> u8 {
         log::error!("there is no service and no COMMAND: nothing to run. Try 'rinit --help'.");
         return EXIT_OWN_FAILURE;
     }
-    Init::new(settings, services, inherited, poller, signals).run()
+    let source = Source::new(&settings, groups);
+    Init::new(settings, source, services, inherited, poller, signals).run()
 }
 
 fn event_sources() -> std::io::Result<(Poller, Signals)> {
@@ -127,6 +129,7 @@ struct Init {
 impl Init {
     fn new(
         settings: Settings,
+        source: Source,
         services: Vec<Service>,
         inherited: OwnDescriptors,
         poller: Poller,
@@ -145,7 +148,7 @@ impl Init {
         let mut executor = Executor::new(supervisor, services, surroundings, poller, state, inherited);
         executor.contract = settings.contract.clone();
         Init {
-            requests: Requests::new(server, Source::new(&settings), last_stop),
+            requests: Requests::new(server, source, last_stop),
             executor,
             signals,
             caught: Vec::new(),

@@ -1,7 +1,7 @@
 //! The supervisor's news in words, for the log.
 
 use crate::model::{Condition, duration};
-use crate::supervisor::{Next, Notice, Scope, ServiceId, StopCause, Supervisor};
+use crate::supervisor::{Next, Notice, Scope, ServiceId, StopBy, StopCause, Supervisor};
 use log::Level;
 use std::time::Duration;
 
@@ -46,8 +46,8 @@ fn words(supervisor: &Supervisor, notice: &Notice) -> Option<(Option<ServiceId>,
         }
         Notice::ProbeFailed(id, said) => (id, Level::Debug, format!("health check failed: {said}")),
         Notice::ProbeNotRun(id, why) => (id, Level::Warn, format!("health check could not run: {why}")),
-        Notice::Stopping(id, signal, grace) => {
-            (id, Level::Info, format!("stopping with {signal}, grace {}", time(*grace)))
+        Notice::Stopping(id, way, grace) => {
+            (id, Level::Info, format!("stopping with {}, grace {}", by(*way), time(*grace)))
         }
         Notice::Killed(id, grace) if grace.is_zero() => (id, Level::Warn, "killed".to_owned()),
         Notice::Killed(id, grace) => (id, Level::Warn, format!("still there after {}: killed", time(*grace))),
@@ -82,6 +82,14 @@ fn stop_begun(supervisor: &Supervisor, cause: &StopCause, count: usize, limit: D
         _ => format!("{count} services to stop, at most {limit}"),
     };
     format!("stopping: {}, {what}", why(supervisor, cause))
+}
+
+fn by(way: StopBy) -> String {
+    match way {
+        StopBy::Signal(signal) => signal.to_string(),
+        StopBy::Command => "its stop_command".to_owned(),
+        StopBy::EndOfInput => "the end of its input".to_owned(),
+    }
 }
 
 fn failure(next: &Next) -> Level {

@@ -37,7 +37,7 @@ impl Requests {
     }
 
     /// Reads the configuration again, because a signal asks for it.
-    pub fn reload(&self, executor: &mut Executor, epoch: Instant) {
+    pub fn reload(&mut self, executor: &mut Executor, epoch: Instant) {
         match self.source.reload(executor, epoch) {
             Ok(_) => {}
             Err(error) => log::error!("{error}"),
@@ -117,7 +117,8 @@ impl Requests {
     }
 
     fn take(&mut self, executor: &mut Executor, epoch: Instant, incoming: Incoming) {
-        let Incoming { client, peer, request } = incoming;
+        let Incoming { client, peer, mut request } = incoming;
+        request.names = self.source.expand(request.names);
         let now = epoch.elapsed();
         let response = match request.verb {
             Verb::Health if !request.now => answer::health(&executor.supervisor, now, &request),
@@ -244,6 +245,7 @@ fn act(executor: &mut Executor, epoch: Instant, request: &Request) -> Result<Vec
     if executor.supervisor.is_stopping() && request.verb.changes() {
         return Err("the container is being stopped".to_owned());
     }
+    refuse_manual_stop(executor, request, &ids)?;
     for &service in &ids {
         let event = match request.verb {
             Verb::Start => Event::Start { service },
@@ -289,4 +291,24 @@ fn signal(executor: &mut Executor, now: Time, request: &Request) -> Result<Respo
         results.push(ActionResult { service: name, done, message });
     }
     Ok(Response::results(results))
+}
+
+/// A service may say of itself that it is not to be stopped by hand.
+fn refuse_manual_stop(executor: &Executor, request: &Request, ids: &[ServiceId]) -> Result<(), String> {
+    if request.force || !matches!(request.verb, Verb::Stop | Verb::Restart) {
+        return Ok(());
+    }
+    let refusing = ids.iter().find_map(|ServiceId(index)| {
+        executor.services.get(*index).filter(|service| service.policy.refuse_manual_stop)
+    });
+    match refusing {
+        Some(service) => {
+            let verb = request.verb.as_str();
+            Err(format!(
+                "{} refuses to be stopped by hand: {verb} --force does it all the same",
+                service.name
+            ))
+        }
+        None => Ok(()),
+    }
 }

@@ -7,6 +7,7 @@ use crate::config::{self, Config, Diagnostic};
 use crate::control::protocol::ReloadReport;
 use crate::model::Service;
 use crate::supervisor::{Plan, ServiceId, plan};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -15,13 +16,36 @@ use std::time::Instant;
 pub struct Source {
     dirs: Vec<PathBuf>,
     command: Vec<OsString>,
+    groups: BTreeMap<String, Vec<String>>,
 }
 
 impl Source {
     /// As the settings say. To be called before rinit leaves the directory that it was started in.
-    pub fn new(settings: &Settings) -> Source {
+    pub fn new(settings: &Settings, groups: BTreeMap<String, Vec<String>>) -> Source {
         let absolute = |dir: &PathBuf| std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
-        Source { dirs: settings.services.iter().map(absolute).collect(), command: settings.command.clone() }
+        Source {
+            dirs: settings.services.iter().map(absolute).collect(),
+            command: settings.command.clone(),
+            groups,
+        }
+    }
+
+    /// Names of services, those of groups replaced by their members. One that has none is no group, for no name at
+    /// all would stand for every service.
+    pub fn expand(&self, names: Vec<String>) -> Vec<String> {
+        if self.groups.is_empty() {
+            return names;
+        }
+        let mut expanded = Vec::new();
+        for name in names {
+            match self.groups.get(&name).filter(|members| !members.is_empty()) {
+                Some(members) => expanded.extend(members.iter().cloned()),
+                None => expanded.push(name),
+            }
+        }
+        let mut seen = BTreeSet::new();
+        expanded.retain(|name| seen.insert(name.clone()));
+        expanded
     }
 
     /// Reads the configuration for the first time, with the directories as the user wrote them.
@@ -31,7 +55,7 @@ impl Source {
 
     /// Reads it again and carries out what has changed. With any mistake nothing is changed, and the message has all
     /// of them.
-    pub fn reload(&self, executor: &mut Executor, epoch: Instant) -> Result<ReloadReport, String> {
+    pub fn reload(&mut self, executor: &mut Executor, epoch: Instant) -> Result<ReloadReport, String> {
         if executor.supervisor.is_stopping() {
             return Err("the container is being stopped".to_owned());
         }
@@ -50,6 +74,7 @@ impl Source {
         log::info!("reload: {changes}");
         executor.events.reloaded(events::wall_clock(), Ok(&changes));
         executor.reload(epoch.elapsed(), config.services, &plan);
+        self.groups = config.groups;
         let Plan { start, stop, restart, change } = plan;
         Ok(ReloadReport { start, stop, restart, change })
     }
@@ -80,4 +105,20 @@ fn summary(plan: &Plan) -> String {
         [("start", &plan.start), ("stop", &plan.stop), ("restart", &plan.restart), ("change", &plan.change)];
     let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());
     parts.map(|(what, names)| format!("{what} {}", names.join(", "))).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_stands_for_its_members() {
+        let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
+        let groups = [("all", &["db", "web"][..]), ("none", &[])];
+        let groups = groups.map(|(name, members)| (name.to_owned(), words(members))).into();
+        let source = Source { dirs: Vec::new(), command: Vec::new(), groups };
+        assert_eq!(source.expand(words(&["web", "all", "x"])), ["web", "db", "x"]);
+        assert_eq!(source.expand(words(&["none"])), ["none"], "never nothing: that would be everything");
+        assert!(source.expand(Vec::new()).is_empty());
+    }
 }

@@ -1,15 +1,21 @@
 //! What is executed for a service, and in what surroundings.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything that is needed to execute a service's process.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exec {
-    /// Program and arguments; never empty. Bytes, as the kernel sees them: they need not be UTF-8.
+    /// Program and arguments. Bytes, as the kernel sees them: they need not be UTF-8. Empty only of a task that has
+    /// nothing to do but to be undone.
     pub command: Vec<OsString>,
+    /// What the main process is called, its argument 0; `None`: as the program is in `command`.
+    pub arg0: Option<Box<OsStr>>,
+    /// Where its standard input comes from and its output goes to; `None`: /dev/null and where rinit's own goes.
+    pub streams: Option<Box<Streams>>,
     /// Who it runs as; `None`: as rinit does.
     pub user: Option<User>,
     /// Its working directory; `None`: the one that rinit was started in.
@@ -32,6 +38,32 @@ pub struct Exec {
     pub cap_add: Capabilities,
     /// Whether executing a set-user-ID program gives it nothing more.
     pub no_new_privileges: bool,
+}
+
+/// Pipes between services. rinit holds both ends of each, so that it outlives those who write and who read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Streams {
+    /// Other services write to its standard input. Follows from their definitions.
+    pub reads: bool,
+    /// The service that reads its standard output, and that of its hooks; `None`: it goes where rinit's own goes.
+    pub stdout: Option<String>,
+    /// The same of its standard error.
+    pub stderr: Option<String>,
+}
+
+impl Exec {
+    /// The services that read what it writes.
+    pub fn readers(&self) -> impl Iterator<Item = &str> {
+        let streams = self.streams.as_deref();
+        let stdout = streams.and_then(|streams| streams.stdout.as_deref());
+        let stderr = streams.and_then(|streams| streams.stderr.as_deref());
+        stdout.into_iter().chain(stderr.filter(|_| stdout != stderr))
+    }
+
+    /// Whether other services write to its standard input.
+    pub fn reads_others(&self) -> bool {
+        self.streams.as_ref().is_some_and(|streams| streams.reads)
+    }
 }
 
 /// The value of an environment variable.
@@ -111,11 +143,31 @@ pub struct Hooks {
     pub post_start: Option<Vec<OsString>>,
     /// Before the stop signal, within the grace.
     pub pre_stop: Option<Vec<OsString>>,
+    /// What stops it, within the grace. Of a service that runs: in place of the stop signal, which is sent if it
+    /// fails. Of a task: it undoes what the task did once that has completed.
+    pub stop: Option<Vec<OsString>>,
     /// When nothing of the service is left.
     pub post_stop: Option<Vec<OsString>>,
+    /// How long `post_stop` may take; `None`: the grace anew. While the container stops, never longer than what is
+    /// left of the grace.
+    pub post_stop_timeout: Option<Duration>,
+    /// `post_stop` is a `finish` program; `None`: it is told by its environment, and its exit status says nothing.
+    pub finish: Option<Finish>,
 }
 
-/// One of the four.
+/// Whose `finish` program it is. Both are told by their arguments how the main process has ended; that they fail is
+/// no news.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// That of s6, for the service that s6 would call so: exit code or 256, signal or 0, this name, process group.
+    /// If it exits with 125, the service has failed for good.
+    S6(Box<str>),
+    /// That of runit: exit code or -1, low byte of the wait status. It also runs, with 111 and 0, if the main
+    /// process could not execute its program.
+    Runit,
+}
+
+/// One of the five.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hook {
     /// Before the main process.
@@ -124,6 +176,8 @@ pub enum Hook {
     PostStart,
     /// Before the stop signal.
     PreStop,
+    /// In place of the stop signal, or to undo a task.
+    Stop,
     /// When nothing is left.
     PostStop,
 }
@@ -135,18 +189,35 @@ impl Hook {
             Hook::PreStart => "pre_start",
             Hook::PostStart => "post_start",
             Hook::PreStop => "pre_stop",
+            Hook::Stop => "stop_command",
             Hook::PostStop => "post_stop",
         }
     }
 }
 
+impl Hook {
+    /// Whether it belongs to the end of a service, and that waits for it.
+    pub fn is_of_the_end(self) -> bool {
+        matches!(self, Hook::PreStop | Hook::Stop | Hook::PostStop)
+    }
+}
+
 impl Hooks {
+    /// What a hook is called where it comes from.
+    pub fn name(&self, hook: Hook) -> &'static str {
+        match hook {
+            Hook::PostStop if self.finish.is_some() => "finish",
+            _ => hook.as_str(),
+        }
+    }
+
     /// The command of a hook, if there is one.
     pub fn get(&self, hook: Hook) -> Option<&[OsString]> {
         match hook {
             Hook::PreStart => self.pre_start.as_deref(),
             Hook::PostStart => self.post_start.as_deref(),
             Hook::PreStop => self.pre_stop.as_deref(),
+            Hook::Stop => self.stop.as_deref(),
             Hook::PostStop => self.post_stop.as_deref(),
         }
     }

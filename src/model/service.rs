@@ -71,6 +71,10 @@ pub struct Policy {
     pub start_timeout: Option<Duration>,
     /// With `Notify::Systemd`: how long it may go without a sign of life.
     pub watchdog: Option<Duration>,
+    /// How long it may run; past it it is stopped and has failed. `None`: as long as it wants.
+    pub run_timeout: Option<Duration>,
+    /// A stop by hand is refused unless it is forced.
+    pub refuse_manual_stop: bool,
 }
 
 /// Who gets the stop signal, and who SIGKILL at the end of the grace. Whatever is left of the process group when the
@@ -109,6 +113,8 @@ impl Default for Policy {
             notify: None,
             start_timeout: None,
             watchdog: None,
+            run_timeout: None,
+            refuse_manual_stop: false,
         }
     }
 }

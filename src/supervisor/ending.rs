@@ -1,10 +1,11 @@
-//! How one service stops: `pre_stop`, the stop signal, its grace, SIGKILL, what is left of its process group, and
-//! `post_stop`.
+//! How one service stops: `pre_stop`, the end of its input, `stop_command` or the stop signal, its grace, SIGKILL,
+//! what is left of its process group, and `post_stop`.
 
+use super::backoff::Retries;
 use super::event::*;
 use super::state::State;
 use super::unit::{RunningHook, Unit};
-use crate::model::{Hook, KillMode, Signal};
+use crate::model::{Finish, Hook, KillMode, Signal};
 use std::time::Duration;
 
 /// A killed process that is not reaped within this time is given up where others wait for its end: it hangs in the
@@ -20,11 +21,22 @@ pub(super) struct Ending {
     pub(super) signal: Option<Signal>,
     /// When to kill, and after that when to give up; `None`: not at all.
     pub(super) deadline: Option<Time>,
+    /// Its input has come to an end: how long it may take over what is left of it before it is told to stop.
+    pub(super) drain_by: Option<Time>,
     pub(super) killed: bool,
     /// SIGKILL was its stop signal.
     pub(super) struck: bool,
     /// The main process had ended by itself before it was ready.
     pub(super) unready: bool,
+    /// Its `finish` has said that it is not to be started again.
+    pub(super) permanent: bool,
+}
+
+impl Ending {
+    /// When something is to be done next.
+    pub(super) fn next(&self) -> Option<Time> {
+        [self.drain_by, self.deadline].into_iter().flatten().min()
+    }
 }
 
 /// Why a unit stops.
@@ -58,6 +70,7 @@ impl Unit {
         out: &mut Vec<Effect>,
     ) {
         match self.state {
+            State::Completed if self.hooks.stop.is_some() => self.undo(now, purpose, grace, out),
             State::Stopped | State::Completed | State::Failed => {}
             State::Waiting | State::Backoff => {
                 if purpose == Purpose::Halt {
@@ -81,18 +94,50 @@ impl Unit {
         }
     }
 
+    /// It is not started any more, whoever writes to it.
+    pub(super) fn end_lingering(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if std::mem::take(&mut self.lingers) {
+            self.wanted = false;
+            self.changed = true;
+            if !self.has_to_stop() {
+                self.stop(now, Purpose::Halt, None, Duration::ZERO, out);
+            }
+        }
+    }
+
     fn begin_ending(&mut self, now: Time, purpose: Purpose, signal: Option<Signal>, grace: Duration) {
         let unready = self.state == State::Starting;
         let deadline = Some(now.saturating_add(grace));
         self.start_by = None;
-        self.ending =
-            Some(Ending { since: now, purpose, signal, deadline, killed: false, struck: false, unready });
+        self.ending = Some(Ending {
+            since: now,
+            purpose,
+            signal,
+            deadline,
+            drain_by: None,
+            killed: false,
+            struck: false,
+            unready,
+            permanent: false,
+        });
         self.enter(now, State::Stopping);
     }
 
+    /// A task has completed, and what it has done is undone.
+    fn undo(&mut self, now: Time, purpose: Purpose, grace: Duration, out: &mut Vec<Effect>) {
+        self.retries = Retries::default();
+        self.begin_ending(now, purpose, None, grace);
+        out.push(Effect::Notice(Notice::Stopping(self.id, StopBy::Command, grace)));
+        self.run_hook(Hook::Stop, out);
+    }
+
     fn stop_what_runs(&mut self, now: Time, grace: Duration, out: &mut Vec<Effect>) {
-        let signal = self.stop_signal();
-        out.push(Effect::Notice(Notice::Stopping(self.id, signal, grace)));
+        let by = match self.reads_to_the_end() {
+            true => StopBy::EndOfInput,
+            false if self.has_command_to_stop() => StopBy::Command,
+            false => StopBy::Signal(self.stop_signal()),
+        };
+        out.push(Effect::Notice(Notice::Stopping(self.id, by, grace)));
         match self.hook {
             // Still in `pre_start`: the hook is what there is to stop.
             Some(RunningHook { pid: Some(pid), .. }) => terminate(pid, Scope::Group, Signal::TERM, out),
@@ -101,7 +146,7 @@ impl Unit {
             None if self.process.is_none() => {}
             None => {
                 if !self.run_hook(Hook::PreStop, out) {
-                    self.send_stop_signal(now, out);
+                    self.tell_to_stop(now, out);
                 }
             }
         }
@@ -116,7 +161,54 @@ impl Unit {
                 self.kill_what_runs(main_gone, out);
             }
             (Some(pid), false) => terminate(pid, Scope::Group, Signal::TERM, out),
-            (None, false) => self.send_stop_signal(now, out),
+            (None, false) => self.tell_to_stop(now, out),
+        }
+    }
+
+    /// Whether it reads what others write and they are gone for good: then it reads what is left before it stops.
+    fn reads_to_the_end(&self) -> bool {
+        self.reads && self.is_halting() && (self.container_stops || self.retired)
+    }
+
+    /// Whether a command stops it while it runs. That of a task undoes what a completed one has done.
+    fn has_command_to_stop(&self) -> bool {
+        self.hooks.stop.is_some() && !self.policy.is_task()
+    }
+
+    /// Tells the main process to stop, in its own way.
+    pub(super) fn tell_to_stop(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let reads_on = self.pid().is_some() && self.reads_to_the_end();
+        match self.ending.as_mut().filter(|ending| reads_on && !ending.killed) {
+            Some(ending) => {
+                let left = ending.deadline.unwrap_or(now).saturating_sub(now);
+                ending.drain_by = Some(now.saturating_add(half(left)));
+                out.push(Effect::CloseInput(self.id));
+            }
+            None => self.tell_by_force(now, out),
+        }
+    }
+
+    /// Tells the main process to stop, whatever there is for it to read.
+    fn tell_by_force(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let killed = self.ending.as_ref().is_none_or(|ending| ending.killed);
+        let by_command = !killed && self.pid().is_some() && self.has_command_to_stop();
+        if !(by_command && self.run_hook(Hook::Stop, out)) {
+            self.send_stop_signal(now, out);
+        }
+    }
+
+    /// Its `stop_command` has ended, or could not be run.
+    pub(super) fn stop_command_done(&mut self, now: Time, failed: bool, out: &mut Vec<Effect>) {
+        let Some(ending) = &self.ending else { return };
+        match (self.process.is_some(), self.pid()) {
+            // It has undone a task.
+            (false, _) => self.finish(now, out),
+            (true, Some(_)) if ending.killed => {}
+            // It has done its part, and the process is to follow, be it stopped.
+            (true, Some(pid)) if !failed => {
+                out.push(Effect::Signal { pid, scope: self.stop_scope(), signal: Signal::CONT });
+            }
+            (true, _) => self.send_stop_signal(now, out),
         }
     }
 
@@ -125,13 +217,17 @@ impl Unit {
         given.or(self.policy.stop_signal).unwrap_or(Signal::TERM)
     }
 
+    fn stop_scope(&self) -> Scope {
+        match self.policy.kill_mode {
+            KillMode::Group => Scope::Group,
+            KillMode::Mixed | KillMode::Process => Scope::Process,
+        }
+    }
+
     /// Tells the main process to stop; what is left of its group, if it is gone.
     pub(super) fn send_stop_signal(&mut self, now: Time, out: &mut Vec<Effect>) {
         let Some(process) = &self.process else { return };
-        let scope = match self.policy.kill_mode {
-            KillMode::Group => Scope::Group,
-            KillMode::Mixed | KillMode::Process => Scope::Process,
-        };
+        let scope = self.stop_scope();
         match process.exit {
             None => {
                 let signal = self.stop_signal();
@@ -186,6 +282,9 @@ impl Unit {
         if let Some(limit) = limit {
             let until = now.saturating_add(limit);
             ending.deadline = Some(ending.deadline.map_or(until, |deadline| deadline.min(until)));
+            // Whoever reads what is left has half of that as well.
+            let until = now.saturating_add(half(limit));
+            ending.drain_by = ending.drain_by.map(|drain_by| drain_by.min(until));
         }
         self.changed = true;
     }
@@ -210,6 +309,7 @@ impl Unit {
         }
         let Some(ending) = self.ending.as_mut().filter(|ending| !ending.killed) else { return };
         ending.killed = true;
+        ending.drain_by = None;
         if !self.wanted {
             ending.purpose = Purpose::Halt;
         }
@@ -242,7 +342,7 @@ impl Unit {
         let Some(process) = self.process.as_mut().filter(|process| process.pid == pid) else { return };
         process.group_left = false;
         let ended = process.exit.is_some();
-        let busy = self.hook.is_some_and(|running| matches!(running.hook, Hook::PreStop | Hook::PostStop));
+        let busy = self.hook.is_some_and(|running| running.hook.is_of_the_end());
         if ended && !busy {
             self.gone(now, out);
         }
@@ -253,11 +353,18 @@ impl Unit {
         let Some(ending) = &mut self.ending else { return };
         self.hook = None;
         // With the container, the time of one that had to be killed is used up.
-        let may_run = self.process.as_ref().is_some_and(|process| process.setup.is_none())
+        let may_run = self
+            .process
+            .as_ref()
+            .is_some_and(|process| process.setup.is_none() || self.hooks.finish == Some(Finish::Runit))
             && !(ending.killed && self.container_stops);
+        let own = self.hooks.post_stop_timeout;
         if may_run && !self.container_stops {
             ending.killed = false;
-            ending.deadline = Some(now.saturating_add(self.policy.stop_grace_period));
+            let limit = own.unwrap_or(self.policy.stop_grace_period);
+            ending.deadline = Some(now.saturating_add(limit));
+        } else if let (Some(deadline), Some(limit)) = (&mut ending.deadline, own) {
+            *deadline = (*deadline).min(now.saturating_add(limit));
         }
         if !(may_run && self.run_hook(Hook::PostStop, out)) {
             self.finish(now, out);
@@ -284,6 +391,7 @@ impl Unit {
                 Next::Restart(Duration::ZERO)
             }
             (Purpose::Restart | Purpose::CleanUp, Some(error)) => self.after_start_error(now, error),
+            (Purpose::Restart | Purpose::CleanUp, None) if ending.permanent => self.give_up(now),
             (Purpose::Restart, None) => self.after_end(now, false, ran),
             (Purpose::CleanUp, None) => {
                 let success = status.is_some_and(ExitStatus::success) && !ending.unready;
@@ -297,11 +405,26 @@ impl Unit {
         if self.ending.as_ref().is_some_and(|ending| ending.killed) {
             out.push(Effect::Notice(Notice::Unkillable(self.id)));
             self.hook = None;
+            // Nothing is started beside what hangs, whoever writes to it.
+            if std::mem::take(&mut self.lingers) {
+                self.wanted = false;
+            }
             self.finish(now, out);
+        } else if self.ending.as_ref().is_some_and(|ending| ending.deadline.is_none_or(|at| now < at)) {
+            // It has had its time for what it was given to read.
+            if let Some(ending) = &mut self.ending {
+                ending.drain_by = None;
+            }
+            self.tell_by_force(now, out);
         } else {
             self.kill(now, Purpose::Halt, out);
         }
     }
+}
+
+/// What of its grace one has that reads what is left, before it is told to stop.
+fn half(grace: Duration) -> Duration {
+    grace.checked_div(2).unwrap_or_default()
 }
 
 /// The stop signal, and SIGCONT after it: a stopped process could not act on the first without the second.

@@ -223,7 +223,12 @@ pub enum Effect {
         hook: Hook,
         /// How its last main process ended, if one has.
         exit: Option<ExitStatus>,
+        /// That process, and with it its group, unless none was made.
+        group: Option<Pid>,
     },
+    /// Nothing more comes to what the service reads, but from those that still have it open: its input ends with
+    /// the last of these.
+    CloseInput(ServiceId),
     /// Remember across a restart of the container whether the service was stopped by request.
     Remember {
         /// The service.
@@ -276,6 +281,17 @@ pub enum Scope {
     Process,
     /// All of its process group.
     Group,
+}
+
+/// How a service is told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopBy {
+    /// It is sent this signal.
+    Signal(Signal),
+    /// Its `stop_command` runs.
+    Command,
+    /// What it reads comes to an end.
+    EndOfInput,
 }
 
 /// Why the container stops.
@@ -348,8 +364,8 @@ pub enum Notice {
     ProbeFailed(ServiceId, String),
     /// A probe could not be made. Does not count.
     ProbeNotRun(ServiceId, String),
-    /// It was sent the stop signal and has this long.
-    Stopping(ServiceId, Signal, Duration),
+    /// It is told to stop in this way and has this long.
+    Stopping(ServiceId, StopBy, Duration),
     /// It was killed: its grace of this length is over.
     Killed(ServiceId, Duration),
     /// It has stopped, this long after it was told to.

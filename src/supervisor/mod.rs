@@ -257,6 +257,17 @@ impl Supervisor {
 
     /// Carries out what the changes so far mean for other units, until nothing changes any more.
     fn settle(&mut self, now: Time, out: &mut Vec<Effect>) {
+        self.spread(now, out);
+        if self.shutdown.is_none() && self.all_done() {
+            self.begin_stop(now, StopCause::AllDone, out);
+            self.spread(now, out);
+        }
+        if self.shutdown.is_some() {
+            self.settle_stop(now, out);
+        }
+    }
+
+    fn spread(&mut self, now: Time, out: &mut Vec<Effect>) {
         loop {
             if let Some(id) = self.interrupted.pop_front() {
                 self.restart_dependents(now, id, out);
@@ -275,14 +286,6 @@ impl Supervisor {
             } else if unit.state == State::Waiting {
                 self.start_if_met(now, id, out);
             }
-        }
-        match &self.shutdown {
-            None if self.all_done() => {
-                self.begin_stop(now, StopCause::AllDone, out);
-                self.settle_stop(now, out);
-            }
-            None => {}
-            Some(_) => self.settle_stop(now, out),
         }
     }
 

@@ -3,8 +3,14 @@
 use super::event::*;
 use super::state::State;
 use super::unit::Unit;
-use crate::model::{Hook, Restart};
+use crate::model::{Finish, Hook, Restart};
 use std::time::Duration;
+
+/// The exit code by which a `finish` of s6 says that the service is not to be started again.
+const NOT_AGAIN: u8 = 125;
+
+/// The exit code of a process that could not execute its program.
+const NOT_EXECUTED: u8 = 127;
 
 impl Unit {
     /// Its main process was reaped.
@@ -30,6 +36,9 @@ impl Unit {
         }
         self.end_watch(out);
         let told_to = self.ending.is_some();
+        if let Some(ending) = &mut self.ending {
+            ending.drain_by = None;
+        }
         if set_up && told_to {
             out.push(Effect::Notice(Notice::Ended(self.id, status, self.oom, ran)));
         }
@@ -41,14 +50,19 @@ impl Unit {
             return;
         }
         // A hook that runs before the main process is told to stop is still under way: it has the word.
-        if told_to && self.hook.is_some_and(|running| running.hook == Hook::PreStop) {
+        if told_to && self.hook.is_some_and(|it| matches!(it.hook, Hook::PreStop | Hook::Stop)) {
             return;
         }
         if told_to {
             return self.gone(now, out);
         }
-        if set_up && self.hooks.get(Hook::PostStop).is_some() {
-            out.push(Effect::Notice(Notice::Died(self.id, status, self.oom, ran, Next::PostStop)));
+        let runs = set_up || self.hooks.finish == Some(Finish::Runit);
+        if runs && self.hooks.get(Hook::PostStop).is_some() {
+            let setup = self.process.as_ref().and_then(|process| process.setup.as_ref());
+            out.push(Effect::Notice(match setup {
+                None => Notice::Died(self.id, status, self.oom, ran, Next::PostStop),
+                Some(error) => Notice::StartFailed(self.id, error.message.clone(), Next::PostStop),
+            }));
             self.clean_up(now);
             return self.gone(now, out);
         }
@@ -86,6 +100,26 @@ impl Unit {
         }
         let cause = self.reason.take().or_else(|| self.exit_text()).unwrap_or_default();
         let reason = if used == 0 { cause } else { format!("{cause}, gave up after {used} restarts") };
+        self.fail_code = self.last_exit.map_or(1, ExitStatus::code).max(1);
+        self.fail(now, reason.clone());
+        Next::Failed(reason)
+    }
+
+    /// Its `post_stop` has ended with this code, unless it was 0. Whether that is all that there is to say: a
+    /// `finish` may fail, and may say by it that the service is not to be started again. One that could not be
+    /// executed has failed.
+    pub(super) fn finish_said(&mut self, code: Option<u8>) -> bool {
+        let permanent = code == Some(NOT_AGAIN) && matches!(self.hooks.finish, Some(Finish::S6(_)));
+        if let Some(ending) = &mut self.ending {
+            ending.permanent = permanent;
+        }
+        self.hooks.finish.is_some() && code.is_some_and(|code| code != NOT_EXECUTED)
+    }
+
+    /// It is not started again, because its `finish` says so.
+    pub(super) fn give_up(&mut self, now: Time) -> Next {
+        let ended = self.reason.take().or_else(|| self.exit_text()).unwrap_or_default();
+        let reason = format!("{ended}, and its finish exited with {NOT_AGAIN}: not started again");
         self.fail_code = self.last_exit.map_or(1, ExitStatus::code).max(1);
         self.fail(now, reason.clone());
         Next::Failed(reason)

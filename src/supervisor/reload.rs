@@ -6,7 +6,7 @@ use super::event::*;
 use super::graph;
 use super::state::State;
 use super::unit::Unit;
-use crate::model::{Policy, Service};
+use crate::model::{Policy, Service, Streams};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub fn plan(old: &[Service], new: &[Service]) -> Plan {
         match before.get(service.name.as_str()) {
             None => plan.start.push(name),
             Some(known) if without_origin(known) == without_origin(service) => {}
-            Some(known) if for_start(known) == for_start(service) => plan.change.push(name),
+            Some(known) if takes_effect(known, service) => plan.change.push(name),
             Some(_) => plan.restart.push(name),
         }
     }
@@ -55,6 +55,13 @@ fn without_origin(service: &Service) -> Service {
     Service { origin: None, ..service.clone() }
 }
 
+/// Whether a change takes effect while the service runs. One that others write to from now on has to be given the
+/// pipe; one that nobody writes to any more keeps its own.
+fn takes_effect(known: &Service, service: &Service) -> bool {
+    let begins_to_read = service.exec.reads_others() && !known.exec.reads_others();
+    !begins_to_read && for_start(known) == for_start(service)
+}
+
 /// What of a definition counts when the service is started, and cannot be changed later.
 fn for_start(service: &Service) -> Service {
     let defaults = Policy::default();
@@ -65,7 +72,12 @@ fn for_start(service: &Service) -> Service {
         stop_grace_period: defaults.stop_grace_period,
         ..service.policy.clone()
     };
-    Service { description: None, healthcheck: None, policy, ..without_origin(service) }
+    let mut same = Service { description: None, healthcheck: None, policy, ..without_origin(service) };
+    if let Some(streams) = &mut same.exec.streams {
+        streams.reads = false;
+    }
+    same.exec.streams.take_if(|streams| **streams == Streams::default());
+    same
 }
 
 /// The services after a reload, each at the place that it had. Those that are gone keep theirs; new ones come last.
@@ -135,7 +147,7 @@ impl Unit {
     fn retire(&mut self, now: Time, out: &mut Vec<Effect>) {
         self.retired = true;
         self.wanted = false;
-        if !self.is_alive() {
+        if !self.has_to_stop() {
             self.stop(now, Purpose::Halt, None, Duration::ZERO, out);
         }
     }
@@ -153,7 +165,11 @@ impl Unit {
         if self.retired {
             self.by_hand = false;
         }
+        // What stops by its old definition does so to the end.
+        let stops = (restarts && self.is_alive()) || self.next_hooks.is_some();
+        let old = stops.then(|| std::mem::take(&mut self.hooks));
         self.define(service);
+        self.next_hooks = old.map(|old| Box::new(std::mem::replace(&mut self.hooks, old)));
         if let Some(health) = &mut self.health
             && !had_health
             && matches!(self.state, State::Running | State::Paused)

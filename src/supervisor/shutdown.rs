@@ -4,12 +4,14 @@
 //! The graces along a chain of dependencies follow one another. Where they add up to more than is left, each is
 //! scaled down in proportion when its turn comes, so what one does not use goes to the next. Then everything that
 //! belongs to no service gets SIGTERM, and at the deadline whatever is left SIGKILL.
+//!
+//! One that reads what others write goes on until they are gone, and is started again if it ends before: so what
+//! they write at their end is read. Then its input comes to an end, and it reads what is left of that.
 
 use super::Supervisor;
 use super::ending::Purpose;
 use super::event::*;
 use super::state::State;
-use super::unit::Unit;
 use std::time::Duration;
 
 /// How long to wait for what was killed at the deadline before the exit is due anyway.
@@ -74,20 +76,22 @@ impl Supervisor {
         if self.shutdown.is_some() {
             return;
         }
-        let alive = self.units.iter().filter(|unit| unit.is_alive()).count();
+        let alive = self.units.iter().filter(|unit| unit.has_to_stop()).count();
         out.push(Effect::Notice(Notice::StopBegun(cause, alive, self.stop_timeout)));
         let deadline = now.saturating_add(self.stop_timeout);
         self.shutdown =
             Some(Shutdown { since: now, deadline, cause, phase: Phase::Services, killed_all: false });
         for index in 0..self.units.len() {
             self.with(ServiceId(index), |unit| {
-                unit.wanted = false;
+                let runs = unit.is_alive() || matches!(unit.state, State::Waiting | State::Backoff);
+                unit.lingers = unit.reads && unit.wanted && runs && !unit.is_halting();
+                unit.wanted = unit.lingers;
                 unit.container_stops = true;
                 unit.killed = false;
                 unit.start_by = None;
                 unit.end_watch(out);
                 // What does not run yet will not; what runs waits for its turn.
-                if !unit.is_alive() {
+                if !unit.has_to_stop() && !unit.lingers {
                     unit.stop(now, Purpose::Halt, None, Duration::ZERO, out);
                 }
             });
@@ -97,16 +101,26 @@ impl Supervisor {
         self.queue.extend((0..self.units.len()).map(ServiceId));
     }
 
-    /// Tells a unit to stop if nothing that depends on it is alive.
+    /// Tells a unit to stop if nothing that depends on it is there.
     pub(super) fn stop_if_free(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
         let Some(unit) = self.units.get(id.0) else { return };
         // With the container everyone goes; after a reload, only those whose definition is gone.
         let goes_first = |id: &ServiceId| {
-            self.units.get(id.0).is_some_and(|dependent| dependent.is_alive() && !dependent.wanted)
+            self.units
+                .get(id.0)
+                .is_some_and(|dependent| dependent.lingers || (dependent.has_to_stop() && !dependent.wanted))
         };
+        let first = unit.needed_by.iter().any(goes_first);
+        if unit.lingers && !first && unit.is_between_lives() {
+            return self.hasten_life(now, id, out);
+        }
+        if unit.lingers {
+            self.linger(now, id, first, out);
+        }
+        let Some(unit) = self.units.get(id.0) else { return };
         // One that was stopping already has to keep to its share of the time all the same.
         let told = if self.is_stopping() { unit.turn_came } else { unit.is_halting() };
-        if !unit.is_alive() || told || unit.needed_by.iter().any(goes_first) {
+        if !unit.has_to_stop() || told || first || (self.has_killed_all() && !unit.is_alive()) {
             return;
         }
         let grace = self.scaled_grace(now, id);
@@ -119,6 +133,42 @@ impl Supervisor {
             unit.turn_came = unit.container_stops;
             unit.stop(now, Purpose::Halt, signal, grace, out);
         });
+    }
+
+    /// What reads goes on as long as others write, and is there once more to read the rest.
+    fn linger(&mut self, now: Time, id: ServiceId, others_write: bool, out: &mut Vec<Effect>) {
+        if !others_write {
+            self.with(id, |unit| {
+                unit.turn_came = false;
+                if unit.state == State::Backoff {
+                    unit.retry(now);
+                }
+            });
+        }
+        if self.units.get(id.0).is_some_and(|unit| unit.state == State::Waiting) {
+            self.start_if_met(now, id, out);
+        }
+        self.with(id, |unit| {
+            // One that has failed for good, or completed, reads nothing any more.
+            let ended = unit.state.is_final() || unit.state == State::Stopped;
+            if ended || !others_write {
+                unit.end_lingering(now, out);
+            }
+        });
+    }
+
+    /// What reads stops, to be started again and read the rest: it has its share of the time for that.
+    fn hasten_life(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
+        let grace = self.scaled_grace(now, id);
+        self.with(id, |unit| {
+            if !std::mem::replace(&mut unit.turn_came, true) {
+                unit.stop(now, Purpose::Restart, None, grace, out);
+            }
+        });
+    }
+
+    fn has_killed_all(&self) -> bool {
+        self.shutdown.as_ref().is_some_and(|stop| stop.killed_all)
     }
 
     /// The grace of a unit whose turn it is: its own, or its share of what is left for the chains below it.
@@ -141,7 +191,8 @@ impl Supervisor {
         for at in &self.order {
             let Some(unit) = self.units.get(at.0) else { continue };
             let longest = unit.needs.iter().filter_map(|need| below.get(need.on.0)).max();
-            let own = if unit.is_alive() { unit.policy.stop_grace_period } else { Duration::ZERO };
+            let there = unit.has_to_stop() || unit.lingers;
+            let own = if there { unit.policy.stop_grace_period } else { Duration::ZERO };
             let chain = own.saturating_add(longest.copied().unwrap_or_default());
             if let Some(place) = below.get_mut(at.0) {
                 *place = chain;
@@ -155,7 +206,11 @@ impl Supervisor {
 
     /// Goes on to the next phase when this one is through.
     pub(super) fn settle_stop(&mut self, _now: Time, out: &mut Vec<Effect>) {
-        let alive = self.units.iter().any(Unit::is_alive);
+        let killed_all = self.has_killed_all();
+        let alive = self
+            .units
+            .iter()
+            .any(|unit| unit.is_alive() || (unit.has_to_stop() && !killed_all) || unit.lingers);
         if let Some(stop) = &mut self.shutdown
             && stop.phase == Phase::Services
             && !alive
@@ -191,6 +246,7 @@ impl Supervisor {
         }
         for index in 0..self.units.len() {
             self.with(ServiceId(index), |unit| {
+                unit.end_lingering(now, out);
                 unit.kill(now, Purpose::Halt, out);
             });
         }
@@ -198,6 +254,9 @@ impl Supervisor {
         if !stop.killed_all {
             stop.killed_all = true;
             stop.deadline = stop.deadline.min(now);
+            let left = self.units.iter().filter(|unit| unit.has_to_stop() && !unit.is_alive());
+            let text = || "stop_command was not run: there is no time left".to_owned();
+            out.extend(left.map(|unit| Effect::Notice(Notice::HookFailed(unit.id, text()))));
             if stop.phase == Phase::Rest {
                 out.push(Effect::Notice(Notice::RestKilled));
             }

@@ -31,6 +31,7 @@
 //! | backoff | waiting | its time has come |
 //! | backoff | stopped | told to stop |
 //! | completed | waiting | started by request, or changed by a reload |
+//! | completed | stopping | told to stop, and it has a `stop_command`, which undoes what it did |
 //! | failed | waiting | started by request, or changed by a reload |
 
 /// Where a service is in its life.
@@ -106,7 +107,8 @@ impl State {
             Paused => &[Running, Backoff, Completed, Failed, Stopping, Stopped],
             Stopping => &[Stopped, Waiting, Backoff, Completed, Failed],
             Backoff => &[Waiting, Stopped],
-            Completed | Failed => &[Waiting],
+            Completed => &[Waiting, Stopping],
+            Failed => &[Waiting],
         }
     }
 }

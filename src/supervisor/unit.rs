@@ -63,6 +63,10 @@ pub struct Unit {
     pub container_stops: bool,
     /// While the container stops: its turn has come.
     pub turn_came: bool,
+    /// Others write to its standard input.
+    pub reads: bool,
+    /// While the container stops: it goes on, and is started again if it ends, for others still write to it.
+    pub lingers: bool,
     pub health: Option<Health>,
     pub on_unhealthy: OnUnhealthy,
     pub starts: u64,
@@ -92,6 +96,8 @@ pub struct Unit {
     pub(super) retries: Retries,
     pub(super) start_by: Option<Time>,
     pub(super) alive_by: Option<Time>,
+    /// Those of its new definition, while it stops by those of the old one.
+    pub(super) next_hooks: Option<Box<Hooks>>,
 }
 
 impl Unit {
@@ -111,6 +117,8 @@ impl Unit {
             retired: false,
             container_stops: false,
             turn_came: false,
+            reads: false,
+            lingers: false,
             health: None,
             on_unhealthy: OnUnhealthy::None,
             starts: 0,
@@ -131,6 +139,7 @@ impl Unit {
             retries: Retries::default(),
             start_by: None,
             alive_by: None,
+            next_hooks: None,
         };
         unit.define(service);
         unit
@@ -140,6 +149,7 @@ impl Unit {
     pub fn define(&mut self, service: &Service) {
         self.policy = service.policy.clone();
         self.hooks = service.hooks.clone();
+        self.reads = service.exec.reads_others();
         self.retired = false;
         let timing = service.healthcheck.as_ref().map(|check| check.timing);
         self.on_unhealthy = timing.map_or(OnUnhealthy::None, |timing| timing.on_unhealthy);
@@ -159,6 +169,11 @@ impl Unit {
         self.state.is_alive()
     }
 
+    /// Whether there is something of it to stop: a process, or what a completed task has done.
+    pub fn has_to_stop(&self) -> bool {
+        self.is_alive() || (self.state == State::Completed && self.hooks.stop.is_some())
+    }
+
     /// Whether its health check has passed, and has not failed too often since.
     pub fn is_healthy(&self) -> bool {
         self.health.as_ref().is_some_and(|health| health.state() == super::HealthState::Healthy)
@@ -167,6 +182,11 @@ impl Unit {
     /// Whether it is under way to being stopped for good.
     pub fn is_halting(&self) -> bool {
         self.ending.as_ref().is_some_and(|ending| ending.purpose == Purpose::Halt)
+    }
+
+    /// Whether it stops to be started again.
+    pub fn is_between_lives(&self) -> bool {
+        self.state == State::Stopping && !self.is_halting()
     }
 
     /// When it will be started again, if it is in `backoff`.
@@ -178,11 +198,11 @@ impl Unit {
     pub fn deadline(&self) -> Option<Time> {
         match self.state {
             State::Backoff => self.retry_at,
-            State::Stopping => self.ending.as_ref().and_then(|ending| ending.deadline),
+            State::Stopping => self.ending.as_ref().and_then(Ending::next),
             State::Starting => self.start_by,
             State::Running => {
                 let health = self.health.as_ref().and_then(Health::deadline);
-                [health, self.alive_by].into_iter().flatten().min()
+                [health, self.alive_by, self.run_by()].into_iter().flatten().min()
             }
             State::Stopped | State::Waiting | State::Paused | State::Completed | State::Failed => None,
         }
@@ -200,6 +220,10 @@ impl Unit {
         {
             self.interrupted = self.wanted && !state.is_final();
         }
+        // What a completed task has done is undone.
+        if self.state == State::Completed && state == State::Stopping {
+            self.interrupted = self.wanted;
+        }
         self.state = state;
         self.since = now;
         self.changed = true;
@@ -210,6 +234,8 @@ impl Unit {
         self.wanted = true;
         self.by_hand = false;
         match self.state {
+            // It has been done, and is still.
+            State::Completed if self.hooks.stop.is_some() => {}
             State::Stopped | State::Completed | State::Failed => {
                 self.retries = Retries::default();
                 self.enter(now, State::Waiting);
@@ -228,7 +254,11 @@ impl Unit {
     pub fn start(&mut self, now: Time, out: &mut Vec<Effect>) {
         self.reason = None;
         self.status = None;
-        self.start_by = self.policy.start_timeout.map(|timeout| now.saturating_add(timeout));
+        if let Some(hooks) = self.next_hooks.take() {
+            self.hooks = *hooks;
+        }
+        let limit = self.policy.start_timeout.filter(|_| !self.container_stops);
+        self.start_by = limit.map(|timeout| now.saturating_add(timeout));
         self.enter(now, State::Starting);
         if !self.run_hook(Hook::PreStart, out) {
             out.push(Effect::Spawn(self.id));
@@ -297,7 +327,11 @@ impl Unit {
         let there = self.hooks.get(hook).is_some();
         if there {
             self.hook = Some(RunningHook { hook, pid: None });
-            out.push(Effect::Hook { service: self.id, hook, exit: self.last_exit });
+            let process = self.process.as_ref();
+            // One that has executed nothing has not ended either.
+            let exit = self.last_exit.filter(|_| process.is_none_or(|process| process.setup.is_none()));
+            let group = process.map(|process| process.pid);
+            out.push(Effect::Hook { service: self.id, hook, exit, group });
         }
         there
     }
@@ -331,8 +365,8 @@ impl Unit {
         }
         self.hook = None;
         let failed = problem.is_some();
-        let message =
-            problem.as_ref().map(|problem| format!("{} failed: {}", hook.as_str(), problem.message));
+        let name = self.hooks.name(hook);
+        let message = problem.as_ref().map(|problem| format!("{name} failed: {}", problem.message));
         match (hook, self.state) {
             (Hook::PreStart, State::Starting) => match problem {
                 // It waits for its turn to stop: nothing is started any more.
@@ -359,10 +393,17 @@ impl Unit {
             (Hook::PreStart, _) => self.gone(now, out),
             (Hook::PreStop, _) => {
                 out.extend(message.map(|text| Effect::Notice(Notice::HookFailed(self.id, text))));
-                self.send_stop_signal(now, out);
+                self.tell_to_stop(now, out);
+            }
+            (Hook::Stop, _) => {
+                out.extend(message.map(|text| Effect::Notice(Notice::HookFailed(self.id, text))));
+                self.stop_command_done(now, failed, out);
             }
             (Hook::PostStop, _) => {
-                out.extend(message.map(|text| Effect::Notice(Notice::HookFailed(self.id, text))));
+                let code = problem.filter(|_| pid.is_some()).map(|problem| problem.code);
+                if !self.finish_said(code) {
+                    out.extend(message.map(|text| Effect::Notice(Notice::HookFailed(self.id, text))));
+                }
                 self.finish(now, out);
             }
             (Hook::PostStart, _) if failed => {

@@ -14,8 +14,22 @@ impl Unit {
         self.alive_by = limit.map(|limit| now.saturating_add(limit));
     }
 
+    /// When it has run for long enough. While the container stops it has to wait for its turn.
+    pub(super) fn run_by(&self) -> Option<Time> {
+        let limit = self.policy.run_timeout.filter(|_| !self.container_stops)?;
+        self.process.as_ref().map(|process| process.started.saturating_add(limit))
+    }
+
     /// Something is due while it runs.
     pub(super) fn watch(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if self.run_by().is_some_and(|limit| limit <= now) {
+            let limit = self.policy.run_timeout.unwrap_or_default();
+            return self.restart_because(
+                now,
+                format!("still running after {}", duration::format(limit)),
+                out,
+            );
+        }
         if self.alive_by.is_some_and(|limit| limit <= now) {
             return self.silent(now, out);
         }

@@ -41,6 +41,8 @@ pub enum Program {
     Paths(Vec<CString>),
     /// The program of an open descriptor: rinit itself, wherever its file is and whoever executes it.
     Descriptor(RawFd),
+    /// None: the process has nothing to do and exits with 0.
+    Nothing,
 }
 
 /// Where a process starts.
@@ -71,6 +73,8 @@ pub struct Spec {
     pub attributes: Attributes,
     /// A descriptor number at which it gets the writing end of a pipe: `Spawned::notify` is the other one.
     pub notify: Option<RawFd>,
+    /// Descriptors of rinit's that become its standard input, output and error.
+    pub streams: [Option<RawFd>; 3],
     /// Its session.
     pub session: Session,
     /// Everything as rinit found it: standard input, inherited descriptors, signals ignored or blocked. Otherwise
@@ -163,6 +167,11 @@ pub fn may_pass(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(EAGAIN | EMFILE | ENFILE | ENOMEM | ETXTBSY))
 }
 
+/// A pipe between two services, whose both ends wait.
+pub fn service_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
+}
+
 /// A pipe for what a child writes: the reading end does not wait.
 pub fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
@@ -220,7 +229,7 @@ impl Descriptors {
     fn new(spec: &Spec, status: RawFd) -> Descriptors {
         let program = match spec.program {
             Program::Descriptor(fd) => Some(fd),
-            Program::Paths(_) => None,
+            Program::Paths(_) | Program::Nothing => None,
         };
         let working_dir = match spec.working_dir {
             WorkingDir::Descriptor(fd) => Some(fd),
@@ -357,8 +366,14 @@ impl Child<'_> {
                 check(libc::dup2(output, libc::STDOUT_FILENO))?;
                 check(libc::dup2(output, libc::STDERR_FILENO))?;
             }
-            for fd in (0..=2).filter(|fd| self.spec.as_inherited && inherit::was_closed(*fd)) {
-                libc::close(fd);
+            for (number, stream) in (0..=2).zip(self.spec.streams) {
+                match stream {
+                    Some(fd) => check(libc::dup2(fd, number))?,
+                    None if self.spec.as_inherited && inherit::was_closed(number) => {
+                        libc::close(number);
+                    }
+                    None => {}
+                }
             }
         }
         Ok(())
@@ -382,6 +397,8 @@ impl Child<'_> {
     fn execute(&mut self) {
         let (arguments, environment) = (self.arguments.as_ptr(), self.environment.as_ptr());
         match &self.spec.program {
+            // SAFETY: `_exit` runs nothing of the parent's.
+            Program::Nothing => unsafe { libc::_exit(0) },
             // SAFETY: both arrays end with a null pointer, and point to strings that the parent keeps.
             Program::Descriptor(fd) => unsafe {
                 libc::syscall(

@@ -15,6 +15,9 @@ pub fn config(config: &Config) -> String {
     for note in &config.notes {
         out.push_str(&format!("note: {note}\n"));
     }
+    for (name, members) in &config.groups {
+        out.push_str(&format!("group {name}: {}\n", members.join(" ")));
+    }
     for each in &config.services {
         service(&mut out, each);
     }
@@ -54,11 +57,21 @@ fn service(out: &mut String, service: &Service) {
     }
     limits(&mut line, &service.exec);
     policy(&mut line, &service.policy);
-    for hook in [Hook::PreStart, Hook::PostStart, Hook::PreStop, Hook::PostStop] {
+    if let Some(streams) = &service.exec.streams {
+        for (key, name) in [("stdout", &streams.stdout), ("stderr", &streams.stderr)] {
+            line_if(&mut line, name.as_ref().map(|name| format!("{key}: to {name}")));
+        }
+        line_if(&mut line, streams.reads.then(|| "stdin: from services".to_owned()));
+    }
+    line_if(&mut line, service.exec.arg0.as_ref().map(|name| format!("arg0: {name:?}")));
+    for hook in [Hook::PreStart, Hook::PostStart, Hook::PreStop, Hook::Stop, Hook::PostStop] {
         if let Some(command) = service.hooks.get(hook) {
             line(format!("{}: {}", hook.as_str(), words(command)));
         }
     }
+    line_if(&mut line, service.hooks.finish.as_ref().map(|finish| format!("finish: {finish:?}")));
+    let limit = service.hooks.post_stop_timeout;
+    line_if(&mut line, limit.map(|limit| format!("post_stop_timeout: {}", format(limit))));
     if let Some(check) = &service.healthcheck {
         health(&mut line, check);
     }
@@ -66,6 +79,10 @@ fn service(out: &mut String, service: &Service) {
         let keys: Vec<String> = origin.lines.iter().map(|(key, line)| format!("{key}:{line}")).collect();
         line(format!("origin: {} {}", origin.file.display(), keys.join(" ")));
     }
+}
+
+fn line_if(line: &mut dyn FnMut(String), text: Option<String>) {
+    text.into_iter().for_each(line);
 }
 
 fn limits(line: &mut dyn FnMut(String), exec: &Exec) {
@@ -130,7 +147,15 @@ fn policy(line: &mut dyn FnMut(String), policy: &Policy) {
     if let Some(notify) = policy.notify {
         line(format!("notify: {notify:?}"));
     }
-    for (key, value) in [("start_timeout", policy.start_timeout), ("watchdog", policy.watchdog)] {
+    if policy.refuse_manual_stop {
+        line("refuse_manual_stop".to_owned());
+    }
+    let limits = [
+        ("start_timeout", policy.start_timeout),
+        ("watchdog", policy.watchdog),
+        ("run_timeout", policy.run_timeout),
+    ];
+    for (key, value) in limits {
         if let Some(value) = value {
             line(format!("{key}: {}", format(value)));
         }

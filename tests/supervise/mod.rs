@@ -2,9 +2,11 @@
 
 mod hooks;
 mod keys;
+mod logger;
 mod many;
 mod mistakes;
 mod notify;
+mod oneshot;
 mod pause;
 mod reload;
 mod restart;

@@ -120,6 +120,9 @@ pub static READY: Flag = switch(Opt::Ready, "ready", "well means: everything is 
 pub static STARTUP: Flag = switch(Opt::Startup, "startup", "well means: everything has been ready once");
 /// `--now`
 pub static NOW: Flag = switch(Opt::Now, "now", "probe first, in place of reporting the last results");
+/// `--force`
+pub static FORCE: Flag =
+    switch(Opt::Force, "force", "also stop a service whose definition says refuse_manual_stop");
 /// `--json`
 pub static JSON: Flag = switch(Opt::Json, "json", "print JSON");
 /// `--strict`

@@ -52,6 +52,8 @@ pub enum Opt {
     Now,
     /// JSON in place of text.
     Json,
+    /// Also what refuses to be stopped by hand.
+    Force,
     /// How long to wait.
     Timeout,
     /// Warnings count as mistakes.

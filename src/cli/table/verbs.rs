@@ -93,7 +93,7 @@ pub static COMMANDS: [Command; 17] = [
              goes on running. NAME may be a pattern as in a shell.",
             "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
-        flags: &[&NO_WAIT, &JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
+        flags: &[&FORCE, &NO_WAIT, &JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
         examples: &[
             ("rinit stop web", "until rinit start web"),
             ("rinit stop 'worker-[0-9]'", "several at once"),
@@ -109,7 +109,7 @@ pub static COMMANDS: [Command; 17] = [
              restart = true is restarted with it. NAME may be a pattern as in a shell.",
             "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
-        flags: &[&NO_WAIT, &JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
+        flags: &[&FORCE, &NO_WAIT, &JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
         examples: &[("rinit restart web", "after a change that a reload does not see")],
     },
     Command {

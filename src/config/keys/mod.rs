@@ -59,7 +59,8 @@ pub(super) fn set<T>(into: &mut T, read: Option<T>) {
 mod tests {
     use super::super::interpolate::Variables;
     use super::super::reader::Surroundings;
-    use super::super::{definition, readiness, source::Source, syntax, users::Accounts};
+    use super::super::{definition, readiness, service, streams};
+    use super::super::{source::Source, syntax, users::Accounts};
     use super::*;
     use crate::model::KillMode;
     use std::path::Path;
@@ -75,13 +76,19 @@ mod tests {
         let mut reader = Reader::new(&source, &outside, &mut parsed);
         reader.table("", &parsed.table, SERVICE, &mut draft);
         readiness::check(&mut reader, &parsed.table, &draft);
+        service::check(&mut reader, &parsed.table, &draft);
+        streams::check(&mut reader, &parsed.table, &mut draft);
         reader.into_mistakes().iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn every_example_is_right() {
         for key in SERVICE {
-            let more = if key.name == "watchdog" { "notify = \"systemd\"\n" } else { "" };
+            let more = match key.name {
+                "watchdog" => "notify = \"systemd\"\n",
+                "post_stop_timeout" => "post_stop = \"true\"\n",
+                _ => "",
+            };
             assert_eq!(mistakes(&format!("{more}{}", key.example)), [""; 0], "{}", key.name);
         }
         for (table, keys) in TABLES {
@@ -119,6 +126,7 @@ mod tests {
         let default = |keys: &[Key], name: &str| keys.iter().find(|key| key.name == name).unwrap().default;
         let show = crate::model::duration::format;
         assert_eq!(default(SERVICE, "essential"), policy.essential.to_string());
+        assert_eq!(default(SERVICE, "refuse_manual_stop"), policy.refuse_manual_stop.to_string());
         assert_eq!(default(SERVICE, "autostart"), policy.autostart.to_string());
         assert_eq!(default(SERVICE, "stop_grace_period"), show(policy.stop_grace_period));
         assert_eq!(default(SERVICE, "no_new_privileges"), draft.service.exec.no_new_privileges.to_string());

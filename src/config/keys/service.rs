@@ -1,6 +1,6 @@
 //! The keys of a service.
 
-use super::super::{depends, environment, health, process, readiness, service, ulimits};
+use super::super::{depends, environment, health, process, readiness, service, streams, ulimits};
 use super::{BACKOFF, HEALTHCHECK, Key, ULIMITS, set};
 
 /// The keys of a service.
@@ -96,6 +96,15 @@ pub static SERVICE: &[Key] = &[
         read: readiness::watchdog,
     },
     Key {
+        name: "run_timeout",
+        kind: "duration",
+        default: "as long as it wants",
+        meaning: "how long it may run; past it it is stopped and has failed",
+        example: r#"run_timeout = "10m""#,
+        keys: &[],
+        read: readiness::run_timeout,
+    },
+    Key {
         name: "user",
         kind: "name or number, with or without :group",
         default: "as rinit itself",
@@ -150,6 +159,24 @@ pub static SERVICE: &[Key] = &[
         read: environment::env_file,
     },
     Key {
+        name: "stdout",
+        kind: "inherit, or service:NAME",
+        default: "inherit",
+        meaning: "where its standard output goes: where rinit's own does, or to the standard input of another service",
+        example: r#"stdout = "service:web-log""#,
+        keys: &[],
+        read: streams::stdout,
+    },
+    Key {
+        name: "stderr",
+        kind: "inherit, or service:NAME",
+        default: "inherit",
+        meaning: "the same of its standard error",
+        example: r#"stderr = "service:web-log""#,
+        keys: &[],
+        read: streams::stderr,
+    },
+    Key {
         name: "stop_signal",
         kind: "signal name or number, as a string",
         default: "SIGTERM; for main the signal that rinit got",
@@ -175,6 +202,26 @@ pub static SERVICE: &[Key] = &[
         example: r#"kill_mode = "group""#,
         keys: &[],
         read: service::kill_mode,
+    },
+    Key {
+        name: "stop_command",
+        kind: "as command",
+        default: "",
+        meaning: "run in place of the stop signal, which is sent if it fails; that of a task undoes what the task did, once it has completed",
+        example: r#"stop_command = "umount /data""#,
+        keys: &[],
+        read: |reader, value, draft| service::hook(reader, value, &mut draft.service.hooks.stop),
+    },
+    Key {
+        name: "refuse_manual_stop",
+        kind: "boolean",
+        default: "false",
+        meaning: "whether rinit stop and restart refuse it, unless they are told --force",
+        example: "refuse_manual_stop = true",
+        keys: &[],
+        read: |reader, value, draft| {
+            set(&mut draft.service.policy.refuse_manual_stop, reader.boolean(value));
+        },
     },
     Key {
         name: "pre_start",
@@ -211,6 +258,15 @@ pub static SERVICE: &[Key] = &[
         example: r#"post_stop = "rm -f /run/app.lock""#,
         keys: &[],
         read: |reader, value, draft| service::hook(reader, value, &mut draft.service.hooks.post_stop),
+    },
+    Key {
+        name: "post_stop_timeout",
+        kind: "duration",
+        default: "the stop_grace_period",
+        meaning: "how long post_stop may take before it is killed",
+        example: r#"post_stop_timeout = "5s""#,
+        keys: &[],
+        read: service::post_stop_timeout,
     },
     Key {
         name: "ulimits",

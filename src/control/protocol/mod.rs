@@ -181,6 +181,9 @@ pub struct Request {
     /// With `events`: also those that are yet to come, each with a line of its own.
     #[serde(default, skip_serializing_if = "is_false")]
     pub follow: bool,
+    /// With `stop` and `restart`: also where a definition refuses a stop by hand.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub force: bool,
 }
 
 fn is_default(mode: &Mode) -> bool {
@@ -201,6 +204,7 @@ impl Request {
             mode: Mode::Default,
             now: false,
             no_wait: false,
+            force: false,
             timeout_ms: None,
             until: None,
             signal: None,
@@ -232,11 +236,12 @@ impl Request {
     fn misplaced(&self) -> Option<&'static str> {
         use Verb::*;
         let of_services = [Health, Status, Start, Stop, Restart, Pause, Resume, Signal, Wait, Events];
-        let fields: [(&str, bool, &[Verb]); 12] = [
+        let fields: [(&str, bool, &[Verb]); 13] = [
             ("names", !self.names.is_empty(), &of_services),
             ("mode", self.mode != Mode::Default, &[Health]),
             ("now", self.now, &[Health]),
             ("no_wait", self.no_wait, &[Start, Stop, Restart]),
+            ("force", self.force, &[Stop, Restart]),
             ("timeout_ms", self.timeout_ms.is_some(), &[Start, Stop, Restart, Pause, Resume, Wait]),
             ("for", self.until.is_some(), &[Wait]),
             ("signal", self.signal.is_some(), &[Signal]),

@@ -77,7 +77,7 @@ fn a_crash_and_what_follows_it() {
 fn a_stop_in_docker_s_order() {
     assert_eq!(
         told(&[
-            Notice::Stopping(WEB, Signal::TERM, secs(10)),
+            Notice::Stopping(WEB, StopBy::Signal(Signal::TERM), secs(10)),
             Notice::Killed(WEB, secs(10)),
             Notice::Ended(WEB, ExitStatus::Signal(9), false, secs(60)),
             Notice::Stopped(WEB, Some(ExitStatus::Signal(9)), secs(10)),

@@ -48,6 +48,12 @@ pub fn fork_error(error: &io::Error) -> StartError {
     StartError { message: format!("cannot make a process: {}", cause(error)), transient: true, code: 125 }
 }
 
+/// Why the pipe from or to another service could not be made. Another attempt may help.
+pub fn pipe_error(reader: &str, error: &io::Error) -> StartError {
+    let message = format!("cannot make the pipe to {reader}: {}", cause(error));
+    StartError { message, transient: spawn::may_pass(error), code: 125 }
+}
+
 /// Why none is made: something that the definition names is not there. Another attempt is not made for that alone.
 pub fn refusal(service: &Service, key: &str, message: String) -> StartError {
     StartError { message: located(service, key, &message), transient: false, code: 125 }

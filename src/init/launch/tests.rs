@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::{Capabilities, Hooks, Origin, Policy, Resource, Ulimit, User, Variable, capability};
+use crate::supervisor::ExitStatus;
 use crate::sys::spawn::{Outcome, Stage, read_outcome};
 use nix::fcntl::OFlag;
 use nix::sys::wait::waitpid;
@@ -386,6 +387,17 @@ fn systemd_s_protocol_is_in_the_environment() {
 }
 
 #[test]
+fn the_main_process_may_go_by_another_name() {
+    let mut service = shell("tr '\\0' ' ' < /proc/$$/cmdline; cat");
+    service.exec.arg0 = Some(Box::from(OsStr::new("run")));
+    let mut spec = Surroundings::record().service(&service).unwrap();
+    let (reader, writer) = spawn::service_pipe().unwrap();
+    File::from(writer).write_all(b"input").unwrap();
+    spec.streams[0] = Some(reader.as_raw_fd());
+    assert_eq!(run(&spec).1, "run -c tr '\\0' ' ' < /proc/$$/cmdline; cat input");
+}
+
+#[test]
 fn hooks_and_probes_run_in_the_service_s_surroundings() {
     let surroundings = Surroundings::record();
     let mut service = shell("true");
@@ -394,10 +406,10 @@ fn hooks_and_probes_run_in_the_service_s_surroundings() {
     service.policy.notify = Some(Notify::Descriptor(3));
     let script = ["sh", "-c", "echo $RINIT_SERVICE $RINIT_EXIT_CODE $(umask) $(pwd)"].map(OsString::from);
     service.hooks.post_stop = Some(script.to_vec());
-    let extra = [("RINIT_EXIT_CODE", "3".to_owned())];
-    let spec = surroundings.hook(&service, Hook::PostStop, &extra).unwrap();
+    let end = End { status: Some(ExitStatus::Code(3)), group: None };
+    let spec = surroundings.hook(&service, Hook::PostStop, &end).unwrap();
     assert_eq!(run(&spec).1, "web 3 0077 /\n");
-    assert!(surroundings.hook(&service, Hook::PreStop, &[]).is_err());
+    assert!(surroundings.hook(&service, Hook::PreStop, &end).is_err());
     let spec = surroundings.probe(&service, &Probe::Command(script.to_vec()), Duration::ZERO).unwrap();
     assert_eq!(run(&spec).1, "web x 0077 /\n");
     let spec = surroundings.probe(&service, &Probe::Unix("/run/s".into()), Duration::from_secs(2)).unwrap();

@@ -10,6 +10,7 @@ fn with_hooks(mut service: Service, hooks: &[Hook]) -> Service {
             Hook::PreStart => service.hooks.pre_start = command(),
             Hook::PostStart => service.hooks.post_start = command(),
             Hook::PreStop => service.hooks.pre_stop = command(),
+            Hook::Stop => service.hooks.stop = command(),
             Hook::PostStop => service.hooks.post_stop = command(),
         }
     }

@@ -1,6 +1,8 @@
 //! The supervisor under a clock that the test moves, with processes that do what the test says.
 
+mod end;
 mod found;
+mod input;
 mod keys;
 mod life;
 mod reload;
@@ -117,6 +119,9 @@ impl World {
             }
             Effect::Remember { service, stopped } => {
                 self.story.push(format!("remember {} {stopped}", self.supervisor.name(service)));
+            }
+            Effect::CloseInput(service) => {
+                self.story.push(format!("end of input of {}", self.supervisor.name(service)));
             }
             Effect::Probe(service) => {
                 let pid = self.new_process(service, "?");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn reload(world: &mut World, old: Vec<Service>, new: Vec<Service>) -> Plan {
+pub(super) fn reload(world: &mut World, old: Vec<Service>, new: Vec<Service>) -> Plan {
     let plan = plan(&old, &new);
     let services = merge(old, new);
     let mut effects = Vec::new();

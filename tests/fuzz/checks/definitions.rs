@@ -24,7 +24,7 @@ pub fn check(input: &[u8]) {
         root: dir.path().to_owned(),
     };
     let files = files(input);
-    let mut before = Config { services: Vec::new(), notes: Vec::new() };
+    let mut before = Config { services: Vec::new(), groups: Default::default(), notes: Vec::new() };
     // First one of them, and then all, as a reload finds them.
     for count in BTreeSet::from([1, files.len()]) {
         for (name, text) in files.iter().take(count) {

@@ -3,8 +3,8 @@
 use super::random::Random;
 use super::scenario::*;
 use rinit::model::{
-    Backoff, Condition, Dependency, Exec, HealthCheck, HealthTiming, Hook, Hooks, KillMode, MAIN, Notify,
-    OnUnhealthy, Policy, Probe, Restart, Service, Signal,
+    Backoff, Condition, Dependency, Exec, Finish, HealthCheck, HealthTiming, Hook, Hooks, KillMode, MAIN,
+    Notify, OnUnhealthy, Policy, Probe, Restart, Service, Signal,
 };
 use rinit::supervisor::{ExitStatus, News, Time};
 use std::time::Duration;
@@ -14,7 +14,7 @@ const TIMES: [u64; 12] = [0, 1, 10, 100, 200, 500, 1000, 1500, 2000, 3000, 5000,
 /// Limits that must not be zero.
 const LIMITS: [u64; 7] = [10, 100, 500, 1000, 2000, 3000, 10_000];
 const GRACES: [u64; 9] = [0, 1, 100, 1000, 1000, 2000, 3000, 10_000, 60_000];
-const HOOKS: [Hook; 4] = [Hook::PreStart, Hook::PostStart, Hook::PreStop, Hook::PostStop];
+const HOOKS: [Hook; 5] = [Hook::PreStart, Hook::PostStart, Hook::PreStop, Hook::Stop, Hook::PostStop];
 
 /// How wild a scenario is. Most seeds leave most things out: a story with everything in it hides what only a few
 /// things together bring about.
@@ -25,6 +25,7 @@ struct Mood {
     stuck: u64,
     failures: u64,
     members: u64,
+    pipes: u64,
 }
 
 pub fn scenario(seed: u64) -> Scenario {
@@ -36,6 +37,7 @@ pub fn scenario(seed: u64) -> Scenario {
         stuck: r.pick(&[0, 0, 0, 3, 15]),
         failures: r.pick(&[0, 5, 20]),
         members: r.pick(&[0, 0, 10, 40]),
+        pipes: r.pick(&[0, 0, 0, 50]),
     };
     let mut names: Vec<String> = ["a", "b", "c", "d", "e", "f", "g"].map(str::to_owned).to_vec();
     // Names say nothing about who depends on whom.
@@ -74,16 +76,37 @@ fn services(r: &mut Random, mood: &Mood, names: &[String], main: bool, old: &[Se
         service.policy.depends_on.retain(|dependency| {
             made.iter().any(|on| on.name == dependency.name && possible(on, dependency.condition))
         });
+        let to = service.exec.streams.take().and_then(|streams| streams.stdout);
+        let to = to.filter(|to| made.iter().any(|other| other.name == *to));
         if known_or_new(old, name) || r.percent(10) {
             depend(r, &mut service, &made);
+            let other = r.maybe(mood.pipes, |r| made.get(r.below(made.len().max(1))));
+            write_to(&mut service, other.flatten().map(|other| other.name.clone()));
+        } else {
+            write_to(&mut service, to);
         }
         made.push(service);
+    }
+    let read: Vec<String> =
+        made.iter().flat_map(|service| service.exec.readers()).map(str::to_owned).collect();
+    for service in made.iter_mut().filter(|service| read.contains(&service.name)) {
+        service.exec.streams.get_or_insert_default().reads = true;
     }
     if main {
         made.push(main_service(r, mood, &made));
     }
     made.sort_by(|one, other| one.name.cmp(&other.name));
     made
+}
+
+/// What it writes goes to another one, which it then depends on.
+fn write_to(service: &mut Service, to: Option<String>) {
+    let Some(name) = to else { return };
+    service.exec.streams.get_or_insert_default().stdout = Some(name.clone());
+    if !service.policy.depends_on.iter().any(|on| on.name == name) {
+        let condition = Condition::Started;
+        service.policy.depends_on.push(Dependency { name, condition, required: true, restart: false });
+    }
 }
 
 fn known_or_new(old: &[Service], name: &str) -> bool {
@@ -128,6 +151,8 @@ fn service(r: &mut Random, mood: &Mood, name: &str) -> Service {
         notify,
         start_timeout: r.maybe(30, |r| r.time(&LIMITS)),
         watchdog: r.maybe(50, |r| r.time(&LIMITS)).filter(|_| notify == Some(Notify::Systemd)),
+        run_timeout: r.maybe(10, |r| r.time(&LIMITS)),
+        refuse_manual_stop: false,
     };
     let command = || Some(vec!["hook".into()]);
     let mut hooks = Hooks::default();
@@ -136,9 +161,17 @@ fn service(r: &mut Random, mood: &Mood, name: &str) -> Service {
             Hook::PreStart => &mut hooks.pre_start,
             Hook::PostStart => &mut hooks.post_start,
             Hook::PreStop => &mut hooks.pre_stop,
+            Hook::Stop => &mut hooks.stop,
             Hook::PostStop => &mut hooks.post_stop,
         };
         *place = if r.percent(mood.hooks) { command() } else { None };
+    }
+    if hooks.post_stop.is_some() {
+        hooks.post_stop_timeout = r.maybe(30, |r| r.time(&LIMITS));
+        hooks.finish = r.maybe(30, |r| match r.percent(50) {
+            true => Finish::S6("name".into()),
+            false => Finish::Runit,
+        });
     }
     let healthcheck = r.maybe(mood.health, check);
     let exec = Exec { command: vec!["program".into()], ..Exec::default() };
@@ -280,7 +313,8 @@ fn probe(r: &mut Random, mood: &Mood) -> Errand {
 
 fn errand(r: &mut Random, mood: &Mood) -> Errand {
     let hangs = r.percent(15);
-    let status = if r.percent(25) { ExitStatus::Code(1) } else { ExitStatus::Code(0) };
+    let status = if r.percent(25) { r.pick(&[1, 1, 125]) } else { 0 };
+    let status = ExitStatus::Code(status);
     let end = (!hangs).then(|| (r.time(&SHORT), status, false));
     Errand { fork: making(r, mood), conduct: Conduct { end, ..conduct(r, mood) } }
 }

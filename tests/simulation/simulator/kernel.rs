@@ -259,6 +259,17 @@ impl Kernel {
         }
     }
 
+    /// What a process reads has come to an end: it does as it would when told to stop.
+    pub fn end_of_input(&mut self, now: Time, pid: Pid) {
+        let Some(process) = self.processes.get_mut(&pid).filter(|process| process.dead.is_none()) else {
+            return;
+        };
+        if let Some((after, code)) = process.conduct.on_stop {
+            let status = ExitStatus::Code(code.unwrap_or_default());
+            self.plan(now + after, Act::End(pid, status, false));
+        }
+    }
+
     /// Reaps all that have ended, in the order in which they did.
     pub fn reap(&mut self) -> Vec<Process> {
         let ended = std::mem::take(&mut self.ended);

@@ -31,6 +31,7 @@ fn number(name: &str) -> Option<u64> {
 fn report(seed: u64) -> String {
     let scenario = generate::scenario(seed);
     let first = world::play(&scenario).failure.unwrap_or_default();
+    eprintln!("seed {seed}: {first}; looking for the shortest story");
     // Every attempt may end in a panic, which nobody needs to read.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));

@@ -69,6 +69,7 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
             with(&|it| {
                 each_definition(it, name, &|service| {
                     service.policy.depends_on.retain(|need| need.name != *on);
+                    stop_writing(service, on);
                 });
             });
         }
@@ -79,12 +80,16 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
 
 type Change = &'static dyn Fn(&mut Service);
 
-const SERVICE_CHANGES: [Change; 14] = [
+const SERVICE_CHANGES: [Change; 18] = [
     &|service| service.hooks = Hooks::default(),
     &|service| service.hooks.pre_start = None,
     &|service| service.hooks.post_start = None,
     &|service| service.hooks.pre_stop = None,
+    &|service| service.hooks.stop = None,
     &|service| service.hooks.post_stop = None,
+    &|service| service.hooks.finish = None,
+    &|service| service.exec.streams = None,
+    &|service| service.policy.run_timeout = None,
     &|service| service.healthcheck = None,
     &|service| service.policy.notify = None,
     &|service| service.policy.start_timeout = None,
@@ -106,11 +111,19 @@ fn each_definition(scenario: &mut Scenario, name: &str, change: &dyn Fn(&mut Ser
     }
 }
 
+/// What a service writes no longer goes to that other one.
+fn stop_writing(service: &mut Service, to: &str) {
+    if let Some(streams) = &mut service.exec.streams {
+        streams.stdout.take_if(|name| name == to);
+    }
+}
+
 fn drop_service(scenario: &mut Scenario, name: &str) {
     let without = |services: &mut Vec<Service>| {
         services.retain(|service| service.name != name);
         for service in services {
             service.policy.depends_on.retain(|need| need.name != name);
+            stop_writing(service, name);
         }
     };
     without(&mut scenario.services);

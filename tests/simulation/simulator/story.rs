@@ -65,11 +65,21 @@ fn describe(text: &mut String, scenario: &Scenario, service: &Service) {
         ("pre_start", &service.hooks.pre_start),
         ("post_start", &service.hooks.post_start),
         ("pre_stop", &service.hooks.pre_stop),
+        ("stop_command", &service.hooks.stop),
         ("post_stop", &service.hooks.post_stop),
     ];
     let hooks: Vec<&str> = hooks.iter().filter(|(_, hook)| hook.is_some()).map(|(name, _)| *name).collect();
     let _ =
         writeln!(text, "    hooks {hooks:?} health {:?}", service.healthcheck.as_ref().map(|it| it.timing));
+    if let Some(limit) = policy.run_timeout {
+        let _ = writeln!(text, "    run_timeout {limit:?}");
+    }
+    if service.hooks.finish.is_some() || service.hooks.post_stop_timeout.is_some() {
+        let _ = writeln!(text, "    {:?} within {:?}", service.hooks.finish, service.hooks.post_stop_timeout);
+    }
+    if let Some(streams) = &service.exec.streams {
+        let _ = writeln!(text, "    {streams:?}");
+    }
     if let Some(player) = scenario.players.iter().find(|player| player.name == service.name) {
         player.lives.iter().for_each(|life| {
             let _ = writeln!(text, "    {life:?}");

@@ -40,6 +40,9 @@ pub struct World<'s> {
     /// How many of each kind every service has had.
     made: BTreeMap<(String, u8), usize>,
     rest: Option<Signal>,
+    /// Services to whose input nothing more comes from rinit, and their main processes that know it.
+    closed: BTreeSet<usize>,
+    at_end: BTreeSet<Pid>,
     interrupts: u32,
     exit: Option<u8>,
     rules: Vec<Box<dyn Rule>>,
@@ -60,6 +63,8 @@ pub fn play(scenario: &Scenario) -> Outcome {
         now: Time::ZERO,
         made: BTreeMap::new(),
         rest: None,
+        closed: BTreeSet::new(),
+        at_end: BTreeSet::new(),
         interrupts: 0,
         exit: None,
         rules: rules::all(),
@@ -109,6 +114,7 @@ impl World<'_> {
     }
 
     fn turn(&mut self, due: bool) -> Check {
+        self.inputs_end();
         if due && (self.scenario.tick_first || self.kernel.next().is_none_or(|at| at > self.now)) {
             return self.feed(Event::Tick);
         }
@@ -233,12 +239,34 @@ impl World<'_> {
                 self.kernel.signal(self.now, pid, scope, signal);
                 None
             }
+            Effect::CloseInput(service) => {
+                self.closed.insert(service.0);
+                None
+            }
             Effect::TerminateRest => self.send_rest(&[Signal::TERM, Signal::CONT]),
             Effect::KillRest => self.send_rest(&[Signal::KILL]),
             Effect::Notice(_) | Effect::Remember { .. } => None,
             Effect::Exit(status) => {
                 self.exit = Some(status);
                 None
+            }
+        }
+    }
+
+    /// The input of what nobody writes to any more ends.
+    fn inputs_end(&mut self) {
+        for reader in self.closed.clone() {
+            let name = &self.services[reader].name;
+            let writes = |service: usize| {
+                self.services.get(service).is_some_and(|service| service.exec.readers().any(|it| it == name))
+            };
+            let open = self.kernel.all().any(|process| match process.role {
+                Role::Main(service) | Role::Hook(service, _) => process.dead.is_none() && writes(service),
+                Role::Probe(_) | Role::Member | Role::Orphan => false,
+            });
+            let main = self.kernel.main_of(reader).filter(|main| main.exec.is_none()).map(|main| main.pid);
+            if let Some(pid) = main.filter(|pid| !open && self.at_end.insert(*pid)) {
+                self.kernel.end_of_input(self.now, pid);
             }
         }
     }

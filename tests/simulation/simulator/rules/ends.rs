@@ -1,7 +1,7 @@
 //! What follows the end of a service: restart policies and backoff, computed from what the documentation says.
 
 use super::{Check, Rule, Scene, holds};
-use rinit::model::{OnUnhealthy, Restart};
+use rinit::model::{Finish, Hook, OnUnhealthy, Restart};
 use rinit::supervisor::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +11,8 @@ pub struct Ends {
     books: BTreeMap<usize, Book>,
     stopping: bool,
     tick: bool,
+    /// Processes of a `finish` that can say that there is to be no restart.
+    finishes: BTreeMap<Pid, usize>,
 }
 
 /// Why a service stops.
@@ -51,6 +53,8 @@ struct Book {
     exit: Option<ExitStatus>,
     problem: Option<StartError>,
     why: Option<Why>,
+    /// Its `finish` has said that it is not to be started again.
+    permanent: bool,
     /// When it is started again.
     due: Option<Time>,
 }
@@ -106,7 +110,12 @@ impl Book {
     /// All that may follow now.
     fn expected(&mut self, scene: &Scene<'_>, service: usize, stopping: bool) -> Vec<Next> {
         let gone = scene.current().all(|it| it != service);
-        let wanted = if stopping || gone { Wanted::No } else { self.wanted };
+        let wanted = match stopping || gone {
+            // What reads goes on for a while.
+            true if scene.reads(service) && !gone && self.wanted != Wanted::No => Wanted::Perhaps,
+            true => Wanted::No,
+            false => self.wanted,
+        };
         if wanted == Wanted::No {
             return vec![Next::Stopped];
         }
@@ -118,6 +127,7 @@ impl Book {
             (Some(Why::Ended | Why::Unwell) | None, Some(problem)) => {
                 self.after_problem(scene, service, problem.transient)
             }
+            (Some(Why::Ended | Why::Unwell) | None, None) if self.permanent => Next::Failed(String::new()),
             (Some(Why::Unwell), None) => self.policy(scene, service, false),
             (Some(Why::Ended) | None, None) => self.policy(scene, service, success),
         };
@@ -151,6 +161,7 @@ impl Ends {
             _ => None,
         };
         (book.why, book.started, book.ready, book.problem) = (None, None, false, None);
+        book.permanent = false;
         Ok(())
     }
 
@@ -169,6 +180,7 @@ impl Ends {
                 }
             }
             Notice::Follows(service, next, _) => return self.follows(scene, *service, next),
+            Notice::StartFailed(service, _, Next::PostStop) => self.book(*service).because(now, Why::Ended),
             Notice::StartFailed(service, _, next) => return self.follows(scene, *service, next),
             Notice::Stopped(service, ..) => return self.follows(scene, *service, &Next::Stopped),
             Notice::Restarting(service, _) => self.book(*service).because(now, Why::Unwell),
@@ -251,7 +263,7 @@ impl Ends {
                 book.ended = scene.now;
                 book.problem = Some(error.clone());
             }
-            Event::HookSpawnFailed { service, hook: rinit::model::Hook::PreStart, error } => {
+            Event::HookSpawnFailed { service, hook: Hook::PreStart, error } => {
                 let book = self.book(*service);
                 book.problem = Some(error.clone()).filter(|error| error.transient);
                 book.ended = scene.now;
@@ -261,7 +273,16 @@ impl Ends {
                     book.problem = Some(error.clone());
                 }
             }
+            Event::HookSpawned { service, hook: Hook::PostStop, pid } => {
+                let finish = scene.services.get(service.0).and_then(|service| service.hooks.finish.as_ref());
+                if matches!(finish, Some(Finish::S6(_))) {
+                    self.finishes.insert(*pid, service.0);
+                }
+            }
             Event::Exited { pid, status, .. } => {
+                if let Some(service) = self.finishes.remove(pid) {
+                    self.book(ServiceId(service)).permanent = *status == ExitStatus::Code(125);
+                }
                 if let Some(book) = self.of_main(scene, *pid) {
                     book.exit = Some(*status);
                 }
@@ -317,7 +338,7 @@ impl Rule for Ends {
     }
 
     fn after(&mut self, scene: &Scene<'_>) -> Check {
-        let tick = self.tick;
+        let (tick, stopping) = (self.tick, self.stopping);
         for service in scene.all() {
             let (was, is) = (scene.was(service), scene.state(service));
             let book = self.book(ServiceId(service));
@@ -325,7 +346,10 @@ impl Rule for Ends {
                 (book.waited, book.restarts) = (None, 0);
             }
             book.ready |= is == State::Running;
-            let early = tick && was == State::Backoff && !matches!(is, State::Backoff | State::Stopped);
+            let early = tick
+                && !(stopping && scene.reads(service))
+                && was == State::Backoff
+                && !matches!(is, State::Backoff | State::Stopped);
             holds(!early || book.due.is_some_and(|due| due <= scene.now), || {
                 format!("{} is started again too early", scene.name(service))
             })?;

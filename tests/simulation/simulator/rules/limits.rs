@@ -3,12 +3,14 @@
 use super::{Check, Rule, Scene, holds};
 use rinit::model::Hook;
 use rinit::supervisor::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub struct Limits {
     books: BTreeMap<usize, Book>,
     stopping: bool,
+    /// Services that a reload has changed: they are stopped as their old definition says.
+    changed: BTreeSet<String>,
     /// What was told last.
     tick: bool,
 }
@@ -17,6 +19,7 @@ pub struct Limits {
 struct Book {
     start_by: Option<Time>,
     alive_by: Option<Time>,
+    run_by: Option<Time>,
     /// The end of the grace.
     kill_by: Option<Time>,
     /// The same, where something may have brought it forward.
@@ -70,16 +73,20 @@ impl Limits {
                 let book = self.book(*service);
                 book.grace(now + *grace);
             }
-            Notice::Died(service, _, _, _, Next::StopRest | Next::PostStop) => {
+            Notice::Died(service, _, _, _, Next::StopRest | Next::PostStop)
+            | Notice::StartFailed(service, _, Next::PostStop) => {
                 let grace = grace_of(service);
                 let book = self.book(*service);
                 book.grace(now + grace);
             }
-            Notice::Restarting(service, _) => {
+            Notice::Restarting(service, why) => {
                 let (tick, was, name) = (self.tick, scene.was(service.0), scene.name(service.0));
                 let book = self.book(*service);
-                let limit = if was == State::Starting { book.start_by } else { book.alive_by };
-                book.silent = was == State::Running;
+                let limit = match was {
+                    State::Starting => book.start_by,
+                    _ => [book.alive_by, book.run_by].into_iter().flatten().min(),
+                };
+                book.silent = why.contains("WATCHDOG");
                 holds(!tick || limit.is_some_and(|limit| limit <= now), || {
                     format!("{name} is restarted before its time, which is {limit:?}")
                 })?;
@@ -102,6 +109,7 @@ impl Limits {
         let what = match scene.state(service) {
             State::Starting if over(book.start_by) && !self.stopping => "start_timeout",
             State::Running if over(book.alive_by) && !self.stopping => "watchdog",
+            State::Running if over(book.run_by) && !self.stopping => "run_timeout",
             State::Stopping if over(book.kill_by) && !book.killed && !book.silent => "grace",
             _ => return Ok(()),
         };
@@ -124,6 +132,10 @@ impl Rule for Limits {
     fn event(&mut self, scene: &Scene<'_>, event: &Event) -> Check {
         self.tick = *event == Event::Tick;
         match event {
+            Event::Spawned { service, .. } => {
+                let limit = scene.services.get(service.0).and_then(|service| service.policy.run_timeout);
+                self.book(*service).run_by = limit.map(|limit| scene.now + limit);
+            }
             Event::Notified { service, news } => self.said(scene, *service, news),
             // One that stops already stops no later for being told again.
             Event::Stop { service } | Event::Restart { service } => {
@@ -137,8 +149,9 @@ impl Rule for Limits {
         Ok(())
     }
 
-    fn reload(&mut self, scene: &Scene<'_>, _: &Plan) -> Check {
+    fn reload(&mut self, scene: &Scene<'_>, plan: &Plan) -> Check {
         self.tick = false;
+        self.changed.extend(plan.restart.iter().chain(&plan.start).cloned());
         // A changed grace counts for one that stops already and is told to again.
         for (service, book) in &mut self.books {
             let grace = scene.services.get(*service).map(|it| it.policy.stop_grace_period);
@@ -157,11 +170,23 @@ impl Rule for Limits {
                     self.starts(scene, *service);
                 }
             }
-            Effect::Hook { service, hook: Hook::PostStop, .. } if !self.stopping => {
-                let grace = scene.services.get(service.0).map(|it| it.policy.stop_grace_period);
+            Effect::Hook { service, hook: Hook::PostStop, .. } => {
+                let Some(definition) = scene.services.get(service.0) else { return Ok(()) };
+                let own = definition.hooks.post_stop_timeout;
+                let (stopping, now) = (self.stopping, scene.now);
+                let changed = self.changed.contains(&definition.name);
                 let book = self.book(*service);
-                book.grace(scene.now + grace.unwrap_or_default());
-                book.silent = false;
+                match (stopping, own) {
+                    // By its old definition, it may have another limit.
+                    (false, _) if changed => {
+                        book.grace(now);
+                        book.kill_by = None;
+                    }
+                    (false, own) => book.grace(now + own.unwrap_or(definition.policy.stop_grace_period)),
+                    (true, Some(own)) => book.kill_by = book.kill_by.map(|by| by.min(now + own)),
+                    (true, None) => {}
+                }
+                book.silent &= stopping;
             }
             Effect::Notice(notice) => return self.notice(scene, notice),
             _ => {}

@@ -3,6 +3,7 @@
 
 mod ends;
 mod health;
+mod input;
 mod limits;
 mod processes;
 mod starts;
@@ -64,6 +65,29 @@ impl<'a> Scene<'a> {
         })
     }
 
+    /// Whether others write to it, and who.
+    pub fn reads(&self, service: usize) -> bool {
+        self.services.get(service).is_some_and(|service| service.exec.reads_others())
+    }
+
+    pub fn writers(&self, reader: usize) -> impl Iterator<Item = usize> {
+        let name = self.name(reader);
+        self.all().filter(move |it| self.services[*it].exec.readers().any(|reader| reader == name))
+    }
+
+    /// Whether it has something to stop: a process, or what a completed task has done.
+    pub fn has_to_stop(&self, service: usize) -> bool {
+        let undoes = || self.services.get(service).is_some_and(|service| service.hooks.stop.is_some());
+        let state = self.state(service);
+        state.is_alive() || (state == State::Completed && undoes())
+    }
+
+    /// Whether its main process has ended before or in this very step: what a task has done may be undone.
+    pub fn has_ended(&self, service: usize) -> bool {
+        use State::*;
+        matches!(self.was(service), Completed | Running | Paused | Stopping) && !self.has_main(service)
+    }
+
     /// Whether its main process is there: alive, or not reaped yet.
     pub fn has_main(&self, service: usize) -> bool {
         self.kernel.main_of(service).is_some()
@@ -109,6 +133,7 @@ pub fn all() -> Vec<Box<dyn Rule>> {
         Box::<starts::Starts>::default(),
         Box::<ends::Ends>::default(),
         Box::<health::Healths>::default(),
+        Box::<input::Input>::default(),
         Box::<limits::Limits>::default(),
         Box::<stop::Stop>::default(),
         Box::<status::Status>::default(),

@@ -58,7 +58,12 @@ impl Processes {
         holds(!scene.kernel.all().any(other), || format!("two hooks of {name} at once"))?;
         // One that has just ended is there for the supervisor until it is told.
         let main = self.owners.iter().any(|(pid, of)| *of == service && !self.gone.contains(pid));
-        holds(main == matches!(hook, Hook::PostStart | Hook::PreStop), || {
+        let right = match hook {
+            Hook::PreStart | Hook::PostStop => !main,
+            Hook::PostStart | Hook::PreStop => main,
+            Hook::Stop => main || scene.has_ended(service),
+        };
+        holds(right, || {
             let there = if main { "there" } else { "not there" };
             format!("{} of {name} while its main process is {there}", hook.as_str())
         })
@@ -97,7 +102,9 @@ impl Processes {
                 Role::Hook(of, Hook::PreStart) => {
                     of == service && !matches!(state, State::Starting | State::Stopping)
                 }
-                Role::Hook(of, Hook::PreStop | Hook::PostStop) => of == service && state != State::Stopping,
+                Role::Hook(of, Hook::PreStop | Hook::Stop | Hook::PostStop) => {
+                    of == service && state != State::Stopping
+                }
                 Role::Main(_) | Role::Member | Role::Orphan => false,
             };
             idle && !it.killed

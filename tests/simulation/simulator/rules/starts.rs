@@ -41,7 +41,8 @@ fn there(scene: &Scene<'_>, on: usize, dependency: &Dependency) -> There {
 impl Starts {
     fn start(&self, scene: &Scene<'_>, service: usize) -> Check {
         let name = scene.name(service);
-        holds(!self.stopping, || format!("{name} is started although the container stops"))?;
+        let lingers = scene.reads(service);
+        holds(!self.stopping || lingers, || format!("{name} is started although the container stops"))?;
         // The stop may begin later in this very step; then what can be seen now is no longer what was.
         if scene.supervisor.is_stopping() {
             return Ok(());
@@ -55,7 +56,10 @@ impl Starts {
     }
 
     fn not_while_stopping(&self, scene: &Scene<'_>, service: usize, what: &str) -> Check {
-        holds(!self.stopping, || format!("{what} of {} although the container stops", scene.name(service)))
+        let lingers = scene.reads(service) && what == "a start";
+        holds(!self.stopping || lingers, || {
+            format!("{what} of {} although the container stops", scene.name(service))
+        })
     }
 
     fn waits(&self, scene: &Scene<'_>, service: usize) -> Check {
@@ -109,7 +113,17 @@ impl Rule for Starts {
 
     fn still(&mut self, scene: &Scene<'_>, _: Time) -> Check {
         if self.stopping {
-            let odd = scene.all().find(|it| matches!(scene.state(*it), State::Waiting | State::Backoff));
+            // What reads goes on as long as what depends on it is there.
+            let lingers = |it: usize| {
+                let dependents = scene.all().filter(move |other| scene.needs(*other).any(|(on, _)| on == it));
+                let there = |other: usize| {
+                    scene.has_to_stop(other) || matches!(scene.state(other), State::Waiting | State::Backoff)
+                };
+                scene.reads(it) && dependents.into_iter().any(there)
+            };
+            let odd = scene
+                .all()
+                .find(|it| matches!(scene.state(*it), State::Waiting | State::Backoff) && !lingers(*it));
             return holds(odd.is_none(), || {
                 format!("{} waits although the container stops", odd.map_or("?", |it| scene.name(it)))
             });

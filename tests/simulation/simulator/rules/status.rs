@@ -1,7 +1,7 @@
 //! The exit status of the container, as docs/stop.md has it.
 
 use super::{Check, Rule, Scene, holds};
-use rinit::model::MAIN;
+use rinit::model::{Hook, MAIN};
 use rinit::supervisor::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,7 +71,7 @@ impl Rule for Status {
             Event::SpawnFailed { service, error } if !error.transient => {
                 self.refused.insert(service.0, error.code);
             }
-            Event::HookSpawnFailed { service, .. } => {
+            Event::HookSpawnFailed { service, hook: Hook::PreStart, .. } => {
                 self.refused.remove(&service.0);
             }
             Event::SetupFailed { pid, error } => {

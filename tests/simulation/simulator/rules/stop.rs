@@ -44,14 +44,17 @@ impl Stop {
             }
             StopCause::Unhealthy(_) => true,
             StopCause::AllDone => {
-                scene.all().map(ServiceId).all(|it| state(it) == State::Stopped || state(it).is_final())
+                // What tasks have done is undone with the stop.
+                let undone = |it: ServiceId| state(it) == State::Stopping && scene.has_ended(it.0);
+                let over = |it| state(it) == State::Stopped || state(it).is_final() || undone(it);
+                scene.all().map(ServiceId).all(over)
             }
         };
         holds(right, || format!("the container stops for no reason: {cause:?}"))
     }
 
     /// It is a service's turn: nothing that depends on it runs, and it has its share of the time.
-    fn turn(&self, scene: &Scene<'_>, service: usize, signal: Signal, grace: Duration) -> Check {
+    fn turn(&self, scene: &Scene<'_>, service: usize, way: StopBy, grace: Duration) -> Check {
         let (Some((begun, by)), Some(definition)) = (self.begun, scene.services.get(service)) else {
             return Ok(());
         };
@@ -68,8 +71,15 @@ impl Stop {
         })?;
         let main = definition.name == MAIN;
         let own = definition.policy.stop_signal;
-        let right = own.or(by.filter(|_| main)).unwrap_or(Signal::TERM);
-        holds(signal == right, || format!("{name} is stopped with {signal}, not {right}"))?;
+        let right = match definition.hooks.stop.is_some() {
+            true if scene.has_ended(service) && way == StopBy::Command => way,
+            _ if definition.exec.reads_others() => StopBy::EndOfInput,
+            true if !definition.policy.is_task() => StopBy::Command,
+            _ => StopBy::Signal(own.or(by.filter(|_| main)).unwrap_or(Signal::TERM)),
+        };
+        // By its old definition, it may stop in another way.
+        let changed = self.changed.contains(name);
+        holds(changed || way == right, || format!("{name} is stopped with {way:?}, not {right:?}"))?;
         let left = (begun + scene.scenario.stop_timeout).saturating_sub(scene.now);
         let own = definition.policy.stop_grace_period;
         let chain = chain(scene, service);
@@ -123,7 +133,8 @@ impl Stop {
 
 /// The graces of a service and of what it depends on, along the longest way.
 fn chain(scene: &Scene<'_>, service: usize) -> Duration {
-    let own = match scene.state(service).is_alive() {
+    let lingers = scene.reads(service) && matches!(scene.state(service), State::Waiting | State::Backoff);
+    let own = match scene.has_to_stop(service) || lingers {
         true => scene.services[service].policy.stop_grace_period,
         false => Duration::ZERO,
     };
@@ -160,7 +171,7 @@ impl Rule for Stop {
                 self.given_up.insert(service.0);
                 holds(scene.scenario.has_stuck(), || format!("{} is given up", scene.name(service.0)))
             }
-            Effect::Hook { service, hook: Hook::PreStop, .. } => {
+            Effect::Hook { service, hook: Hook::PreStop | Hook::Stop, .. } | Effect::CloseInput(service) => {
                 self.told.extend(scene.kernel.main_of(service.0).map(|process| process.pid));
                 Ok(())
             }
