@@ -21,6 +21,8 @@ pub struct Stop {
     /// Services that a reload has changed: they are stopped as their old definition says.
     changed: BTreeSet<String>,
     asked: bool,
+    /// SIGKILL was sent to everything.
+    no_time: bool,
 }
 
 impl Stop {
@@ -176,7 +178,17 @@ impl Rule for Stop {
                 Ok(())
             }
             Effect::Signal { pid, scope, signal } => self.signal(scene, *pid, *scope, *signal),
+            Effect::KillRest => {
+                self.no_time = true;
+                Ok(())
+            }
             Effect::Exit(_) => {
+                let done = scene.all().find(|it| {
+                    scene.state(*it) == State::Completed && scene.services[*it].hooks.stop.is_some()
+                });
+                holds(self.no_time || done.is_none(), || {
+                    format!("what {} has done is not undone", done.map_or("?", |it| scene.name(it)))
+                })?;
                 let end = self.limit(scene);
                 holds(end.is_some_and(|end| scene.now <= end), || {
                     format!("the end is too late, not by {end:?}")
