@@ -158,12 +158,14 @@ impl Supervisor {
         if std::mem::take(&mut unit.interrupted) && self.shutdown.is_none() {
             self.interrupted.push_back(id);
         }
-        if std::mem::take(&mut unit.changed) {
+        let changed = std::mem::take(&mut unit.changed);
+        if changed {
             self.queue.push_back(id);
             self.queue.extend(unit.needs.iter().map(|need| need.on));
             self.queue.extend(&unit.needed_by);
         }
         let deadline = unit.deadline();
+        let ended = changed && !unit.has_to_stop() && (unit.retired || self.shutdown.is_some());
         if let Some(armed) = self.armed.get_mut(id.0)
             && *armed != deadline
         {
@@ -174,6 +176,10 @@ impl Supervisor {
                 self.timers.insert((new, id));
             }
             *armed = deadline;
+        }
+        if ended {
+            let beyond = self.held_beyond(id);
+            self.queue.extend(beyond);
         }
     }
 

@@ -12,6 +12,8 @@ use super::Supervisor;
 use super::ending::Purpose;
 use super::event::*;
 use super::state::State;
+use super::unit::Unit;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How long to wait for what was killed at the deadline before the exit is due anyway.
@@ -105,17 +107,13 @@ impl Supervisor {
     pub(super) fn stop_if_free(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
         let Some(unit) = self.units.get(id.0) else { return };
         // With the container everyone goes; after a reload, only those whose definition is gone.
-        let goes_first = |id: &ServiceId| {
-            self.units
-                .get(id.0)
-                .is_some_and(|dependent| dependent.lingers || (dependent.has_to_stop() && !dependent.wanted))
-        };
-        let first = unit.needed_by.iter().any(goes_first);
-        if unit.lingers && !first && unit.is_between_lives() {
+        let others_write = unit.needed_by.iter().any(|id| self.units.get(id.0).is_some_and(Unit::goes_first));
+        let first = others_write || self.is_held(unit);
+        if unit.lingers && !others_write && unit.is_between_lives() {
             return self.hasten_life(now, id, out);
         }
         if unit.lingers {
-            self.linger(now, id, first, out);
+            self.linger(now, id, others_write, out);
         }
         let Some(unit) = self.units.get(id.0) else { return };
         // One that was stopping already has to keep to its share of the time all the same.
@@ -133,6 +131,37 @@ impl Supervisor {
             unit.turn_came = unit.container_stops;
             unit.stop(now, Purpose::Halt, signal, grace, out);
         });
+    }
+
+    /// Whether something that depends on it goes first, also by way of what is done and has nothing to stop.
+    fn is_held(&self, unit: &Unit) -> bool {
+        let mut todo: Vec<ServiceId> = unit.needed_by.clone();
+        let mut seen = BTreeSet::new();
+        while let Some(dependent) = todo.pop().and_then(|id| self.units.get(id.0)) {
+            if dependent.goes_first() {
+                return true;
+            }
+            if dependent.is_passed_over() && seen.insert(dependent.id) {
+                todo.extend(&dependent.needed_by);
+            }
+        }
+        false
+    }
+
+    /// What a unit depends on by way of what is done and has nothing to stop: its turn may have come as well.
+    pub(super) fn held_beyond(&self, id: ServiceId) -> BTreeSet<ServiceId> {
+        let mut found = BTreeSet::new();
+        let mut todo = vec![id];
+        while let Some(unit) = todo.pop().and_then(|id| self.units.get(id.0)) {
+            for need in &unit.needs {
+                let beyond = self.units.get(need.on.0).is_some_and(Unit::is_passed_over);
+                if beyond && found.insert(need.on) {
+                    todo.push(need.on);
+                }
+            }
+        }
+        let passed = found.iter().filter_map(|id| self.units.get(id.0));
+        passed.flat_map(|unit| unit.needs.iter().map(|need| need.on)).collect()
     }
 
     /// What reads goes on as long as others write, and is there once more to read the rest.

@@ -174,6 +174,16 @@ impl Unit {
         self.is_alive() || (self.state == State::Completed && self.hooks.stop.is_some())
     }
 
+    /// Whether it is to stop, and what it depends on not before it.
+    pub fn goes_first(&self) -> bool {
+        self.lingers || (self.has_to_stop() && !self.wanted)
+    }
+
+    /// Whether it never had its turn to stop, and has none: what depends on it depends on what it depends on.
+    pub fn is_passed_over(&self) -> bool {
+        !self.has_to_stop() && !self.lingers && !self.turn_came
+    }
+
     /// Whether its health check has passed, and has not failed too often since.
     pub fn is_healthy(&self) -> bool {
         self.health.as_ref().is_some_and(|health| health.state() == super::HealthState::Healthy)

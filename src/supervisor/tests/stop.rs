@@ -23,6 +23,27 @@ fn dependents_stop_before_what_they_depend_on() {
 }
 
 #[test]
+fn what_is_done_stands_between_its_dependents_and_what_it_depends_on() {
+    let mut mount = task("mount");
+    mount.hooks.stop = Some(vec!["undo".into()]);
+    let mut world = World::boot(vec![
+        needs(service("web"), "second", Condition::CompletedSuccessfully),
+        needs(task("second"), "first", Condition::CompletedSuccessfully),
+        needs(needs(task("first"), "mount", Condition::CompletedSuccessfully), "db", Condition::Started),
+        service("db"),
+        mount,
+    ]);
+    for done in ["mount", "first", "second"] {
+        world.exits(done, 0);
+    }
+    world.take_story();
+    world.tell(Event::StopRequested { signal: Some(Signal::TERM) });
+    assert_eq!(world.take_story(), ["SIGTERM web"]);
+    world.exits("web", 0);
+    assert_eq!(world.take_story().len(), 2, "the database, and what mount has done");
+}
+
+#[test]
 fn graces_that_add_up_to_too_much_are_scaled_and_what_is_not_used_goes_on() {
     let mut world = World::boot(vec![
         needs(service("web"), "app", Condition::Started),
