@@ -63,6 +63,7 @@ fn the_service_in_the_readme_is_without_a_mistake() {
         dirs: vec![dir.path().to_owned()],
         command: vec![],
         environment: vec![],
+        style: None,
         root: "/".into(),
     };
     assert_eq!(rinit::config::load(&sources).unwrap().services.len(), 2);

@@ -28,3 +28,4 @@ mod orchestrators;
 mod pid1;
 mod simulation;
 mod supervise;
+mod trees;

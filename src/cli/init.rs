@@ -61,6 +61,7 @@ fn settings(words: &Words, env: Env<'_>, default_is_there: bool) -> Result<Setti
     let log_format = values::read(words, env, &table::LOG_FORMAT, read_format)?;
     Ok(Settings {
         services,
+        style: values::style(words, env)?,
         command,
         stop_timeout: stop_timeout.unwrap_or(STOP_TIMEOUT),
         socket: values::read(words, env, &table::SOCKET, Address::parse)?,
@@ -149,6 +150,7 @@ mod tests {
     fn the_defaults() {
         let expected = Settings {
             services: vec![],
+            style: None,
             command: vec!["sh".into(), "-c".into()],
             stop_timeout: Duration::from_secs(9),
             socket: None,
@@ -167,7 +169,7 @@ mod tests {
     fn options_and_environment_say_the_same() {
         let by_options = read(
             "--services a --services b --stop-timeout 3s --socket @x --state-dir /s --log-level Debug \
-             --log-format json sh",
+             --log-format json --style runit sh",
             &[("RINIT_LOG", "off"), ("RINIT_STOP_TIMEOUT", "no")],
         );
         let by_env = [
@@ -175,6 +177,7 @@ mod tests {
             ("RINIT_STOP_TIMEOUT", "3s"),
             ("RINIT_SOCKET", "@x"),
             ("RINIT_STATE_DIR", "/s"),
+            ("RINIT_STYLE", "runit"),
             ("RINIT_LOG", "debug"),
             ("RINIT_LOG_FORMAT", "json"),
         ];
@@ -218,6 +221,7 @@ mod tests {
             ("-e 256 sh", None, "-e \"256\": no exit status"),
             ("-p SIGFOO sh", None, "--parent-death-signal \"SIGFOO\": no signal"),
             ("--socket @ sh", None, "--socket \"@\": it is empty"),
+            ("--style S6 sh", None, "--style \"S6\": no style: write s6 or runit"),
             ("--state-dir= sh", None, "--state-dir \"\": it is empty"),
             ("--stop-timeout 5 sh", None, "--stop-timeout \"5\": the unit is missing"),
         ] {

@@ -4,6 +4,7 @@
 
 use super::parse::Words;
 use super::table::{self, Flag};
+use crate::config::Style;
 use crate::control::address::Address;
 use crate::model::duration;
 use std::ffi::{OsStr, OsString};
@@ -80,6 +81,14 @@ pub(super) fn services(words: &Words, env: Env<'_>, default_is_there: bool) -> V
         dirs.push(PathBuf::from(SERVICES_DIR));
     }
     dirs
+}
+
+/// `--style`.
+pub(super) fn style(words: &Words, env: Env<'_>) -> Result<Option<Style>, String> {
+    read(words, env, &table::STYLE, |text| {
+        let style = Style::ALL.iter().find(|(name, _)| text == *name).map(|(_, style)| *style);
+        style.ok_or_else(|| "no style: write s6 or runit".to_owned())
+    })
 }
 
 /// A duration with its unit.

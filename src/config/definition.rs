@@ -13,6 +13,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// One entry of `depends_on` as it is written.
+#[derive(Clone, Debug)]
 pub(super) struct Written {
     /// The service named.
     pub name: String,
@@ -26,18 +27,22 @@ pub(super) struct Written {
     pub name_span: Range<usize>,
     /// Where the condition is, or the name again.
     pub condition_span: Range<usize>,
+    /// The file that it is in, for a dependency of s6-rc, which has no place in a TOML file.
+    pub file: Option<PathBuf>,
 }
 
 /// A service that is being read.
 pub(super) struct Draft {
     /// What is known of it. `depends_on` and `environment` are put in at the end.
     pub service: Service,
-    /// Its file; `None` for COMMAND alone and for a file that could not be read.
+    /// Its file; `None` for COMMAND alone, for a directory, and for a file that could not be read.
     pub source: Option<Source>,
     /// Its dependencies, in the order written.
     pub depends_on: Vec<Written>,
     /// The names in it.
     pub dependencies: BTreeSet<String>,
+    /// Names that stand for it and for others, each with its place.
+    pub bundles: Vec<(String, Range<usize>)>,
     /// Variables of all `env_file`s.
     pub env_file: BTreeMap<OsString, Variable>,
     /// Variables of `environment`.
@@ -70,6 +75,7 @@ impl Draft {
             source: None,
             depends_on: Vec::new(),
             dependencies: BTreeSet::new(),
+            bundles: Vec::new(),
             env_file: BTreeMap::new(),
             environment: BTreeMap::new(),
             variable_file: None,

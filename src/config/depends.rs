@@ -1,7 +1,8 @@
-//! The key `depends_on` of one file. Whether what it names is there is checked in `set`.
+//! The keys `depends_on` and `bundles` of one file. Whether what it names is there is checked in `set`.
 
 use super::definition::{Draft, Written};
 use super::excerpt::quote;
+use super::files::checked_name;
 use super::keys;
 use super::reader::{Reader, Value};
 use crate::model::Condition;
@@ -61,6 +62,16 @@ pub(super) fn restart(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Dr
     }
 }
 
+/// `bundles`.
+pub(super) fn bundles(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    for (name, span) in reader.strings(value, "an array of names").unwrap_or_default() {
+        match checked_name(&name) {
+            Ok(name) => draft.bundles.push((name, span)),
+            Err((message, help)) => reader.report(&span, &message.replace("service", "bundle"), help),
+        }
+    }
+}
+
 fn set_condition(draft: &mut Draft, condition: Option<Condition>, span: Range<usize>) {
     if let Some(last) = draft.depends_on.last_mut() {
         last.condition = condition;
@@ -80,5 +91,6 @@ fn add(reader: &mut Reader<'_>, draft: &mut Draft, name: String, span: Range<usi
         restart: false,
         condition_span: span.clone(),
         name_span: span,
+        file: None,
     });
 }

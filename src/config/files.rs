@@ -4,20 +4,41 @@ use super::diagnostic::Diagnostic;
 use super::excerpt::quote;
 use crate::model::suggest;
 use crate::model::text::cause;
+use nix::fcntl::OFlag;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;
+/// The most entries that a directory may have. Ten times as many services as any init runs would still be fewer.
+const MOST_ENTRIES: usize = 5000;
+
+/// Where a service is defined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Definition {
+    /// A TOML file.
+    Toml(PathBuf),
+    /// A directory in the manner of s6 or runit, in the tree of that number.
+    Dir(PathBuf, usize),
+}
+
+impl Definition {
+    /// The file or the directory.
+    pub fn path(&self) -> &Path {
+        match self {
+            Definition::Toml(path) | Definition::Dir(path, _) => path,
+        }
+    }
+}
 
 /// What the directories hold.
 pub(super) struct Found {
-    /// The file that counts for each name.
-    pub definitions: BTreeMap<String, PathBuf>,
+    /// What counts for each name.
+    pub definitions: BTreeMap<String, Definition>,
     /// Names that something unusable stands for: that they are not defined is no second mistake.
     pub unusable: BTreeSet<String>,
     /// Whether all directories could be read.
@@ -34,26 +55,33 @@ pub(super) fn find(dirs: &[PathBuf]) -> Found {
         complete: true,
         mistakes: Vec::new(),
     };
-    for dir in dirs {
-        if let Err(error) = list(dir, &mut found) {
+    for (number, dir) in dirs.iter().enumerate() {
+        if let Err(reason) = list(dir, number, &mut found) {
             found.complete = false;
-            let message = format!("cannot read directory {}: {}", dir.display(), cause(&error));
+            let message = format!("cannot read directory {}: {reason}", dir.display());
             found.mistakes.push(Diagnostic::of_file(dir, message, None));
         }
     }
     found
 }
 
-fn list(dir: &Path, found: &mut Found) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
+fn list(dir: &Path, number: usize, found: &mut Found) -> Result<(), String> {
+    let mut here: BTreeMap<String, Definition> = BTreeMap::new();
+    for path in entries(dir)? {
         let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if file_name.starts_with('.') || file_name == "README" || file_name == "README.md" {
+        if file_name == "README" || file_name == "README.md" {
             continue;
         }
-        match definition_name(&path, &file_name) {
-            Ok(name) => {
-                found.definitions.insert(name, path);
+        match definition(&path, &file_name, number) {
+            Ok((name, definition)) => {
+                if let Some(other) = here.get(&name) {
+                    let message =
+                        format!("{} is defined here as well: {}", quote(&name), other.path().display());
+                    let help = Some("a name may stand once in a directory: remove or rename one".to_owned());
+                    found.mistakes.push(Diagnostic::of_file(path, message, help));
+                } else {
+                    here.insert(name, definition);
+                }
             }
             Err((message, help)) => {
                 let name = file_name.split_once('.').map_or(file_name.as_str(), |(stem, _)| stem);
@@ -63,24 +91,70 @@ fn list(dir: &Path, found: &mut Found) -> io::Result<()> {
             }
         }
     }
+    found.definitions.extend(here);
     Ok(())
 }
 
+/// What is in a directory, sorted, dot files left out.
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir).map_err(|error| cause(&error))? {
+        let entry = entry.map_err(|error| cause(&error))?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if paths.len() >= MOST_ENTRIES {
+            return Err(format!(
+                "it has more than {MOST_ENTRIES} entries; spread them over several directories"
+            ));
+        }
+        paths.push(entry.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// The names in a directory, dot files left out.
+///
+/// # Errors
+/// Why it cannot be read, as the end of a sentence.
+pub(super) fn names(dir: &Path) -> Result<Vec<String>, String> {
+    let name = |path: PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(entries(dir)?.into_iter().map(name).collect())
+}
+
+type Mistake = (String, Option<String>);
+
 /// The service that an entry of a directory defines, or what is wrong with the entry.
-fn definition_name(path: &Path, file_name: &str) -> Result<String, (String, Option<String>)> {
+fn definition(path: &Path, file_name: &str, number: usize) -> Result<(String, Definition), Mistake> {
     if path.extension() != Some(OsStr::new("toml")) {
         if path.is_dir() {
-            return Err(("service directories are not supported yet".into(), None));
+            let name = checked_name(file_name)?;
+            return Ok((name, Definition::Dir(path.to_owned(), number)));
+        }
+        if let Ok(target) = fs::read_link(path)
+            && !path.exists()
+        {
+            let message = format!("the link leads to {}, which is not there", target.display());
+            return Err((message, Some("mend the link, or remove it".into())));
         }
         let help = match file_name.rsplit_once('.') {
             Some((stem, end)) if suggest::nearest(end, &["toml"]).is_some() => {
                 format!("did you mean {}?", quote(&format!("{stem}.toml")))
             }
-            _ => "only NAME.toml, README and names that begin with a dot may be here".into(),
+            _ => "only NAME.toml, directories, README and names that begin with a dot may be here".into(),
         };
         return Err(("not a service definition".into(), Some(help)));
     }
-    let name = file_name.strip_suffix(".toml").unwrap_or_default();
+    let name = checked_name(file_name.strip_suffix(".toml").unwrap_or_default())?;
+    Ok((name, Definition::Toml(path.to_owned())))
+}
+
+/// A name that a service may have.
+///
+/// # Errors
+/// What is wrong with it, and what mends it.
+pub(super) fn checked_name(name: &str) -> Result<String, Mistake> {
     match name.chars().find(|c| !is_name_character(*c)) {
         // What was not UTF-8 is a replacement character here, and refused as well.
         Some(bad) => {
@@ -100,6 +174,14 @@ fn is_name_character(c: char) -> bool {
 /// # Errors
 /// Why it cannot be read, as the end of a sentence.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    read_at_most(path, LARGEST)
+}
+
+/// Reads a regular file (or a link to one) of at most so many bytes, which are whole KiB.
+///
+/// # Errors
+/// Why it cannot be read, as the end of a sentence.
+pub(super) fn read_at_most(path: &Path, largest: u64) -> Result<Vec<u8>, String> {
     // Looked at before it is opened: opening a pipe would wait for a writer.
     let metadata = fs::metadata(path).map_err(|error| cause(&error))?;
     if metadata.is_dir() {
@@ -110,11 +192,14 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     }
     let mut bytes = Vec::new();
     // What looks like a file may still make its reader wait: /proc/kmsg does.
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
     let file = file.map_err(|error| cause(&error))?;
-    file.take(LARGEST.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| cause(&error))?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LARGEST {
-        return Err("it is larger than 1 MiB".into());
+    file.take(largest.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| cause(&error))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > largest {
+        return Err(match largest {
+            LARGEST => "it is larger than 1 MiB".into(),
+            _ => format!("it is larger than {} KiB", largest / 1024),
+        });
     }
     Ok(bytes)
 }

@@ -1,8 +1,9 @@
-//! Reads service definitions (TOML files) into the model. Every mistake of every file is collected, with its
-//! line and column, before anything is started.
+//! Reads service definitions (TOML files, and directories of s6, s6-rc and runit) into the model. Every mistake of
+//! every file is collected, with its line and column, before anything is started.
 //!
 //! One file goes through `files` (found and read), `syntax` (TOML), `reader` with the table in `keys` (each key's
-//! value into a `Draft`), and then through `set` (what the services say of each other) and `main_service`.
+//! value into a `Draft`), and then through `set` (what the services say of each other) and `main_service`. A directory
+//! goes through `tree` in place of the first three.
 //! `lint` has the warnings of `rinit check`, `schema` what the table of keys says to editors.
 
 #![forbid(unsafe_code)]
@@ -29,17 +30,21 @@ mod set;
 mod source;
 mod streams;
 mod syntax;
+mod tree;
 mod ulimits;
 mod users;
 mod values;
+pub mod write;
 
 pub use diagnostic::{Diagnostic, Place};
+pub use tree::Style;
 
 use crate::model::Service;
 use definition::Draft;
+use files::{Definition, Found};
 use source::Source;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// What a configuration is read from.
@@ -51,6 +56,8 @@ pub struct Sources {
     pub command: Vec<OsString>,
     /// rinit's own environment, which `${NAME}` is looked up in.
     pub environment: Vec<(OsString, OsString)>,
+    /// Whose service directories these are, where nothing in them says so.
+    pub style: Option<Style>,
     /// Where `etc/passwd` and `etc/group` are, `/` but in tests.
     pub root: PathBuf,
 }
@@ -62,6 +69,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// Names that stand for several services, each with theirs: the bundles of s6-rc, those in them taken apart.
     pub groups: BTreeMap<String, Vec<String>>,
+    /// What became of each directory that defines something.
+    pub directories: BTreeMap<String, String>,
     /// What the user may want to know and is no mistake; one line each.
     pub notes: Vec<String>,
 }
@@ -103,6 +112,8 @@ pub fn check(sources: &Sources, world: &lint::World) -> Checked {
 /// All definitions as they were read.
 struct Read {
     drafts: BTreeMap<String, Draft>,
+    groups: BTreeMap<String, Vec<String>>,
+    directories: BTreeMap<String, String>,
     /// Sorted.
     mistakes: Vec<Diagnostic>,
     notes: Vec<String>,
@@ -116,23 +127,28 @@ fn read(sources: &Sources) -> Read {
     };
     let mut mistakes = Vec::new();
     let mut drafts: BTreeMap<String, Draft> = BTreeMap::new();
-    for (name, path) in &found.definitions {
+    for (name, definition) in &found.definitions {
+        let Definition::Toml(path) = definition else { continue };
         let (draft, of_file) = definition::read(name, path, &outside);
         mistakes.extend(of_file);
         drafts.insert(name.clone(), draft);
     }
-    let notes = main_service::set_command(&mut drafts, &sources.command);
+    let mut trees = read_trees(sources, &found);
+    let groups = tree::link(&mut drafts, &mut trees, &found);
+    let tree::Told { mistakes: of_trees, mut notes, directories } = trees.finish(&sources.dirs);
+    mistakes.extend(of_trees);
+    notes.extend(main_service::set_command(&mut drafts, &sources.command));
     mistakes.extend(set::check(&drafts, &found));
     mistakes.extend(found.mistakes);
     mistakes.sort();
     // Two services may name the same bad env_file.
     mistakes.dedup();
-    Read { drafts, mistakes, notes }
+    Read { drafts, groups, directories, mistakes, notes }
 }
 
 /// The configuration out of definitions without a mistake, and the file of each service.
 fn finish(read: Read) -> (Config, Vec<Option<Source>>) {
-    let Read { mut drafts, mut notes, .. } = read;
+    let Read { mut drafts, groups, directories, mut notes, .. } = read;
     notes.extend(set::leave_out_missing(&mut drafts));
     let finish = |mut draft: Draft| {
         let file = draft.source.take();
@@ -141,5 +157,15 @@ fn finish(read: Read) -> (Config, Vec<Option<Source>>) {
     let (mut services, files): (Vec<Service>, Vec<_>) = drafts.into_values().map(finish).unzip();
     streams::link(&mut services);
     main_service::wait_for_others(&mut services);
-    (Config { services, groups: BTreeMap::new(), notes }, files)
+    (Config { services, groups, directories, notes }, files)
+}
+
+fn read_trees(sources: &Sources, found: &Found) -> tree::Trees {
+    let path = sources.environment.iter().find(|(name, _)| name == "PATH");
+    let outside = tree::Outside {
+        style: sources.style,
+        root: &sources.root,
+        path: path.map_or(OsStr::new(""), |(_, value)| value),
+    };
+    tree::read(&sources.dirs, found, &outside)
 }

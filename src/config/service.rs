@@ -6,7 +6,7 @@ use super::keys::{self, set};
 use super::reader::{Reader, Value};
 use super::values::Zero;
 use crate::model::suggest;
-use crate::model::{KillMode, Restart, Signal, words};
+use crate::model::{Finish, KillMode, Restart, Signal, words};
 use std::ffi::OsString;
 use toml::de::DeTable;
 
@@ -22,12 +22,33 @@ const KILL_MODES: [(&str, KillMode); 3] =
 
 /// `command`.
 pub(super) fn command(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    // Of a task it may be: `check` knows whether it is one.
+    if is_empty_array(value) {
+        return;
+    }
     set(&mut draft.service.exec.command, words(reader, value));
 }
 
 /// One of the four hooks: a command as well.
 pub(super) fn hook(reader: &mut Reader<'_>, value: &Value<'_>, hook: &mut Option<Vec<OsString>>) {
     *hook = words(reader, value);
+}
+
+/// `arg0`.
+pub(super) fn arg0(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    let name = reader.string(value);
+    draft.service.exec.arg0 = name.map(|name| OsString::from(name).into_boxed_os_str());
+}
+
+/// `finish`: whose, and for s6 by which name.
+pub(super) fn finish(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    let Some(text) = reader.string(value) else { return };
+    draft.service.hooks.finish = match text.split_once(':') {
+        None if text == "s6" => Some(Finish::S6(draft.service.name.as_str().into())),
+        Some(("s6", name)) if !name.is_empty() => Some(Finish::S6(name.into())),
+        None if text == "runit" => Some(Finish::Runit),
+        _ => return reader.unknown_word(&value.span(), &text, &["s6", "s6:NAME", "runit"]),
+    };
 }
 
 /// `post_stop_timeout`. Zero would kill it at once.
@@ -37,11 +58,25 @@ pub(super) fn post_stop_timeout(reader: &mut Reader<'_>, value: &Value<'_>, draf
 
 /// What the keys say of each other, when all are read.
 pub(super) fn check(reader: &mut Reader<'_>, table: &DeTable<'_>, draft: &Draft) {
-    let Some(key) = table.keys().find(|key| key.get_ref() == "post_stop_timeout") else { return };
-    let is_there = table.contains_key("post_stop") || reader.is_misspelt("post_stop");
-    if draft.service.hooks.post_stop.is_none() && !is_there {
-        reader.report(&key.span(), "post_stop_timeout needs post_stop", None);
+    if let Some(value) = table.get("command").filter(|value| is_empty_array(value))
+        && !draft.service.policy.is_task()
+    {
+        let help = "only a task, with restart = \"no\", may do nothing";
+        reader.report(&value.span(), "the command is empty", Some(help.into()));
     }
+    let is_there = table.contains_key("post_stop") || reader.is_misspelt("post_stop");
+    if draft.service.hooks.post_stop.is_some() || is_there {
+        return;
+    }
+    for name in ["post_stop_timeout", "finish"] {
+        if let Some(key) = table.keys().find(|key| key.get_ref() == name) {
+            reader.report(&key.span(), &format!("{name} needs post_stop"), None);
+        }
+    }
+}
+
+fn is_empty_array(value: &Value<'_>) -> bool {
+    value.get_ref().as_array().is_some_and(|array| array.is_empty())
 }
 
 /// A command: an array, or a string that is split into words.

@@ -17,13 +17,14 @@ pub(super) fn check(drafts: &BTreeMap<String, Draft>, found: &Found) -> Vec<Diag
         let of_draft = draft.depends_on.iter().filter_map(|written| {
             let (span, message, help) = match drafts.get(&written.name) {
                 _ if written.name == draft.service.name => {
-                    (&written.name_span, format!("{} depends on itself", quote(&written.name)), None)
+                    let help = written.file.is_some().then(|| "remove the name here".to_owned());
+                    (&written.name_span, format!("{} depends on itself", quote(&written.name)), help)
                 }
                 Some(target) => impossible(written, target)?,
                 None if !written.required => return None,
                 None => unknown(written, drafts, found)?,
             };
-            place(draft, span, &message, help)
+            place(draft, written, span, &message, help)
         });
         mistakes.extend(of_draft.take(MOST_MISTAKES));
     }
@@ -54,8 +55,20 @@ pub(super) fn leave_out_missing(drafts: &mut BTreeMap<String, Draft>) -> Vec<Str
 
 type Mistake<'w> = (&'w Range<usize>, String, Option<String>);
 
-fn place(draft: &Draft, span: &Range<usize>, message: &str, help: Option<String>) -> Option<Diagnostic> {
-    Some(draft.source.as_ref()?.mistake(span, message, help))
+fn place(
+    draft: &Draft,
+    written: &Written,
+    span: &Range<usize>,
+    message: &str,
+    help: Option<String>,
+) -> Option<Diagnostic> {
+    match &written.file {
+        Some(file) => {
+            let help = help.or_else(|| Some("remove the name here, or define what it names".to_owned()));
+            Some(Diagnostic::of_file(file, message.to_owned(), help))
+        }
+        None => Some(draft.source.as_ref()?.mistake(span, message, help)),
+    }
 }
 
 /// A condition that can never be met. What is missing from a file with mistakes may be one of them.
@@ -130,7 +143,8 @@ fn cycles(drafts: &BTreeMap<String, Draft>) -> Vec<Diagnostic> {
         let written =
             draft.and_then(|d| d.depends_on.iter().find(|w| index.get(w.name.as_str()) == Some(&to)));
         if let (Some(draft), Some(written)) = (draft, written) {
-            mistakes.extend(place(draft, &written.name_span, &message, None));
+            let help = written.file.is_some().then(|| "remove one of these dependencies".to_owned());
+            mistakes.extend(place(draft, written, &written.name_span, &message, help));
         }
     }
     mistakes

@@ -70,6 +70,7 @@ pub(super) fn check(reader: &mut Reader<'_>, table: &DeTable<'_>, draft: &mut Dr
                     restart: false,
                     condition_span: at.clone(),
                     name_span: at,
+                    file: None,
                 });
                 continue;
             }

@@ -76,7 +76,7 @@ pub fn run(settings: Settings) -> u8 {
             return EXIT_OWN_FAILURE;
         }
     };
-    let config::Config { services, groups, notes } = match Source::first(&settings) {
+    let config::Config { services, groups, notes, directories: _ } = match Source::first(&settings) {
         Ok(config) => config,
         Err(diagnostics) => return refuse(&diagnostics),
     };

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::contract::Contract;
+use crate::config::Style;
 use crate::control::address::Address;
 use log::LevelFilter;
 use std::ffi::OsString;
@@ -14,6 +15,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Directories with service definitions; the same name in a later one replaces the earlier definition.
     pub services: Vec<PathBuf>,
+    /// Whose service directories these are, where nothing in them says so.
+    pub style: Option<Style>,
     /// COMMAND with its arguments, byte for byte; empty if there is none.
     pub command: Vec<OsString>,
     /// How long the whole stop may take.

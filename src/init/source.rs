@@ -3,7 +3,7 @@
 use super::events;
 use super::executor::Executor;
 use super::settings::Settings;
-use crate::config::{self, Config, Diagnostic};
+use crate::config::{self, Config, Diagnostic, Style};
 use crate::control::protocol::ReloadReport;
 use crate::model::Service;
 use crate::supervisor::{Plan, ServiceId, plan};
@@ -15,6 +15,7 @@ use std::time::Instant;
 /// Everything that the configuration is read from.
 pub struct Source {
     dirs: Vec<PathBuf>,
+    style: Option<Style>,
     command: Vec<OsString>,
     groups: BTreeMap<String, Vec<String>>,
 }
@@ -25,6 +26,7 @@ impl Source {
         let absolute = |dir: &PathBuf| std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
         Source {
             dirs: settings.services.iter().map(absolute).collect(),
+            style: settings.style,
             command: settings.command.clone(),
             groups,
         }
@@ -50,7 +52,7 @@ impl Source {
 
     /// Reads the configuration for the first time, with the directories as the user wrote them.
     pub fn first(settings: &Settings) -> Result<Config, Vec<Diagnostic>> {
-        load(settings.services.clone(), settings.command.clone())
+        load(settings.services.clone(), settings.style, settings.command.clone())
     }
 
     /// Reads it again and carries out what has changed. With any mistake nothing is changed, and the message has all
@@ -59,7 +61,7 @@ impl Source {
         if executor.supervisor.is_stopping() {
             return Err("the container is being stopped".to_owned());
         }
-        let config = load(self.dirs.clone(), self.command.clone()).map_err(|mistakes| {
+        let config = load(self.dirs.clone(), self.style, self.command.clone()).map_err(|mistakes| {
             let error = refusal(&mistakes);
             executor.events.reloaded(events::wall_clock(), Err(&error));
             error
@@ -80,9 +82,9 @@ impl Source {
     }
 }
 
-fn load(dirs: Vec<PathBuf>, command: Vec<OsString>) -> Result<Config, Vec<Diagnostic>> {
+fn load(dirs: Vec<PathBuf>, style: Option<Style>, command: Vec<OsString>) -> Result<Config, Vec<Diagnostic>> {
     let environment = std::env::vars_os().collect();
-    config::load(&config::Sources { dirs, command, environment, root: "/".into() })
+    config::load(&config::Sources { dirs, command, environment, style, root: "/".into() })
 }
 
 fn refusal(mistakes: &[Diagnostic]) -> String {
@@ -116,7 +118,7 @@ mod tests {
         let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
         let groups = [("all", &["db", "web"][..]), ("none", &[])];
         let groups = groups.map(|(name, members)| (name.to_owned(), words(members))).into();
-        let source = Source { dirs: Vec::new(), command: Vec::new(), groups };
+        let source = Source { dirs: Vec::new(), style: None, command: Vec::new(), groups };
         assert_eq!(source.expand(words(&["web", "all", "x"])), ["web", "db", "x"]);
         assert_eq!(source.expand(words(&["none"])), ["none"], "never nothing: that would be everything");
         assert!(source.expand(Vec::new()).is_empty());

@@ -29,7 +29,7 @@ for name, value in given["wrong"]:
 /// Mistakes that the schema sees, at least one for each key and form.
 const WRONG: &str = r#"
 comand = "a"
-command = 1 | command = "" | command = [] | command = ["a", 1]
+command = 1 | command = "" | command = ["a", 1]
 description = 1 | description = "a\nb"
 restart = "allways" | restart = "on-failure:0" | restart = "on-failure:" | restart = false
 backoff = "1s" | backoff = { initial = 1 } | backoff = { factor = 0.5 } | backoff = { maximum = "1s" }

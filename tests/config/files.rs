@@ -16,6 +16,7 @@ fn mistakes(dir: &Path) -> Vec<String> {
         dirs: vec![dir.to_owned()],
         command: Vec::new(),
         environment: vec![not_utf_8],
+        style: None,
         root: "/nonexistent".into(),
     };
     let found = load(&sources).err().unwrap_or_default();

@@ -4,7 +4,7 @@
 //! Beside `services.d` (or the directories that `dirs` lists) a case may hold `command`, one word of COMMAND in each
 //! line, `variables`, the environment of rinit as NAME=VALUE lines, and `etc/passwd` and `etc/group`.
 
-mod dump;
+pub mod dump;
 mod files;
 mod random;
 
@@ -33,6 +33,7 @@ fn outcome(case: &Path) -> String {
             .filter_map(|line| line.split_once('='))
             .map(|(name, value)| (name.into(), value.into()))
             .collect(),
+        style: None,
         root: case.to_owned(),
     };
     let shown = match load(&sources) {

@@ -19,6 +19,7 @@ fn sources(dir: &Path) -> Sources {
         dirs: vec![dir.to_owned()],
         command: Vec::new(),
         environment: vec![("NAME".into(), "value".into())],
+        style: None,
         root: dir.to_owned(),
     }
 }

@@ -10,4 +10,5 @@ mod orphans;
 mod pids_limit;
 mod postgres;
 mod restart_policy;
+mod trees;
 mod unless_stopped;

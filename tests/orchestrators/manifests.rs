@@ -79,6 +79,7 @@ fn graces(role: &str) -> (Duration, Duration) {
         dirs: vec![visits().join("roles").join(name)],
         command: vec![],
         environment: vec![],
+        style: None,
         root: "/".into(),
     };
     let services = rinit::config::load(&sources).unwrap().services;

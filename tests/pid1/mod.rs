@@ -114,25 +114,26 @@ fn hash(bytes: &[u8]) -> u64 {
 /// The program of `puppet.c`, compiled.
 pub fn puppet() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let source = repository().join("tests/pid1/puppet.c");
-        let dir = scratch().join(format!("puppet-{:x}", hash(&std::fs::read(&source).unwrap())));
-        let path = dir.join("puppet");
-        if !path.exists() {
-            std::fs::create_dir_all(&dir).unwrap();
-            // Made elsewhere and moved, because other tests may be about the same thing.
-            let made = tempfile::Builder::new().tempdir_in(&dir).unwrap();
-            let temporary = made.path().join("puppet");
-            let mut compiler = Command::new("cc");
-            compiler
-                .args(["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-o"])
-                .arg(&temporary)
-                .arg(&source);
-            assert!(compiler.status().unwrap().success(), "puppet.c cannot be compiled");
-            std::fs::rename(temporary, &path).unwrap();
-        }
-        path.display().to_string()
-    })
+    PATH.get_or_init(|| compiled("tests/pid1/puppet.c"))
+}
+
+/// A program of one file of C in the repository, compiled; its path.
+pub fn compiled(source: &str) -> String {
+    let source = repository().join(source);
+    let name = source.file_stem().unwrap().to_str().unwrap();
+    let dir = scratch().join(format!("{name}-{:x}", hash(&std::fs::read(&source).unwrap())));
+    let path = dir.join(name);
+    if !path.exists() {
+        std::fs::create_dir_all(&dir).unwrap();
+        // Made elsewhere and moved, because other tests may be about the same thing.
+        let made = tempfile::Builder::new().tempdir_in(&dir).unwrap();
+        let temporary = made.path().join(name);
+        let mut compiler = Command::new("cc");
+        compiler.args(["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-o"]).arg(&temporary).arg(&source);
+        assert!(compiler.status().unwrap().success(), "{} cannot be compiled", source.display());
+        std::fs::rename(temporary, &path).unwrap();
+    }
+    path.display().to_string()
 }
 
 /// `puppet WORD...`, as a command.

@@ -10,7 +10,7 @@ use super::table::{self, Opt};
 use super::values::{self, SERVICES_DIR};
 use super::{NOT_DONE, init, json, output, show};
 use crate::config::lint::World;
-use crate::config::{self, Sources, schema};
+use crate::config::{self, Sources, schema, write};
 use crate::sys::process;
 use report::Report;
 use std::path::{Path, PathBuf};
@@ -36,8 +36,12 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
         dirs,
         command: Vec::new(),
         environment: std::env::vars_os().collect(),
+        style: values::style(words, &values::env)?,
         root: PathBuf::from("/"),
     };
+    if words.has(Opt::Toml) {
+        return toml(&sources);
+    }
     let checked = config::check(&sources, &world);
     let report = Report::new(&checked);
     let is_shown = if words.has(Opt::Json) {
@@ -48,6 +52,21 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
     };
     let is_well = report.errors == 0 && (report.warnings == 0 || !words.has(Opt::Strict));
     Ok(if is_well && is_shown { 0 } else { NOT_DONE })
+}
+
+/// Prints what directories define as TOML files.
+fn toml(sources: &Sources) -> Result<u8, String> {
+    let config = match config::load(sources) {
+        Ok(config) => config,
+        Err(found) => {
+            found.iter().for_each(|mistake| output::err(&format!("{mistake}\n\n")));
+            return Ok(NOT_DONE);
+        }
+    };
+    for note in &config.notes {
+        output::err(&format!("note: {note}\n"));
+    }
+    Ok(show(&write::files(&config)?))
 }
 
 /// The directories to look at: those named, or those that the init would read.

@@ -5,6 +5,7 @@
 use super::order;
 use crate::config::{Checked, Config, Diagnostic};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The whole of it as one document.
 #[derive(Serialize)]
@@ -19,6 +20,8 @@ pub(super) struct Report<'a> {
     start_order: Vec<Vec<&'a str>>,
     stop_order: Vec<Vec<&'a str>>,
     by_hand: Vec<&'a str>,
+    /// What became of each directory.
+    directories: BTreeMap<&'a str, &'a str>,
 }
 
 /// A mistake or a warning. Lines and columns count from 1, columns in characters; the end is behind the last one.
@@ -40,6 +43,7 @@ impl<'a> Report<'a> {
         let services = checked.config.as_ref().map_or(&[][..], |config| &config.services);
         let warnings = checked.found.iter().filter(|found| found.warning.is_some()).count();
         let by_hand = services.iter().filter(|service| !service.policy.autostart);
+        let directories = checked.config.iter().flat_map(|config| &config.directories);
         Report {
             version: 1,
             errors: checked.found.len().saturating_sub(warnings),
@@ -49,6 +53,7 @@ impl<'a> Report<'a> {
             start_order: order::start(services),
             stop_order: order::stop(services),
             by_hand: by_hand.map(|service| service.name.as_str()).collect(),
+            directories: directories.map(|(name, what)| (name.as_str(), what.as_str())).collect(),
         }
     }
 }
@@ -98,6 +103,9 @@ pub(super) fn summary(config: &Config, report: &Report<'_>) -> String {
         for (number, names) in (1..).zip(steps) {
             text.push_str(&format!("  {number}. {}\n", names.join(", ")));
         }
+    }
+    for (name, what) in &config.directories {
+        text.extend([name, ": ", what, "\n"]);
     }
     if !report.by_hand.is_empty() {
         text.extend(["not started by itself: ", &report.by_hand.join(", "), "\n"]);

@@ -18,6 +18,15 @@ pub static SERVICES: Flag = Flag {
     help: "where services are defined; may be repeated (in the environment with : between); a service in a later \
            DIR replaces one of the same name; default /etc/services.d, if it is there",
 };
+/// `--style`
+pub static STYLE: Flag = Flag {
+    opt: Opt::Style,
+    short: None,
+    long: "style",
+    value: Some("STYLE"),
+    env: Some("RINIT_STYLE"),
+    help: "whose service directories these are, where nothing in them says so: s6 or runit; default s6",
+};
 /// `--stop-timeout`
 pub static STOP_TIMEOUT: Flag = Flag {
     opt: Opt::StopTimeout,
@@ -127,6 +136,8 @@ pub static FORCE: Flag =
 pub static JSON: Flag = switch(Opt::Json, "json", "print JSON");
 /// `--strict`
 pub static STRICT: Flag = switch(Opt::Strict, "strict", "warnings count as mistakes");
+/// `--toml`
+pub static TOML: Flag = switch(Opt::Toml, "toml", "print the directories as TOML files that say the same");
 /// `--schema`
 pub static SCHEMA: Flag =
     switch(Opt::Schema, "schema", "print a JSON schema of definitions, for editors, and check nothing");
@@ -193,8 +204,9 @@ const TIMEOUT_BASE: Flag =
     Flag { opt: Opt::Timeout, short: None, long: "timeout", value: Some("DURATION"), env: None, help: "" };
 
 /// The options of the init.
-pub static INIT_FLAGS: [&Flag; 14] = [
+pub static INIT_FLAGS: [&Flag; 15] = [
     &SERVICES,
+    &STYLE,
     &STOP_TIMEOUT,
     &SOCKET,
     &STATE_DIR,

@@ -16,6 +16,8 @@ pub use verbs::COMMANDS;
 pub enum Opt {
     /// Where services are defined.
     Services,
+    /// Whose service directories these are.
+    Style,
     /// How long the stop may take.
     StopTimeout,
     /// Where the control socket is.
@@ -72,6 +74,8 @@ pub enum Opt {
     Kind,
     /// What is yet to come, too.
     Follow,
+    /// Print TOML files.
+    Toml,
 }
 
 /// How an option is written.

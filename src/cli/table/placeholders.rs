@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 /// Every placeholder that there is. One name has one meaning, wherever it stands.
-pub static PLACEHOLDERS: [(&str, Kind); 17] = [
+pub static PLACEHOLDERS: [(&str, Kind); 18] = [
     ("ADDRESS:PORT", Kind::Free),
     ("ARG", Kind::Free),
     ("CODE", Kind::Free),
@@ -64,6 +64,7 @@ pub static PLACEHOLDERS: [(&str, Kind); 17] = [
     ("SHELL", Kind::Words(&["bash", "zsh", "fish"])),
     ("SIGNAL", Kind::Signal),
     ("SINCE", Kind::Free),
+    ("STYLE", Kind::Words(&["s6", "runit"])),
     ("URL", Kind::Free),
     ("VERB", Kind::Verb),
 ];

@@ -57,12 +57,15 @@ pub static COMMANDS: [Command; 17] = [
              Prints every mistake with its file, line and column; a warning for what is valid but unwise; and the \
              order in which the services start and stop. Without DIR and --services it also looks whether the \
              programs are there.",
+            "Directories of s6, s6-rc and runit are read as well, and it says what each became. With --toml it prints \
+             them as the TOML files that say the same, each after a line with its name.",
             "Exit status: 0 no mistakes, 1 mistakes, with --strict also warnings, 2 usage.",
         ],
-        flags: &[&SERVICES, &STOP_TIMEOUT, &STRICT, &JSON, &SCHEMA, &HELP],
+        flags: &[&SERVICES, &STYLE, &STOP_TIMEOUT, &STRICT, &JSON, &TOML, &SCHEMA, &HELP],
         examples: &[
             ("rinit check services.d", "before an image is built from it"),
             ("rinit check --strict", "in the image, by its Dockerfile: a mistake ends the build"),
+            ("rinit check --toml /etc/service", "a tree of runit as TOML files"),
             ("rinit check --schema > rinit.schema.json", "for an editor"),
         ],
     },

@@ -86,7 +86,7 @@ mod tests {
         for key in SERVICE {
             let more = match key.name {
                 "watchdog" => "notify = \"systemd\"\n",
-                "post_stop_timeout" => "post_stop = \"true\"\n",
+                "post_stop_timeout" | "finish" => "post_stop = \"true\"\n",
                 _ => "",
             };
             assert_eq!(mistakes(&format!("{more}{}", key.example)), [""; 0], "{}", key.name);

@@ -21,10 +21,16 @@ pub fn check(input: &[u8]) {
         dirs: vec![services.clone()],
         command: Vec::new(),
         environment: [("A", "1"), ("NAME", "a b"), ("EMPTY", "")].map(|(n, v)| (n.into(), v.into())).into(),
+        style: None,
         root: dir.path().to_owned(),
     };
     let files = files(input);
-    let mut before = Config { services: Vec::new(), groups: Default::default(), notes: Vec::new() };
+    let mut before = Config {
+        services: Vec::new(),
+        groups: BTreeMap::new(),
+        directories: BTreeMap::new(),
+        notes: Vec::new(),
+    };
     // First one of them, and then all, as a reload finds them.
     for count in BTreeSet::from([1, files.len()]) {
         for (name, text) in files.iter().take(count) {

@@ -1,0 +1,203 @@
+//! A directory with a `run`: a service that s6 or runit keeps running.
+
+use super::super::definition::Draft;
+use super::raw::{Dir, Report};
+use super::style::Style;
+use crate::model::duration::MAX;
+use crate::model::{
+    Backoff, Finish, HealthCheck, HealthTiming, KillMode, Notify, OnUnhealthy, Origin, Probe, Signal, suggest,
+};
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// Both let a second pass from one start to the next, and no more however often it ends.
+const PACE: Backoff = Backoff {
+    initial: Duration::from_secs(1),
+    factor: 1.0,
+    max: Duration::from_secs(1),
+    reset_after: Duration::from_secs(1),
+};
+/// The default of s6.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
+/// As `sv check` has it: so long `check` is asked again and again.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(7);
+
+/// What s6 and runit know, and what they make themselves or leave to the user.
+const KNOWN: [&str; 32] = [
+    "run",
+    "finish",
+    "down",
+    "log",
+    "supervise",
+    "event",
+    "data",
+    "env",
+    "notification-fd",
+    "timeout-kill",
+    "timeout-finish",
+    "max-death-tally",
+    "down-signal",
+    "reload-signal",
+    "flag-timeout-killpg",
+    "flag-newpidns",
+    "lock-fd",
+    "nosetsid",
+    "instance",
+    "instances",
+    "type",
+    "dependencies",
+    "dependencies.d",
+    "timeout-up",
+    "timeout-down",
+    "producer-for",
+    "consumer-for",
+    "pipeline-name",
+    "flag-essential",
+    "flag-recommended",
+    "check",
+    "control",
+];
+
+/// A path as the first word of a command.
+pub(super) fn program(path: &str) -> Vec<OsString> {
+    vec![OsString::from(path)]
+}
+
+/// A draft of a service that a directory defines.
+pub(super) fn draft(name: &str, dir: &Dir) -> Draft {
+    let mut draft = Draft::new(name);
+    // rinit leaves the directory that it was started in.
+    let absolute = std::path::absolute(&dir.path).unwrap_or_else(|_| dir.path.clone());
+    draft.service.exec.working_dir = Some(absolute);
+    draft.service.origin = Some(Origin { file: dir.path.clone(), lines: Default::default() });
+    draft
+}
+
+/// Reads it. `called` is what s6 would call it, and tells it.
+pub(super) fn read(name: &str, called: &str, dir: &Dir, style: Style, report: &mut Report) -> Draft {
+    let before = report.count();
+    let mut draft = draft(name, dir);
+    if !dir.has("run") {
+        let help = "a service directory has a program named run in it";
+        report.mistake(&dir.path, "it has no run", Some(help.to_owned()));
+    }
+    draft.service.exec.command = program("./run");
+    draft.service.policy.backoff = PACE;
+    // Neither looks after what the main process leaves behind.
+    draft.service.policy.kill_mode = KillMode::Process;
+    draft.service.policy.autostart = !dir.has("down");
+    match style {
+        Style::S6 => s6(&mut draft, called, dir, report),
+        Style::Runit => runit(&mut draft, dir, report),
+    }
+    // Copies and texts with an ending are nobody's.
+    for odd in dir.names().filter(|name| name.len() > 3 && !name.contains(['.', '~'])) {
+        if !KNOWN.contains(&odd)
+            && let Some(near) = suggest::nearest(odd, &KNOWN)
+        {
+            report.note(&dir.at(odd), &format!("not used; did you mean {near}?"));
+        }
+    }
+    draft.flawed = report.count() > before;
+    draft
+}
+
+fn s6(draft: &mut Draft, called: &str, dir: &Dir, report: &mut Report) {
+    let service = &mut draft.service;
+    service.exec.command.push(called.into());
+    service.exec.arg0 = Some(OsString::from("run").into_boxed_os_str());
+    let descriptor = dir.number("notification-fd", "a descriptor's number", 1023, report);
+    if let Some(number) = descriptor {
+        match i32::try_from(number) {
+            Ok(number) if number > 2 => service.policy.notify = Some(Notify::Descriptor(number)),
+            _ => {
+                let help = "write 3 into it, and have the service write its newline there";
+                report.mistake(
+                    dir.at("notification-fd"),
+                    "descriptors 0, 1 and 2 are taken",
+                    Some(help.to_owned()),
+                );
+            }
+        }
+    }
+    if let Some(grace) = millis(dir, "timeout-kill", report) {
+        service.policy.stop_grace_period = grace;
+    }
+    if dir.has("flag-timeout-killpg") {
+        service.policy.kill_mode = KillMode::Mixed;
+    }
+    service.policy.stop_signal = signal(dir, "down-signal", report);
+    if signal(dir, "reload-signal", report).is_some() {
+        report.note(&dir.at("reload-signal"), "not used: `rinit signal NAME SIGNAL` sends it");
+    }
+    dir.number("max-death-tally", "how many deaths to remember", 4096, report);
+    for (name, why) in [
+        ("nosetsid", "each service has a session of its own"),
+        ("flag-newpidns", "services share the namespace of rinit"),
+        ("lock-fd", "rinit holds no lock for a service"),
+    ] {
+        if dir.has(name) {
+            report.note(&dir.at(name), &format!("not used: {why}"));
+        }
+    }
+    let timeout = match dir.has("timeout-finish") {
+        true => millis(dir, "timeout-finish", report).unwrap_or(MAX),
+        false => FINISH_TIMEOUT,
+    };
+    if dir.has("finish") {
+        dir.program("finish", report);
+        service.hooks.post_stop = Some(program("./finish"));
+        service.hooks.finish = Some(Finish::S6(called.into()));
+        service.hooks.post_stop_timeout = Some(timeout);
+    }
+}
+
+fn runit(draft: &mut Draft, dir: &Dir, report: &mut Report) {
+    let service = &mut draft.service;
+    if dir.has("finish") {
+        dir.program("finish", report);
+        service.hooks.post_stop = Some(program("./finish"));
+        service.hooks.finish = Some(Finish::Runit);
+        service.hooks.post_stop_timeout = Some(MAX);
+    }
+    if dir.has("check") {
+        dir.program("check", report);
+        // runit asks only when it is asked itself, and does nothing of its own.
+        let timing = HealthTiming {
+            timeout: CHECK_TIMEOUT,
+            start_period: CHECK_TIMEOUT,
+            start_interval: Duration::from_secs(1),
+            on_unhealthy: OnUnhealthy::None,
+            ..HealthTiming::default()
+        };
+        service.healthcheck = Some(HealthCheck { probe: Probe::Command(program("./check")), timing });
+    }
+    if dir.has("control")
+        && let Some(control) = Dir::open(&dir.at("control"), report)
+    {
+        for name in control.names() {
+            // runit passes over those that cannot be executed, too.
+            match control.program(name, &mut Report::default()) {
+                Some(_) if name == "t" => service.hooks.stop = Some(program("control/t")),
+                Some(_) => report.note(&control.at(name), "not used: rinit knows control/t alone"),
+                None => report.note(&control.at(name), "not used: it is no program that can be executed"),
+            }
+        }
+    }
+}
+
+/// The milliseconds that a file holds; `None` for 0, which stands for no limit.
+pub(super) fn millis(dir: &Dir, name: &str, report: &mut Report) -> Option<Duration> {
+    let number = dir.number(name, "a number of milliseconds", u32::MAX, report)?;
+    (number > 0).then(|| Duration::from_millis(number.into()))
+}
+
+fn signal(dir: &Dir, name: &str, report: &mut Report) -> Option<Signal> {
+    let word = dir.word(name, "a signal", report)?;
+    let signal = Signal::parse(&word);
+    if signal.is_none() {
+        let help = "write its name or number into it, for instance SIGTERM or 15";
+        report.mistake(dir.at(name), "expected a signal", Some(help.to_owned()));
+    }
+    signal
+}
