@@ -105,7 +105,7 @@ impl Draft {
 /// Reads the file of one service. What can be read of it is in the draft, whatever the mistakes.
 pub(super) fn read(name: &str, path: &Path, outside: &Surroundings) -> (Draft, Vec<Diagnostic>) {
     let mut draft = Draft::new(name);
-    let source = files::read(path)
+    let source = files::read_at_most(path, files::LARGEST_DEFINITION)
         .map_err(|reason| format!("cannot read the file: {reason}"))
         .map_err(|message| Box::new(Diagnostic::of_file(path, message, None)))
         .and_then(|bytes| Source::from_bytes(path, &bytes));

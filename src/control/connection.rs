@@ -182,6 +182,8 @@ impl Connection {
     /// Answers, and closes as soon as the client has read it.
     pub(super) fn dismiss(&mut self, error: &str, now: Instant) -> io::Result<()> {
         self.closing = true;
+        // A follower may not have read for long: from now on it has its time, as everybody has for an answer.
+        self.unread_since = None;
         self.forget_input();
         self.answer(&Response::refused(error), now)
     }

@@ -111,6 +111,11 @@ impl Server {
         Ok(())
     }
 
+    /// How many clients there may be at a time.
+    pub fn places(&self) -> usize {
+        self.places
+    }
+
     /// Whether what is ready is for `ready`.
     pub fn owns(&self, token: u64) -> bool {
         token >= self.token

@@ -57,8 +57,8 @@ impl Pending {
     }
 
     /// Whether it lasts for as long as the client likes.
-    pub fn is_wait(&self) -> bool {
-        self.request.verb == Verb::Wait
+    pub fn is_lasting(&self) -> bool {
+        matches!(self.request.verb, Verb::Wait | Verb::Health)
     }
 
     /// The answer, once it is known how it went with every service, or there is no more time.
@@ -76,6 +76,12 @@ impl Pending {
                 count == *before && expected
             });
             return (!open).then(|| health(supervisor, now, &self.request));
+        }
+        // Asked at each wake-up: nothing is put together before everything is known.
+        if limit.is_none()
+            && self.waiting.iter().any(|(id, _)| is_under_way(supervisor, *id, self.request.verb))
+        {
+            return None;
         }
         let results: Option<Vec<ActionResult>> = self
             .waiting
@@ -105,21 +111,40 @@ impl Pending {
     }
 }
 
-/// How it went with one service, if it is over.
-fn action_result(supervisor: &Supervisor, now: Time, id: ServiceId, verb: Verb) -> Option<ActionResult> {
-    let view = supervisor.view(now, id)?;
-    let (goal, under_way): (&[State], &[State]) = match verb {
+/// What a service is to become by that request, and what it may be until then.
+fn aims(verb: Verb) -> (&'static [State], &'static [State]) {
+    match verb {
         Verb::Stop => (&[State::Stopped, State::Completed, State::Failed], &[State::Stopping]),
         Verb::Pause => (&[State::Paused], &[]),
         Verb::Resume => (&[State::Running], &[]),
-        _ => (&[State::Running, State::Completed], &[State::Waiting, State::Starting, State::Stopping]),
-    };
+        Verb::Start
+        | Verb::Restart
+        | Verb::Health
+        | Verb::Status
+        | Verb::Signal
+        | Verb::Wait
+        | Verb::Events
+        | Verb::Reload
+        | Verb::Shutdown => {
+            (&[State::Running, State::Completed], &[State::Waiting, State::Starting, State::Stopping])
+        }
+    }
+}
+
+/// Whether it is not known yet how it goes with one service.
+fn is_under_way(supervisor: &Supervisor, id: ServiceId, verb: Verb) -> bool {
     // What was to stop still does when the container stops.
     let goes_on = verb == Verb::Stop || !supervisor.is_stopping();
-    if under_way.contains(&view.state) && goes_on {
+    goes_on && supervisor.state(id).is_some_and(|(state, _)| aims(verb).1.contains(&state))
+}
+
+/// How it went with one service, if it is over.
+fn action_result(supervisor: &Supervisor, now: Time, id: ServiceId, verb: Verb) -> Option<ActionResult> {
+    let view = supervisor.view(now, id)?;
+    if is_under_way(supervisor, id, verb) {
         return None;
     }
-    let done = goal.contains(&view.state);
+    let done = aims(verb).0.contains(&view.state);
     let message = match done {
         true => view.state.as_str().to_owned(),
         false if supervisor.is_stopping() => {
@@ -189,7 +214,11 @@ pub fn health(supervisor: &Supervisor, now: Time, request: &Request) -> Response
         Mode::Live => Scale::Live,
         Mode::Startup => Scale::StartedUp,
     };
-    let problems = ids.iter().filter_map(|id| supervisor.problem(now, *id, scale));
+    let problems = ids.iter().filter_map(|id| {
+        let found = supervisor.problem(now, *id, scale);
+        // Who has a service probed wants to know that, whatever it has been so far.
+        found.or_else(|| request.now.then(|| supervisor.failed_probe(*id)).flatten())
+    });
     let problems: Vec<Problem> =
         problems.map(|found| Problem { service: found.name.to_owned(), message: found.message }).collect();
     Response::health(HealthReport { healthy: problems.is_empty(), services: ids.len(), problems })

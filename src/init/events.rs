@@ -170,21 +170,41 @@ struct Record {
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Names or patterns; none: all, those of the container among them.
-    pub names: Vec<String>,
+    names: Vec<String>,
     /// Words; `health_status` stands for all three; none: all.
-    pub kinds: Vec<String>,
+    kinds: Vec<String>,
+    /// For each service so far, by its number, whether it is one of the names: comparing them takes long.
+    named: Vec<bool>,
 }
 
 impl Filter {
+    /// Each kind counts once: a client may send thousands.
+    pub fn new(names: Vec<String>, mut kinds: Vec<String>) -> Filter {
+        kinds.sort_unstable();
+        kinds.dedup();
+        Filter { names, kinds, named: Vec::new() }
+    }
+
+    /// Compares the services that have come since with the names.
+    fn meet(&mut self, supervisor: &Supervisor) {
+        if self.names.is_empty() {
+            return;
+        }
+        for id in self.named.len()..supervisor.len() {
+            let name = supervisor.name(ServiceId(id));
+            self.named.push(self.names.iter().any(|wanted| pattern::matches(wanted, name)));
+        }
+    }
+
     /// The kind that there is none of, if one was asked for.
     pub fn unknown_kind(&self) -> Option<&str> {
         let known = |kind: &&String| !WORDS.iter().any(|word| is_of_kind(word, kind));
         self.kinds.iter().find(known).map(String::as_str)
     }
 
-    fn passes(&self, service: Option<&str>, word: &str) -> bool {
+    fn passes(&self, service: Option<ServiceId>, word: &str) -> bool {
         let named = self.names.is_empty()
-            || service.is_some_and(|name| self.names.iter().any(|wanted| pattern::matches(wanted, name)));
+            || service.is_some_and(|id| self.named.get(id.0).copied().unwrap_or_default());
         named && (self.kinds.is_empty() || self.kinds.iter().any(|kind| is_of_kind(word, kind)))
     }
 }
@@ -230,10 +250,11 @@ impl Events {
         &self,
         supervisor: &Supervisor,
         seen: u64,
-        filter: &Filter,
+        filter: &mut Filter,
         most: usize,
         mut tell: impl FnMut(EventReport),
     ) -> u64 {
+        filter.meet(supervisor);
         let mut seen = seen.max(self.gone);
         let skip = usize::try_from(seen.saturating_sub(self.gone)).unwrap_or(usize::MAX);
         let mut told = 0_usize;
@@ -243,17 +264,16 @@ impl Events {
             }
             seen = seen.saturating_add(1);
             let service = record.service.and_then(|id| usize::try_from(id).ok()).map(ServiceId);
-            let name = service.map(|id| supervisor.name(id));
-            if filter.passes(name, record.kind.shape().word) {
+            if filter.passes(service, record.kind.shape().word) {
                 told = told.saturating_add(1);
-                tell(record.report(seen, name));
+                tell(record.report(seen, service.map(|id| supervisor.name(id))));
             }
         }
         seen
     }
 
     /// What is kept after number `seen` and wanted, as much of it as goes into one answer.
-    pub fn report(&self, supervisor: &Supervisor, seen: u64, filter: &Filter, lost: u64) -> EventsReport {
+    pub fn report(&self, supervisor: &Supervisor, seen: u64, filter: &mut Filter, lost: u64) -> EventsReport {
         let mut events = Vec::new();
         let seen = self.after(supervisor, seen, filter, PAGE, |event| events.push(event));
         EventsReport { lost, seen, more: seen < self.last(), events }

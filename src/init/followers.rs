@@ -35,6 +35,11 @@ impl Followers {
         self.all.push(Follower { client, peer, seen, filter });
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
     /// How many there are that may only read.
     pub fn readers(&self) -> usize {
         self.all.iter().filter(|follower| !follower.peer.may_change).count()
@@ -95,7 +100,7 @@ impl Follower {
             let report = EventsReport { lost, seen, more: true, events: Vec::new() };
             lines.extend(Response::events(report).to_line());
         }
-        self.seen = events.after(supervisor, self.seen, &self.filter, EVENTS_A_TURN, |event| {
+        self.seen = events.after(supervisor, self.seen, &mut self.filter, EVENTS_A_TURN, |event| {
             lines.extend(Response::event(event).to_line());
         });
         lines

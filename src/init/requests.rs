@@ -18,9 +18,12 @@ use std::time::{Duration, Instant};
 const CLIENTS_A_TURN: usize = 8;
 const TURN: Duration = Duration::from_millis(1);
 
-/// So many clients that may only read may wait or follow at a time, for as long as they like: there is always a place
-/// for who has more to say.
+/// So many clients that may only read may wait or follow at a time, and no more than every second place; so they leave
+/// room for who may change something.
 const MAX_LASTING: usize = 32;
+
+/// One place of so many is for who wants an answer at once, whoever the others are: a health check above all.
+const SHARE_AT_ONCE: usize = 8;
 
 /// The server, if there is a control socket, and the requests that wait for their answer.
 pub struct Requests {
@@ -170,7 +173,7 @@ impl Requests {
         peer: Peer,
         request: Request,
     ) -> Result<Option<Response>, String> {
-        if request.verb == Verb::Wait {
+        if matches!(request.verb, Verb::Wait | Verb::Health) {
             self.may_last(peer)?;
         }
         let ids = act(executor, epoch, &request)?;
@@ -196,7 +199,7 @@ impl Requests {
         // The events of a service that is gone are kept.
         let all: Vec<ServiceId> = (0..supervisor.len()).map(ServiceId).collect();
         answer::chosen(supervisor, &request.names, &all)?;
-        let filter = Filter { names: request.names, kinds: request.kinds };
+        let mut filter = Filter::new(request.names, request.kinds);
         if let Some(kind) = filter.unknown_kind() {
             return Err(format!("there are no events of the kind {kind}; there are {}", events::words()));
         }
@@ -216,7 +219,7 @@ impl Requests {
         if request.follow {
             self.may_last(peer)?;
         }
-        let report = events.report(supervisor, seen, &filter, lost);
+        let report = events.report(supervisor, seen, &mut filter, lost);
         let seen = report.seen;
         let response = Response::events(report);
         if !request.follow {
@@ -230,12 +233,19 @@ impl Requests {
 
     /// Whether one client more may keep its place for as long as it likes.
     fn may_last(&self, peer: Peer) -> Result<(), String> {
-        let waiting = self.pending.iter().filter(|pending| pending.is_wait() && !pending.peer.may_change);
-        let readers = waiting.count().saturating_add(self.followers.readers());
-        match !peer.may_change && readers >= MAX_LASTING {
-            true => Err(format!("{MAX_LASTING} clients wait or follow already: try again later")),
-            false => Ok(()),
-        }
+        let places = self.server.as_ref().map_or(1, Server::places);
+        let waiting = self.pending.iter().filter(|pending| pending.is_lasting());
+        let readers = waiting.clone().filter(|pending| !pending.peer.may_change).count();
+        let readers = readers.saturating_add(self.followers.readers());
+        let all = waiting.count().saturating_add(self.followers.count());
+        let of_readers = MAX_LASTING.min(places.div_ceil(2));
+        let of_all = places.saturating_sub(places.div_ceil(SHARE_AT_ONCE)).max(1);
+        let limit = match peer.may_change {
+            false if readers >= of_readers => of_readers,
+            _ if all >= of_all => of_all,
+            _ => return Ok(()),
+        };
+        Err(format!("{limit} clients wait or follow already: try again later"))
     }
 }
 

@@ -8,12 +8,23 @@ use crate::model::{Restart, Service};
 use crate::supervisor::{HealthState, ServiceId, State, Supervisor, Time};
 
 /// How it stands with one service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outlook {
     Met,
     Open,
-    /// Only if somebody asks for something, or changes its definition; why.
-    Never(String),
+    /// Only if somebody asks for something, or changes its definition.
+    Never(Why),
+}
+
+/// Why a service will not be so by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Gone,
+    NoHealthCheck,
+    StartedAgain,
+    /// Nothing starts it by itself.
+    Ended,
+    ContainerStops,
 }
 
 /// The answer, if it is known: every service is so, one will never be, or the time is `over`.
@@ -21,61 +32,70 @@ pub fn answer(
     supervisor: &Supervisor,
     services: &[Service],
     now: Time,
-    ids: impl Iterator<Item = ServiceId>,
+    ids: impl Iterator<Item = ServiceId> + Clone,
     until: Until,
     over: Option<&str>,
 ) -> Option<Response> {
-    let mut results = Vec::new();
+    // Asked at each wake-up, by many clients and of many services: as long as there is no answer, it costs little.
     let (mut open, mut hopeless) = (false, false);
-    for id in ids {
-        let (done, message) = match outlook(supervisor, services, now, id, until) {
-            Outlook::Met => (true, until.as_str().to_owned()),
-            Outlook::Open => {
-                open = true;
-                (false, describe(supervisor, now, id))
-            }
-            Outlook::Never(why) => {
-                hopeless = true;
-                (false, why)
-            }
-        };
-        results.push(ActionResult { service: supervisor.name(id).to_owned(), done, message });
-    }
-    if let Some(limit) = over {
-        for result in results.iter_mut().filter(|result| !result.done) {
-            result.message.push_str(&format!(", not {} within {limit}", until.as_str()));
+    for id in ids.clone() {
+        match outlook(supervisor, services, id, until) {
+            Outlook::Met => {}
+            Outlook::Open => open = true,
+            Outlook::Never(_) => hopeless = true,
         }
     }
-    (!open || hopeless || over.is_some()).then(|| Response::results(results))
+    if open && !hopeless && over.is_none() {
+        return None;
+    }
+    let result = |id| {
+        let (done, mut message) = match outlook(supervisor, services, id, until) {
+            Outlook::Met => (true, until.as_str().to_owned()),
+            Outlook::Open => (false, describe(supervisor, now, id)),
+            Outlook::Never(why) => (false, reason(supervisor, now, id, why)),
+        };
+        if let Some(limit) = over.filter(|_| !done) {
+            message.push_str(&format!(", not {} within {limit}", until.as_str()));
+        }
+        ActionResult { service: supervisor.name(id).to_owned(), done, message }
+    };
+    Some(Response::results(ids.map(result).collect()))
 }
 
-fn outlook(supervisor: &Supervisor, services: &[Service], now: Time, id: ServiceId, until: Until) -> Outlook {
-    let (Some(view), Some(service)) = (supervisor.view(now, id), services.get(id.0)) else {
-        return Outlook::Never("it is gone".to_owned());
+fn outlook(supervisor: &Supervisor, services: &[Service], id: ServiceId, until: Until) -> Outlook {
+    let (Some((state, health)), Some(service)) = (supervisor.state(id), services.get(id.0)) else {
+        return Outlook::Never(Why::Gone);
     };
-    let runs = matches!(view.state, State::Running | State::Paused);
-    let ended = matches!(view.state, State::Stopped | State::Completed | State::Failed);
+    let runs = matches!(state, State::Running | State::Paused);
+    let ended = matches!(state, State::Stopped | State::Completed | State::Failed);
     let met = match until {
-        Until::Ready => runs || view.state == State::Completed,
-        Until::Healthy => runs && view.health == Some(HealthState::Healthy),
+        Until::Ready => runs || state == State::Completed,
+        Until::Healthy => runs && health == Some(HealthState::Healthy),
         Until::Stopped => ended,
-        Until::Completed => view.state == State::Completed,
-        Until::Failed => view.state == State::Failed,
+        Until::Completed => state == State::Completed,
+        Until::Failed => state == State::Failed,
     };
     let always = matches!(service.policy.restart, Restart::Always | Restart::UnlessStopped);
     match until {
         _ if met => Outlook::Met,
-        Until::Healthy if service.healthcheck.is_none() => {
-            Outlook::Never("it has no health check".to_owned())
-        }
-        Until::Completed if always && !ended => {
-            Outlook::Never("it never completes: by its restart it is always started again".to_owned())
-        }
-        // Nothing starts it by itself.
-        _ if ended => Outlook::Never(describe(supervisor, now, id)),
+        Until::Healthy if service.healthcheck.is_none() => Outlook::Never(Why::NoHealthCheck),
+        Until::Completed if always && !ended => Outlook::Never(Why::StartedAgain),
+        _ if ended => Outlook::Never(Why::Ended),
         Until::Ready | Until::Healthy | Until::Completed | Until::Failed if supervisor.is_stopping() => {
-            Outlook::Never(format!("{}, the container is being stopped", describe(supervisor, now, id)))
+            Outlook::Never(Why::ContainerStops)
         }
         Until::Ready | Until::Healthy | Until::Stopped | Until::Completed | Until::Failed => Outlook::Open,
+    }
+}
+
+fn reason(supervisor: &Supervisor, now: Time, id: ServiceId, why: Why) -> String {
+    match why {
+        Why::Gone => "it is gone".to_owned(),
+        Why::NoHealthCheck => "it has no health check".to_owned(),
+        Why::StartedAgain => "it never completes: by its restart it is always started again".to_owned(),
+        Why::Ended => describe(supervisor, now, id),
+        Why::ContainerStops => {
+            format!("{}, the container is being stopped", describe(supervisor, now, id))
+        }
     }
 }

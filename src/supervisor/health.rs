@@ -4,6 +4,9 @@
 //! before; during `start_period`, until the first success, it is `start_interval` in place of `interval`. A success
 //! makes the service healthy. A failure counts, unless the service is still `starting` and the probe began within
 //! `start_period`; `retries` failures in a row make it unhealthy.
+//!
+//! A probe that somebody has asked for comes beside these: it moves none of them, and as anybody may ask, and as often
+//! as he likes, its failure is told and does not count. Its success does: the service is well.
 
 use super::event::{ExitStatus, Pid, Time};
 use crate::model::{HealthTiming, duration, text};
@@ -52,7 +55,8 @@ pub struct ProbeResult {
 }
 
 impl ProbeResult {
-    fn passed(&self) -> bool {
+    /// Whether it is a success.
+    pub fn passed(&self) -> bool {
         self.status.is_some_and(ExitStatus::success)
     }
 
@@ -86,6 +90,8 @@ struct Probing {
     /// Not known between the effect and its answer.
     pid: Option<Pid>,
     started: Time,
+    /// It was not due yet: somebody has asked for it.
+    extra: bool,
     /// Its timeout is over: it was killed and accounted for, but is not reaped yet.
     overdue: bool,
 }
@@ -102,6 +108,8 @@ pub struct Health {
     /// When the service started; `None`: off.
     service_started: Option<Time>,
     next: Time,
+    /// Since when somebody waits for a probe to be started.
+    asked: Option<Time>,
     probing: Option<Probing>,
 }
 
@@ -116,6 +124,7 @@ impl Health {
             count: 0,
             service_started: None,
             next: Time::ZERO,
+            asked: None,
             probing: None,
         }
     }
@@ -136,6 +145,7 @@ impl Health {
 
     /// The service is paused. Returns the probe that is to be killed, if one is under way; its result does not count.
     pub fn suspend(&mut self) -> Option<Pid> {
+        self.asked = None;
         self.probing.take().and_then(|probing| probing.pid)
     }
 
@@ -148,6 +158,7 @@ impl Health {
     /// longer counts.
     pub fn end(&mut self) -> Option<Pid> {
         self.service_started = None;
+        self.asked = None;
         self.probing.take().and_then(|probing| probing.pid)
     }
 
@@ -180,7 +191,7 @@ impl Health {
     pub fn deadline(&self) -> Option<Time> {
         self.service_started?;
         match &self.probing {
-            None => Some(self.next),
+            None => Some(self.asked.map_or(self.next, |asked| asked.min(self.next))),
             Some(probing) if probing.overdue => None,
             Some(probing) => Some(probing.started.saturating_add(self.timing.timeout)),
         }
@@ -188,16 +199,23 @@ impl Health {
 
     /// Whether a probe is to be started; if so, it counts as started.
     pub fn take_due(&mut self, now: Time) -> bool {
-        if self.probing.is_some() || self.service_started.is_none() || now < self.next {
+        if self.probing.is_some() || self.service_started.is_none() {
             return false;
         }
-        self.probing = Some(Probing { pid: None, started: now, overdue: false });
+        let extra = now < self.next;
+        if extra && self.asked.is_none() {
+            return false;
+        }
+        self.asked = None;
+        self.probing = Some(Probing { pid: None, started: now, extra, overdue: false });
         true
     }
 
-    /// Makes the next probe due at once.
-    pub fn hurry(&mut self, now: Time) {
-        self.next = self.next.min(now);
+    /// Somebody asks for a result: a probe under way will give one, else one is started as soon as it can be.
+    pub fn ask(&mut self, now: Time) {
+        if self.probing.as_ref().is_none_or(|probing| probing.overdue) {
+            self.asked = Some(now);
+        }
     }
 
     /// The probe has a process. Returns whether its result will count.
@@ -208,8 +226,9 @@ impl Health {
 
     /// The probe could not be made. That says nothing about the service.
     pub fn not_run(&mut self, now: Time) {
-        self.probing = None;
-        self.schedule(now);
+        if self.probing.take().is_some_and(|probing| !probing.extra) {
+            self.schedule(now);
+        }
     }
 
     /// The probe's timeout is over. Returns the process to kill and what changed.
@@ -221,11 +240,9 @@ impl Health {
         }
         let pid = probing.pid?;
         probing.overdue = true;
-        let started = probing.started;
-        let change =
-            self.account(ProbeResult { started, took: timeout, status: None, output: String::new() });
-        self.schedule(now);
-        Some((pid, change))
+        let (started, extra) = (probing.started, probing.extra);
+        let result = ProbeResult { started, took: timeout, status: None, output: String::new() };
+        Some((pid, self.account(now, result, extra)))
     }
 
     /// The probe was reaped.
@@ -238,19 +255,24 @@ impl Health {
         }
         let output = text::printable(output, OUTPUT_LIMIT);
         let took = now.saturating_sub(probing.started);
-        let change =
-            self.account(ProbeResult { started: probing.started, took, status: Some(status), output });
-        self.schedule(now);
-        change
+        let result = ProbeResult { started: probing.started, took, status: Some(status), output };
+        self.account(now, result, probing.extra)
     }
 
-    fn account(&mut self, result: ProbeResult) -> Change {
-        let change = if result.passed() { self.passed() } else { self.failed(result.started) };
+    fn account(&mut self, now: Time, result: ProbeResult, extra: bool) -> Change {
+        let change = match (result.passed(), extra) {
+            (true, _) => self.passed(),
+            (false, true) => Change::Failed,
+            (false, false) => self.failed(result.started),
+        };
         if self.results.len() >= KEPT {
             self.results.pop_front();
         }
         self.results.push_back(result);
         self.count = self.count.saturating_add(1);
+        if !extra {
+            self.schedule(now);
+        }
         change
     }
 
@@ -373,6 +395,65 @@ mod tests {
         health.not_run(s(10));
         assert_eq!((health.failing_streak(), health.count()), (0, 0));
         assert_eq!(health.deadline(), Some(s(20)));
+    }
+
+    /// Runs a probe that is asked for to its end.
+    fn extra(health: &mut Health, at: Time, code: i32) -> Change {
+        health.ask(at);
+        assert!(health.take_due(at));
+        health.spawned(Pid(8));
+        health.exited(at, Pid(8), ExitStatus::Code(code), b"said\n")
+    }
+
+    /// Anybody may ask, as often as he likes: so no service is restarted the sooner, and no probe put off.
+    #[test]
+    fn a_probe_that_was_asked_for_counts_only_if_it_passes() {
+        let mut health = health(0);
+        for at in 1..9 {
+            assert_eq!(extra(&mut health, s(at), 1), Change::Failed);
+        }
+        assert_eq!((health.state(), health.failing_streak(), health.count()), (HealthState::Starting, 0, 8));
+        assert_eq!(probe(&mut health, 1), (s(10), Change::Failed));
+        assert_eq!(extra(&mut health, s(11), 0), Change::Healthy);
+        assert_eq!(probe(&mut health, 1), (s(20), Change::Failed));
+        assert_eq!(extra(&mut health, s(21), 1), Change::Failed);
+        assert_eq!(health.failing_streak(), 1);
+        assert_eq!(probe(&mut health, 1), (s(30), Change::Unhealthy));
+    }
+
+    #[test]
+    fn who_asks_while_a_probe_runs_gets_its_result_and_after_its_timeout_another() {
+        let mut health = health(0);
+        assert!(health.take_due(s(10)));
+        health.spawned(Pid(9));
+        health.ask(s(11));
+        assert_eq!(health.exited(s(12), Pid(9), ExitStatus::Code(1), b""), Change::Failed);
+        assert_eq!((health.failing_streak(), health.deadline()), (1, Some(s(22))));
+        assert!(health.take_due(s(22)));
+        health.spawned(Pid(9));
+        assert!(health.overdue(s(25)).is_some());
+        health.ask(s(26));
+        assert_eq!((health.take_due(s(26)), health.deadline()), (false, None));
+        health.exited(s(27), Pid(9), ExitStatus::Signal(9), b"");
+        assert_eq!(health.deadline(), Some(s(26)));
+        assert!(health.take_due(s(27)));
+        health.not_run(s(27));
+        assert_eq!(health.deadline(), Some(s(35)));
+    }
+
+    /// One that is due when the one asked for ends is made at once: who asks without end keeps nothing from being counted.
+    #[test]
+    fn a_probe_that_is_due_goes_before_one_that_was_asked_for() {
+        let mut health = health(0);
+        health.ask(s(9));
+        assert!(health.take_due(s(9)));
+        health.spawned(Pid(9));
+        health.exited(s(11), Pid(9), ExitStatus::Code(1), b"");
+        health.ask(s(11));
+        assert!(health.take_due(s(11)));
+        health.spawned(Pid(9));
+        assert_eq!(health.exited(s(12), Pid(9), ExitStatus::Code(1), b""), Change::Failed);
+        assert_eq!((health.failing_streak(), health.deadline()), (1, Some(s(22))));
     }
 
     #[test]

@@ -126,6 +126,12 @@ impl Supervisor {
         })
     }
 
+    /// The state of one service and what its health check says: as in its view, and at no cost.
+    pub fn state(&self, id: ServiceId) -> Option<(State, Option<HealthState>)> {
+        let unit = self.units.get(id.0)?;
+        Some((unit.state, unit.health.as_ref().filter(|health| health.is_on()).map(Health::state)))
+    }
+
     /// What a service depends on, in the order of its definition.
     pub fn needs(&self, id: ServiceId) -> Vec<Tie<'_>> {
         let needs = self.units.get(id.0).map(|unit| unit.needs.as_slice()).unwrap_or_default();
@@ -165,6 +171,15 @@ impl Supervisor {
             Scale::Well if self.is_well(unit) => None,
             Scale::Well | Scale::StartedUp => Some(self.message(now, unit)),
         }?;
+        Some(Problem { name: &unit.name, message })
+    }
+
+    /// The last result of a health check that is on, if that is a failure.
+    pub fn failed_probe(&self, id: ServiceId) -> Option<Problem<'_>> {
+        let unit = self.units.get(id.0)?;
+        let health = unit.health.as_ref().filter(|health| health.is_on())?;
+        let last = health.results().last().filter(|result| !result.passed())?;
+        let message = format!("{}, but the last probe failed: {}", health.state().as_str(), last.summary());
         Some(Problem { name: &unit.name, message })
     }
 

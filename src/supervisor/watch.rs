@@ -83,7 +83,7 @@ impl Unit {
             return;
         }
         let Some(health) = &mut self.health else { return };
-        health.hurry(now);
+        health.ask(now);
         if health.take_due(now) {
             out.push(Effect::Probe(self.id));
         }

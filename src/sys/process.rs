@@ -228,6 +228,12 @@ pub fn group_id() -> u32 {
     nix::unistd::getegid().as_raw()
 }
 
+/// Whether the mount that a file is on, or its file system, is read-only.
+pub fn is_read_only(path: &std::path::Path) -> bool {
+    let flags = nix::sys::statvfs::statvfs(path).map(|of| of.flags());
+    flags.is_ok_and(|flags| flags.contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

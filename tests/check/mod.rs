@@ -5,8 +5,8 @@
 
 mod schema;
 
-use crate::require_root;
 use crate::support::{Launch, Output, PATIENCE, repository, rinit_bin};
+use crate::{require_namespace, require_root};
 use rinit::config::lint::CODES;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -127,6 +127,27 @@ fn what_everybody_may_write_to_is_told() {
     let told = mode("d", 0o1777).stderr;
     assert!(told.starts_with("d: warning: everybody may write to this directory"), "{told}");
     assert!(told.ends_with("\n1 warning\n"), "{told}");
+}
+
+/// A ConfigMap of Kubernetes' is 0777, and mounted read-only.
+#[test]
+fn what_is_mounted_read_only_is_nobody_s_to_write() {
+    require_namespace!();
+    let dir = directory("command = \"a\"");
+    fs::set_permissions(dir.path().join("d"), fs::Permissions::from_mode(0o777)).unwrap();
+    let check = |mount: &str| {
+        let script = format!("set -e; {mount}; exec \"$RINIT\" check \"$DIR\"");
+        let output = std::process::Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
+            .env("RINIT", rinit_bin())
+            .env("DIR", dir.path().join("d"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(check(":").contains("[world-writable]"));
+    assert_eq!(check("mount --bind \"$DIR\" \"$DIR\"; mount -o remount,bind,ro \"$DIR\""), "");
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn without_waiting_a_failure_is_told_if_it_is_known() {
         .service("bad", "command = \"/nonexistent/program\"\n")
         .service("behind", &format!("{QUICK}\ndepends_on = [\"bad\"]\n"))
         .start();
+    init.wait_line("it answers", |line| line.contains("web: started"));
     init.rinit(&["wait", "bad", "behind", "--for", "failed"]).ok();
     let failed = init.rinit(&["start", "bad"]);
     assert!(failed.status == 1 && failed.stderr.contains("bad: failed: "), "{failed:?}");

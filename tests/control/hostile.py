@@ -227,6 +227,64 @@ def coming_and_going():
             assert error.errno in (errno.EAGAIN, errno.ECONNRESET, errno.EPIPE), error
 
 
+def nudge(count):
+    """So many events that harm nobody."""
+    client = connect()
+    for _ in range(count):
+        assert ask(client, b'{"v":1,"verb":"signal","signal":"CONT","names":["web"]}\n')["ok"]
+
+
+def follow():
+    client = connect()
+    client.sendall(b'{"v":1,"verb":"events","follow":true}\n')
+    return client
+
+
+def deaf_followers():
+    """They never read: each is cut off when it has missed something, and has time to see why."""
+    crowd = [follow() for _ in range(8)]
+    nudge(8000)
+    for client in crowd:
+        assert "cut off" in answers(client)[-1]["error"]
+
+
+def killed_followers():
+    for _ in range(50):
+        child = os.fork()
+        if child == 0:
+            follow().recv(1)
+            os.kill(os.getpid(), signal.SIGKILL)
+        nudge(3)
+        os.waitpid(child, 0)
+
+
+def talking_follower():
+    """What it sends is not read: the kernel's buffer fills, and it is told what happens all the same."""
+    client = follow()
+    assert client.recv(1 << 20)
+    client.setblocking(False)
+    try:
+        while True:
+            client.send(HEALTH)
+    except BlockingIOError:
+        pass
+    client.settimeout(60)
+    nudge(1)
+    while b'"kind":"kill"' not in client.recv(1 << 20):
+        pass
+
+
+def all_places():
+    """Root itself gets seven places of eight for what lasts: a health check always has its answer."""
+    crowd = []
+    for _ in range(MAX_CLIENTS * 7 // 8):
+        crowd.append(connect())
+        assert ask(crowd[-1], b'{"v":1,"verb":"events","follow":true,"since":0,"kinds":["oom"]}\n')["ok"]
+    for request in [b'"events","follow":true', b'"wait","for":"failed","names":["web"]']:
+        refused(ask(connect(), b'{"v":1,"verb":%s}\n' % request), "56 clients wait or follow already")
+    assert ask(connect())["ok"]
+
+
 def crowd_and_kill(pid):
     """Takes every place that there is, and kills a service: it has its successor all the same."""
     crowd = []

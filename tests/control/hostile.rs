@@ -75,7 +75,7 @@ fn nothing_is_left_of_any_attack() {
     let init = start();
     let seed = std::process::id().to_string();
     eprintln!("seed {seed}");
-    let attacks: [&[&str]; 13] = [
+    let attacks: [&[&str]; 17] = [
         &["hundred"],
         &["endless"],
         &["noise", &seed],
@@ -89,6 +89,10 @@ fn nothing_is_left_of_any_attack() {
         &["blanks"],
         &["idle"],
         &["coming_and_going"],
+        &["deaf_followers"],
+        &["killed_followers"],
+        &["talking_follower"],
+        &["all_places"],
     ];
     let before = at_rest(&init);
     let mut memory = None;

@@ -3,6 +3,7 @@
 mod timeline;
 
 use crate::require_namespace;
+use crate::support::services::Status;
 use crate::support::{Launch, PATIENCE, wait_for};
 use nix::sys::signal::Signal;
 use std::net::TcpListener;
@@ -110,6 +111,29 @@ fn now_probes_at_once() {
     assert_eq!(init.rinit(&["health"]).status, 1, "no probe has run");
     assert_eq!(init.rinit(&["health", "--now"]).status, 0);
     assert_eq!(init.rinit(&["health"]).status, 0);
+}
+
+/// Anybody may ask for a probe, as often as he likes: the service is not restarted for it.
+#[test]
+fn a_failure_that_was_asked_for_is_told_and_does_not_count() {
+    require_namespace!();
+    let dir = tempfile::tempdir().unwrap();
+    let sick = dir.path().join("sick");
+    let toml = format!(
+        "{QUICK}\n[healthcheck]\ntest = \"test ! -e {}\"\ninterval = \"1h\"\nretries = 2",
+        sick.display()
+    );
+    let init = Launch::pid1().service("web", &toml).start();
+    init.wait_line("it is up", |line| line.contains("web: started"));
+    init.rinit(&["health", "--now"]).ok();
+    std::fs::write(&sick, "").unwrap();
+    for _ in 0..5 {
+        let health = init.rinit(&["health", "--now"]);
+        assert_eq!(health.status, 1);
+        assert!(health.stdout.contains("web: healthy, but the last probe failed: exited with code 1"));
+    }
+    init.rinit(&["health"]).ok();
+    assert_eq!(init.service("web").restarts, 0);
 }
 
 #[test]

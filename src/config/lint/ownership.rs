@@ -3,6 +3,7 @@
 use super::World;
 use crate::config::definition::Draft;
 use crate::config::diagnostic::Diagnostic;
+use crate::sys::process;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -26,6 +27,10 @@ pub(super) fn look(drafts: &BTreeMap<String, Draft>, dirs: &[PathBuf], world: &W
 }
 
 fn of_path(path: &Path, drafts: &BTreeMap<String, Draft>, world: &World) -> Option<Diagnostic> {
+    // The mode of what is mounted read-only lets nobody write: a ConfigMap of Kubernetes' is 0777.
+    if process::is_read_only(path) {
+        return None;
+    }
     let metadata = fs::metadata(path).ok()?;
     let what = if metadata.is_dir() { "directory" } else { "file" };
     let (code, message, help) = if metadata.mode() & 0o002 != 0 {

@@ -1,6 +1,7 @@
 //! The server under clients of every kind, over real sockets, with a clock that can be moved.
 
 use super::*;
+use crate::control::connection::READ_LIMIT;
 use crate::control::protocol::{HealthReport, Mode, Problem, Verb};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
@@ -416,4 +417,55 @@ fn a_turn_is_bounded() {
             assert_eq!(answers, if n % 2 == 0 { LINES_A_TURN } else { 1 });
         }
     }
+}
+
+/// Who follows has all the time it wants, is not heard any more, and may read its last words.
+#[test]
+fn a_follower_is_told_and_not_heard() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let poller = Poller::new().unwrap();
+    let listener = socket::listen(&socket::Address::Path(path.clone()), 0o600).unwrap();
+    let mut server = Server::new(listener, TOKEN);
+    server.register(&poller).unwrap();
+    let start = Instant::now();
+    let mut ready = Vec::new();
+    let mut events = |server: &mut Server, at: Instant| {
+        poller.wait(&mut ready, Some(Duration::from_millis(100))).unwrap();
+        ready.drain(..).for_each(|event| server.ready(&poller, at, event));
+    };
+    let mut client = UnixStream::connect(&path).unwrap();
+    client.set_read_timeout(Some(LONG)).unwrap();
+    client.write_all(&Request::new(Verb::Events, Vec::new()).to_line()).unwrap();
+    while server.runnable().is_none() {
+        events(&mut server, start);
+    }
+    let id = server.runnable().unwrap();
+    assert!(server.advance(&poller, start, id).is_some());
+    assert_eq!(server.room(id), None, "it has to be answered first");
+    server.follow(&poller, start, id, &Response::done());
+    assert_eq!((server.room(id), server.deadline()), (Some(Room::Free), None));
+    // What it says is no request any more, and not even read.
+    client.write_all(&b"{\"v\":1,\"verb\":\"health\"}\n".repeat(100)).unwrap();
+    events(&mut server, start);
+    assert_eq!((server.runnable(), server.deadline()), (None, None));
+    // The kernel's buffer is full, and an hour later it still has its place.
+    while server.room(id) == Some(Room::Free) {
+        server.push(&poller, start, id, &[b"x".repeat(60_000), vec![b'\n']].concat());
+    }
+    let later = start + Duration::from_secs(3600);
+    server.expire(&poller, later);
+    assert_eq!((server.room(id), server.deadline()), (Some(Room::None), None));
+    server.dismiss(&poller, later, id, "cut off");
+    server.expire(&poller, later);
+    assert_eq!(server.deadline(), Some(later + READ_LIMIT), "it has time to read why");
+    let reader = std::thread::spawn(move || {
+        let mut lines = BufReader::new(client).split(b'\n').map_while(Result::ok);
+        lines.by_ref().last().unwrap()
+    });
+    while !server.clients.is_empty() {
+        events(&mut server, later);
+    }
+    let last = Response::parse(&reader.join().unwrap()).unwrap();
+    assert_eq!(last.error.as_deref(), Some("cut off"));
 }

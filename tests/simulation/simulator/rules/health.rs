@@ -26,6 +26,8 @@ struct Model {
 struct Probe {
     pid: Option<Pid>,
     started: Time,
+    /// It was asked for, and not due.
+    extra: bool,
     /// Killed at its timeout, and counted.
     over: bool,
 }
@@ -43,17 +45,19 @@ impl Model {
         if starting { timing.start_interval } else { timing.interval }
     }
 
-    fn result(&mut self, now: Time, passed: bool, started: Time, timing: &HealthTiming) {
+    fn result(&mut self, now: Time, passed: bool, started: Time, extra: bool, timing: &HealthTiming) {
         let lenient = self.state == HealthState::Starting && started < self.since + timing.start_period;
         if passed {
             (self.state, self.streak) = (HealthState::Healthy, 0);
-        } else if !lenient {
+        } else if !lenient && !extra {
             self.streak += 1;
             if self.streak >= timing.retries {
                 self.state = HealthState::Unhealthy;
             }
         }
-        self.due = now + self.pause(now, timing);
+        if !extra {
+            self.due = now + self.pause(now, timing);
+        }
     }
 }
 
@@ -73,7 +77,8 @@ impl Healths {
             format!("a probe of {name} too early: it is due at {:?}", model.due)
         })?;
         model.asked = false;
-        model.probe = Some(Probe { pid: None, started: scene.now, over: false });
+        let extra = scene.now < model.due;
+        model.probe = Some(Probe { pid: None, started: scene.now, extra, over: false });
         Ok(())
     }
 
@@ -86,11 +91,11 @@ impl Healths {
         let Some(probe) = model.probe.as_mut().filter(|probe| probe.pid == Some(pid) && !probe.over) else {
             return;
         };
-        let started = probe.started;
+        let (started, extra) = (probe.started, probe.extra);
         // With a pause it is killed as well, and counts as nothing.
         if scene.now >= started + timing.timeout && scene.state(*service) == State::Running {
             probe.over = true;
-            model.result(scene.now, false, started, timing);
+            model.result(scene.now, false, started, extra, timing);
         }
     }
 
@@ -102,7 +107,8 @@ impl Healths {
         if let Some(probe) = model.probe.take_if(|probe| probe.pid == Some(pid))
             && !probe.over
         {
-            model.result(scene.now, status == ExitStatus::Code(0), probe.started, timing);
+            let passed = status == ExitStatus::Code(0);
+            model.result(scene.now, passed, probe.started, probe.extra, timing);
         }
     }
 
@@ -128,7 +134,7 @@ impl Rule for Healths {
             Event::ProbeSpawnFailed { service, .. } => {
                 if let (Some(model), Some(timing)) =
                     (self.models.get_mut(&service.0), timing(scene, service.0))
-                    && model.probe.take().is_some()
+                    && model.probe.take().is_some_and(|probe| !probe.extra)
                 {
                     model.due = scene.now + model.pause(scene.now, timing);
                 }
@@ -136,7 +142,7 @@ impl Rule for Healths {
             Event::Exited { pid, status, .. } => self.exited(scene, *pid, *status),
             Event::ProbeNow { service } => {
                 if let Some(model) = self.models.get_mut(&service.0) {
-                    model.asked = model.probe.as_ref().is_none_or(|probe| probe.over);
+                    model.asked |= model.probe.as_ref().is_none_or(|probe| probe.over);
                 }
             }
             _ => {}
@@ -187,7 +193,9 @@ impl Rule for Healths {
             }
             let name = scene.name(service);
             match &model.probe {
-                None => holds(scene.now < model.due, || format!("a probe of {name} is due and not made"))?,
+                None => holds(scene.now < model.due && !model.asked, || {
+                    format!("a probe of {name} is due and not made")
+                })?,
                 Some(probe) if probe.over => {}
                 Some(probe) => holds(scene.now < probe.started + timing.timeout, || {
                     format!("a probe of {name} has taken too long and nobody minds")
