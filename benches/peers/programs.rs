@@ -1,0 +1,59 @@
+//! What is measured: rinit as it is released, and the small programs that everybody runs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The programs, in a directory of their own that is removed at the end.
+pub struct Programs {
+    pub dir: tempfile::TempDir,
+    pub rinit: PathBuf,
+    /// `tiny.c`.
+    pub tiny: PathBuf,
+    /// `int main(void) { pause(); }`, with a static C library.
+    pub empty: Option<PathBuf>,
+}
+
+impl Programs {
+    pub fn build() -> Programs {
+        let dir = tempfile::Builder::new().prefix("rinit-bench.").tempdir().unwrap();
+        let tiny = dir.path().join("tiny");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/tiny.c");
+        let bare = ["-static", "-nostdlib", "-fno-pie", "-no-pie", "-fno-stack-protector", "-Os"];
+        let link = ["-Wl,--build-id=none", "-Wl,-z,noseparate-code", "-Wl,-z,max-page-size=4096"];
+        assert!(compile(&source, &tiny, &[&bare[..], &link[..]].concat()), "cannot compile tiny.c");
+        let main = dir.path().join("empty.c");
+        std::fs::write(&main, "#include <unistd.h>\nint main(void) { pause(); return 0; }\n").unwrap();
+        let empty = dir.path().join("empty");
+        let empty = compile(&main, &empty, &["-static", "-Os", "-s"]).then_some(empty);
+        Programs { rinit: rinit(), tiny, empty, dir }
+    }
+
+    pub fn tiny(&self) -> String {
+        self.tiny.display().to_string()
+    }
+
+    /// A new directory in the directory.
+    pub fn room(&self) -> tempfile::TempDir {
+        tempfile::Builder::new().tempdir_in(self.dir.path()).unwrap()
+    }
+}
+
+fn compile(source: &Path, to: &Path, flags: &[&str]) -> bool {
+    let done = Command::new("cc").args(flags).arg("-o").arg(to).arg(source).status();
+    done.is_ok_and(|status| status.success())
+}
+
+/// RINIT_BIN, or a release build: what `cargo bench` itself builds is not optimized as a release is.
+fn rinit() -> PathBuf {
+    if let Some(path) = std::env::var_os("RINIT_BIN") {
+        return std::fs::canonicalize(path).unwrap();
+    }
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--locked", "--bin", "rinit"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(built.is_ok_and(|status| status.success()), "cannot build rinit");
+    // .../TARGET/PROFILE/deps/peers-HASH
+    let own = std::env::current_exe().unwrap();
+    own.ancestors().nth(3).unwrap().join("release/rinit")
+}
