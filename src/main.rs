@@ -1,9 +1,6 @@
-//! The binary: hands over to `cli` and returns its exit status.
+//! The binary: hands over to `cli` and ends with its exit status.
 
-#![forbid(unsafe_code)]
+#![cfg_attr(not(test), no_main)]
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ExitCode::from(rinit::cli::run(std::env::args_os()))
-}
+#[cfg(not(test))]
+rinit::entry!(rinit::cli::run);

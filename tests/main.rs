@@ -20,6 +20,7 @@ mod config;
 mod control;
 mod docker;
 mod documentation;
+mod entry;
 mod examples;
 mod fuzz;
 mod health;

@@ -103,6 +103,8 @@ pub fn start_pid1(line: &Line) -> Child {
     unsafe {
         match libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) as i32 {
             0 => {
+                // Nothing is left behind when the measurement is broken off.
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
                 libc::setsid();
                 {
                     let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);

@@ -89,7 +89,7 @@ impl<'a> One<'a> {
             results.add("one.dirty", name, proc::memory(&[pid], "Anonymous:"));
         };
         for _ in 0..self.options.rounds(15) {
-            let rest = Duration::from_millis(30);
+            let rest = Duration::from_millis(600);
             let bare = start_pid1(&Line::new(&[self.programs.tiny()], &[]));
             let empty = self.programs.empty.as_ref();
             let empty = empty.map(|path| start_pid1(&Line::new(&[path.display().to_string()], &[])));

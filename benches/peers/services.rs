@@ -61,7 +61,7 @@ impl<'a> Services<'a> {
             } else if count > MANY {
                 7
             } else {
-                15
+                9
             });
             eprintln!("{count} services, {rounds} rounds");
             for round in 0..rounds {
@@ -128,7 +128,7 @@ impl<'a> Services<'a> {
         let mut before = -1.0;
         while before != proc::cpu(&own) && begun.elapsed() < PATIENCE {
             before = proc::cpu(&own);
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(400));
             (own, services) = proc::parted(child.pid, &self.programs.tiny);
         }
         fifo.take();

@@ -98,6 +98,8 @@ impl Draft {
                 Some(Dependency { name, condition: condition?, required, restart })
             })
             .collect();
+        // It stays for as long as rinit runs: nothing is kept for growing.
+        service.exec.command.shrink_to_fit();
         service
     }
 }
@@ -140,6 +142,6 @@ fn read_keys(source: &Source, outside: &Surroundings, draft: &mut Draft) -> Vec<
         reader.add(Diagnostic::of_file(&source.path, "the key \"command\" is missing".into(), help));
     }
     let lines = std::mem::take(&mut reader.lines);
-    draft.service.origin = Some(Origin { file: source.path.clone(), lines });
+    draft.service.origin = Some(Origin { file: source.path.clone(), lines: lines.finish() });
     reader.into_mistakes()
 }

@@ -42,7 +42,8 @@ pub(super) fn healthcheck(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mu
         reader.report(span, "only one of test, http, tcp and unix is possible", None);
     }
     let timing = draft.health.timing;
-    draft.service.healthcheck = draft.health.probe.take().map(|probe| HealthCheck { probe, timing });
+    draft.service.healthcheck =
+        draft.health.probe.take().map(|probe| Box::new(HealthCheck { probe, timing }));
 }
 
 /// `test`: a program in one of Compose's forms.

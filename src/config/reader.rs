@@ -8,8 +8,7 @@ use super::keys::{self, Key};
 use super::source::Source;
 use super::syntax::Parsed;
 use super::users::Accounts;
-use crate::model::suggest;
-use std::collections::BTreeMap;
+use crate::model::{KeyLines, suggest};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -41,7 +40,7 @@ pub(super) struct Reader<'a> {
     /// Known keys that unknown ones were likely meant to be: that they are missing is no second mistake.
     misspelt: Vec<&'static str>,
     /// Line of each known key; keys of tables as `healthcheck.test`.
-    pub lines: BTreeMap<String, u32>,
+    pub lines: KeyLines,
 }
 
 impl<'a> Reader<'a> {
@@ -54,7 +53,7 @@ impl<'a> Reader<'a> {
             mistakes: std::mem::take(&mut parsed.mistakes),
             untold: parsed.untold,
             misspelt: Vec::new(),
-            lines: BTreeMap::new(),
+            lines: KeyLines::default(),
         }
     }
 
@@ -113,7 +112,11 @@ impl<'a> Reader<'a> {
                 self.unknown_key(path, name, &key.span(), known);
                 continue;
             };
-            self.lines.insert(format!("{path}{name}"), self.source.line_of(key.span().start));
+            let line = self.source.line_of(key.span().start);
+            match path {
+                "" => self.lines.insert(found.name, line),
+                _ => self.lines.insert(format!("{path}{name}"), line),
+            }
             if !self.is_spoilt(&value.span()) {
                 (found.read)(self, value, draft);
             }

@@ -37,12 +37,11 @@ pub struct Surroundings {
 impl Surroundings {
     /// As they are now; to be called before rinit leaves the directory it was started in.
     pub fn record() -> Surroundings {
-        let own_name = std::env::args_os().next().unwrap_or_default();
         Surroundings {
             environment: crate::sys::inherit::environment(),
             working_dir: spawn::current_dir().ok(),
             own_program: spawn::own_program().ok(),
-            own_name: c_string(&own_name),
+            own_name: crate::sys::entry::name(),
             notify_socket: None,
         }
     }

@@ -28,6 +28,7 @@ mod source;
 pub mod stand_in;
 mod state;
 mod terminal;
+mod tidy;
 mod wait;
 
 pub use contract::{Contract, Remap};
@@ -53,6 +54,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use terminal::Terminal;
+use tidy::{QUIET, Tidy};
 
 /// The exit status when rinit itself could not do it, as with env, timeout and docker.
 pub const EXIT_OWN_FAILURE: u8 = 125;
@@ -124,6 +126,7 @@ struct Init {
     gather: Gather,
     epoch: Instant,
     interrupts: u32,
+    tidy: Tidy,
 }
 
 impl Init {
@@ -158,6 +161,7 @@ impl Init {
             gather: Gather::default(),
             epoch: Instant::now(),
             interrupts: 0,
+            tidy: Tidy::Everything,
         }
     }
 
@@ -182,9 +186,7 @@ impl Init {
 
     /// Waits for something to happen, and deals with it.
     fn turn(&mut self, ready: &mut Vec<Ready>) {
-        if let Err(e) = self.executor.poller.wait(ready, self.timeout()) {
-            log::error!("cannot wait for events: {e}");
-        }
+        self.wait(ready);
         for ready in ready.drain(..) {
             match children::Children::resolve(ready.token) {
                 Some((pid, Channel::Status)) => self.executor.set_up(self.now(), pid),
@@ -204,6 +206,21 @@ impl Init {
             self.feed(Event::Tick);
         }
         self.requests.settle(&mut self.executor, self.epoch);
+    }
+
+    /// As soon as nothing has happened for a moment, what the start, a reload or an answer needed is given back: once.
+    fn wait(&mut self, ready: &mut Vec<Ready>) {
+        self.tidy = self.tidy.max(self.requests.take_tidy());
+        let mut timeout = self.timeout();
+        let is_due = self.tidy > Tidy::Nothing && timeout.is_none_or(|timeout| timeout > QUIET);
+        if is_due {
+            timeout = Some(QUIET);
+        }
+        match self.executor.poller.wait(ready, timeout) {
+            Ok(()) if is_due && ready.is_empty() => std::mem::take(&mut self.tidy).carry_out(),
+            Ok(()) => {}
+            Err(e) => log::error!("cannot wait for events: {e}"),
+        }
     }
 
     fn now(&self) -> Duration {
@@ -233,6 +250,7 @@ impl Init {
                 Signal::CONT => self.continued(),
                 stop if STOP_SIGNALS.contains(&stop) => self.stop_signal(stop),
                 Signal::HUP if !self.executor.has_main() => {
+                    self.tidy = Tidy::Everything;
                     self.requests.reload(&mut self.executor, self.epoch);
                 }
                 other => self.feed(Event::Forward { signal: other }),

@@ -6,6 +6,7 @@ use super::executor::Executor;
 use super::followers::Followers;
 use super::source::Source;
 use super::state::LastStop;
+use super::tidy::Tidy;
 use crate::control::protocol::{ActionResult, Request, Response, Verb};
 use crate::control::server::{ClientId, Incoming, Peer, Server};
 use crate::model::Signal;
@@ -32,11 +33,24 @@ pub struct Requests {
     followers: Followers,
     source: Source,
     last_stop: Option<LastStop>,
+    tidy: Tidy,
 }
 
 impl Requests {
     pub fn new(server: Option<Server>, source: Source, last_stop: Option<LastStop>) -> Requests {
-        Requests { server, pending: Vec::new(), followers: Followers::default(), source, last_stop }
+        Requests {
+            server,
+            pending: Vec::new(),
+            followers: Followers::default(),
+            source,
+            last_stop,
+            tidy: Tidy::Nothing,
+        }
+    }
+
+    /// What there is to give back since this was asked last.
+    pub fn take_tidy(&mut self) -> Tidy {
+        std::mem::take(&mut self.tidy)
     }
 
     /// Reads the configuration again, because a signal asks for it.
@@ -122,6 +136,7 @@ impl Requests {
     fn take(&mut self, executor: &mut Executor, epoch: Instant, incoming: Incoming) {
         let Incoming { client, peer, mut request } = incoming;
         request.names = self.source.expand(request.names);
+        self.tidy = self.tidy.max(Tidy::after(request.verb));
         let now = epoch.elapsed();
         let response = match request.verb {
             Verb::Health if !request.now => answer::health(&executor.supervisor, now, &request),

@@ -1,7 +1,7 @@
 //! The definition of one service, as every format (TOML file, command line) is read into it.
 
 use super::{Exec, HealthCheck, Hooks, Signal};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub struct Service {
     /// What is run around its main process.
     pub hooks: Hooks,
     /// How its health is found out, if at all.
-    pub healthcheck: Option<HealthCheck>,
+    pub healthcheck: Option<Box<HealthCheck>>,
     /// Where it is defined; `None` for COMMAND.
     pub origin: Option<Origin>,
 }
@@ -32,8 +32,48 @@ pub struct Service {
 pub struct Origin {
     /// The definition file as the user would name it.
     pub file: PathBuf,
-    /// Line of each top-level key, counted from 1.
-    pub lines: BTreeMap<String, u32>,
+    /// Where its keys are.
+    pub lines: KeyLines,
+}
+
+/// The line of each key that is written, counted from 1; keys of tables as `healthcheck.test`. There is one for each
+/// service, so it is small.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeyLines(Vec<(Cow<'static, str>, u32)>);
+
+impl KeyLines {
+    /// Adds a key.
+    pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, line: u32) {
+        self.0.push((key.into(), line));
+    }
+
+    /// Where a key is.
+    pub fn get(&self, key: &str) -> Option<&u32> {
+        self.0.iter().find(|(known, _)| known == key).map(|(_, line)| line)
+    }
+
+    /// Whether a key is written.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.0.iter().map(|(key, line)| (&**key, *line))
+    }
+
+    /// Nothing more is added.
+    pub fn finish(mut self) -> KeyLines {
+        self.0.sort_unstable();
+        self.0.shrink_to_fit();
+        self
+    }
+}
+
+impl<const N: usize> From<[(&'static str, u32); N]> for KeyLines {
+    fn from(lines: [(&'static str, u32); N]) -> KeyLines {
+        KeyLines(lines.into_iter().map(|(key, line)| (key.into(), line)).collect())
+    }
 }
 
 impl Origin {

@@ -7,6 +7,9 @@
 //!
 //! A probe that somebody has asked for comes beside these: it moves none of them, and as anybody may ask, and as often
 //! as he likes, its failure is told and does not count. Its success does: the service is well.
+//!
+//! Services that start together would be probed together for ever. So the first probe of each but the first service
+//! comes later, by less than a tenth of the interval: how much is decided by the service's place alone.
 
 use super::event::{ExitStatus, Pid, Time};
 use crate::model::{HealthTiming, duration, text};
@@ -129,12 +132,13 @@ impl Health {
         }
     }
 
-    /// The service has started: the accounting begins anew.
-    pub fn begin(&mut self, now: Time) {
+    /// The service at this place has started: the accounting begins anew.
+    pub fn begin(&mut self, now: Time, place: usize) {
         self.state = HealthState::Starting;
         self.failing_streak = 0;
         self.service_started = Some(now);
-        self.next = now.saturating_add(self.interval(now));
+        let interval = self.interval(now);
+        self.next = now.saturating_add(interval).saturating_add(spread(place, interval));
     }
 
     /// The same with other numbers, from a changed definition.
@@ -312,9 +316,31 @@ impl Health {
     }
 }
 
+/// Less than a tenth of the interval, none for the first place, and spread evenly over however many places there are:
+/// the place's bits, read backwards, are the digits of a fraction.
+fn spread(place: usize, interval: Duration) -> Duration {
+    let fraction = u32::try_from(place).unwrap_or_default().reverse_bits();
+    let nanos = (interval.as_nanos() / 10).saturating_mul(u128::from(fraction)) >> u32::BITS;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn those_that_start_together_are_probed_one_after_the_other() {
+        let offsets = |count| (0..count).map(|place| spread(place, s(30))).collect::<Vec<_>>();
+        assert_eq!(offsets(4), [0, 1500, 750, 2250].map(Duration::from_millis));
+        let mut many = offsets(1000);
+        assert!(many.iter().all(|offset| *offset < s(3)));
+        many.sort();
+        let gaps = many.windows(2).map(|pair| pair[1] - pair[0]);
+        let (least, most) = gaps.fold((s(3), s(0)), |(least, most), gap| (least.min(gap), most.max(gap)));
+        assert!(least > Duration::from_millis(2) && most < Duration::from_millis(7), "{least:?}, {most:?}");
+        assert_eq!(spread(usize::MAX, s(30)), s(0));
+        assert_eq!(spread(1, Duration::MAX), s(0));
+    }
 
     fn s(seconds: u64) -> Time {
         Duration::from_secs(seconds)
@@ -329,7 +355,7 @@ mod tests {
             retries: 2,
             ..HealthTiming::default()
         });
-        health.begin(s(0));
+        health.begin(s(0), 0);
         health
     }
 
@@ -462,7 +488,7 @@ mod tests {
         assert!(health.take_due(s(10)));
         health.spawned(Pid(9));
         assert_eq!(health.end(), Some(Pid(9)));
-        health.begin(s(11));
+        health.begin(s(11), 0);
         assert_eq!(health.exited(s(12), Pid(9), ExitStatus::Code(0), b""), Change::None);
         assert_eq!(health.state(), HealthState::Starting);
     }

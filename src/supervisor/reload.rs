@@ -1,13 +1,14 @@
 //! A changed configuration: what it means for each service, and carrying that out.
 
-use super::Supervisor;
 use super::ending::Purpose;
 use super::event::*;
 use super::graph;
 use super::state::State;
 use super::unit::Unit;
+use super::{Supervisor, shared_policy};
 use crate::model::{Policy, Service, Streams};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// What a reload does, by name.
@@ -123,7 +124,8 @@ impl Supervisor {
         for (index, service) in services.iter().enumerate() {
             let id = ServiceId(index);
             if index >= self.units.len() {
-                self.units.push(Unit::new(id, service));
+                let policy = shared_policy(&self.units, service);
+                self.units.push(Unit::new(id, service, &policy));
                 self.armed.push(None);
             }
             let (starts, restarts) = (is_in(&plan.start, service), is_in(&plan.restart, service));
@@ -168,13 +170,13 @@ impl Unit {
         // What stops by its old definition does so to the end.
         let stops = (restarts && self.is_alive()) || self.next_hooks.is_some();
         let old = stops.then(|| std::mem::take(&mut self.hooks));
-        self.define(service);
+        self.define(service, Rc::new(service.policy.clone()));
         self.next_hooks = old.map(|old| Box::new(std::mem::replace(&mut self.hooks, old)));
         if let Some(health) = &mut self.health
             && !had_health
             && matches!(self.state, State::Running | State::Paused)
         {
-            health.begin(now);
+            health.begin(now, self.id.0);
             out.push(Effect::Notice(Notice::HealthBegun(self.id)));
         }
     }

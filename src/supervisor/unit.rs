@@ -10,6 +10,7 @@ use super::event::*;
 use super::health::Health;
 use super::state::State;
 use crate::model::{Condition, Hook, Hooks, OnUnhealthy, Policy, Service, Signal};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A dependency, resolved.
@@ -46,7 +47,8 @@ pub(super) struct RunningHook {
 pub struct Unit {
     pub id: ServiceId,
     pub name: String,
-    pub policy: Policy,
+    /// Shared with others that have the same.
+    pub policy: Rc<Policy>,
     pub hooks: Hooks,
     pub is_main: bool,
     pub needs: Vec<Need>,
@@ -67,7 +69,7 @@ pub struct Unit {
     pub reads: bool,
     /// While the container stops: it goes on, and is started again if it ends, for others still write to it.
     pub lingers: bool,
-    pub health: Option<Health>,
+    pub health: Option<Box<Health>>,
     pub on_unhealthy: OnUnhealthy,
     pub starts: u64,
     pub last_exit: Option<ExitStatus>,
@@ -101,12 +103,13 @@ pub struct Unit {
 }
 
 impl Unit {
-    pub fn new(id: ServiceId, service: &Service) -> Unit {
+    /// `policy` is that of the service, or an equal one that others have already.
+    pub fn new(id: ServiceId, service: &Service, policy: &Rc<Policy>) -> Unit {
         let mut unit = Unit {
             id,
             name: service.name.clone(),
-            policy: service.policy.clone(),
-            hooks: service.hooks.clone(),
+            policy: Rc::clone(policy),
+            hooks: Hooks::default(),
             is_main: service.name == crate::model::MAIN,
             needs: Vec::new(),
             needed_by: Vec::new(),
@@ -141,21 +144,21 @@ impl Unit {
             alive_by: None,
             next_hooks: None,
         };
-        unit.define(service);
+        unit.define(service, Rc::clone(policy));
         unit
     }
 
     /// Takes over a definition, the first one or a changed one. What runs goes on running.
-    pub fn define(&mut self, service: &Service) {
-        self.policy = service.policy.clone();
+    pub fn define(&mut self, service: &Service, policy: Rc<Policy>) {
+        self.policy = policy;
         self.hooks = service.hooks.clone();
         self.reads = service.exec.reads_others();
         self.retired = false;
         let timing = service.healthcheck.as_ref().map(|check| check.timing);
         self.on_unhealthy = timing.map_or(OnUnhealthy::None, |timing| timing.on_unhealthy);
         self.health = match (self.health.take(), timing) {
-            (Some(health), Some(timing)) => Some(health.with_timing(timing)),
-            (_, timing) => timing.map(Health::new),
+            (Some(health), Some(timing)) => Some(Box::new(health.with_timing(timing))),
+            (_, timing) => timing.map(Health::new).map(Box::new),
         };
     }
 
@@ -211,7 +214,7 @@ impl Unit {
             State::Stopping => self.ending.as_ref().and_then(Ending::next),
             State::Starting => self.start_by,
             State::Running => {
-                let health = self.health.as_ref().and_then(Health::deadline);
+                let health = self.health.as_deref().and_then(Health::deadline);
                 [health, self.alive_by, self.run_by()].into_iter().flatten().min()
             }
             State::Stopped | State::Waiting | State::Paused | State::Completed | State::Failed => None,
@@ -313,7 +316,7 @@ impl Unit {
         self.enter(now, State::Running);
         match &mut self.health {
             Some(health) => {
-                health.begin(now);
+                health.begin(now, self.id.0);
                 out.push(Effect::Notice(Notice::HealthBegun(self.id)));
             }
             None => self.been_ready = true,
@@ -332,9 +335,14 @@ impl Unit {
         }
     }
 
+    /// Whether there is such a hook.
+    pub(super) fn has_hook(&self, hook: Hook) -> bool {
+        self.hooks.get(hook).is_some()
+    }
+
     /// Runs a hook, if there is one.
     pub(super) fn run_hook(&mut self, hook: Hook, out: &mut Vec<Effect>) -> bool {
-        let there = self.hooks.get(hook).is_some();
+        let there = self.has_hook(hook);
         if there {
             self.hook = Some(RunningHook { hook, pid: None });
             let process = self.process.as_ref();
@@ -427,7 +435,7 @@ impl Unit {
     pub fn pause(&mut self, now: Time, out: &mut Vec<Effect>) {
         let (State::Running, Some(pid)) = (self.state, self.pid()) else { return };
         out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::STOP });
-        if let Some(probe) = self.health.as_mut().and_then(Health::suspend) {
+        if let Some(probe) = self.health.as_deref_mut().and_then(Health::suspend) {
             out.push(Effect::Signal { pid: probe, scope: Scope::Group, signal: Signal::KILL });
         }
         self.alive_by = None;

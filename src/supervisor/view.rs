@@ -108,7 +108,7 @@ impl Supervisor {
     /// The state of one service.
     pub fn view(&self, now: Time, id: ServiceId) -> Option<View<'_>> {
         let unit = self.units.get(id.0)?;
-        let health = unit.health.as_ref();
+        let health = unit.health.as_deref();
         Some(View {
             name: &unit.name,
             state: unit.state,
@@ -129,7 +129,7 @@ impl Supervisor {
     /// The state of one service and what its health check says: as in its view, and at no cost.
     pub fn state(&self, id: ServiceId) -> Option<(State, Option<HealthState>)> {
         let unit = self.units.get(id.0)?;
-        Some((unit.state, unit.health.as_ref().filter(|health| health.is_on()).map(Health::state)))
+        Some((unit.state, unit.health.as_deref().filter(|health| health.is_on()).map(Health::state)))
     }
 
     /// What a service depends on, in the order of its definition.
@@ -224,7 +224,7 @@ impl Supervisor {
                 let wait = unit.retry_at().unwrap_or(now).saturating_sub(now);
                 format!("{}, restarting in {}", because("backoff"), duration::format(wait))
             }
-            State::Running => running_message(unit.health.as_ref()),
+            State::Running => running_message(unit.health.as_deref()),
         }
     }
 

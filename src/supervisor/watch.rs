@@ -148,7 +148,7 @@ impl Unit {
 
     /// Switches the health check off; a probe under way is killed and its result no longer counts.
     pub fn end_health(&mut self, out: &mut Vec<Effect>) {
-        if let Some(pid) = self.health.as_mut().and_then(Health::end) {
+        if let Some(pid) = self.health.as_deref_mut().and_then(Health::end) {
             out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
         }
     }

@@ -1,5 +1,5 @@
-//! What rinit was started with, recorded before Rust's runtime changes it: the runtime ignores SIGPIPE before `main`
-//! begins, and the command is to find everything as it was.
+//! What rinit was started with, recorded before `main` begins and anything can change it: the command is to find
+//! everything as it was.
 
 use nix::libc;
 use std::ffi::{CStr, CString};
@@ -52,8 +52,7 @@ extern "C" fn record() {
     FOREGROUND.store(if terminal == own { own } else { -1 }, Ordering::Relaxed);
 }
 
-/// Opens those of 0, 1 and 2 that are closed, so that nothing that rinit opens gets one of these numbers. Rust's
-/// runtime would do the same, but ends the process where there is no /dev/null. Returns a bit for each.
+/// Opens those of 0, 1 and 2 that are closed, so that nothing that rinit opens gets one of these numbers. Returns a bit for each.
 fn fill_standard_descriptors() -> u64 {
     let mut closed = 0_u64;
     let mut bit = 1_u64;
@@ -85,6 +84,11 @@ pub fn foreground_group() -> Option<i32> {
 /// Whether a signal was ignored when rinit was started.
 pub fn was_ignored(number: i32) -> bool {
     bit(&IGNORED, number)
+}
+
+/// Whether rinit itself changes what is done with a signal: it ignores SIGPIPE, and does not ignore SIGCHLD.
+pub fn is_ours(number: i32) -> bool {
+    matches!(number, libc::SIGPIPE | libc::SIGCHLD)
 }
 
 /// Whether a signal was blocked when rinit was started.

@@ -4,10 +4,12 @@
 pub mod attributes;
 pub mod caps;
 pub mod cgroup;
+pub mod entry;
 pub mod file;
 pub mod inherit;
 pub mod io;
 mod listen_pid;
+pub mod memory;
 pub mod notify;
 pub mod poll;
 pub mod process;

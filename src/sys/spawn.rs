@@ -319,7 +319,8 @@ impl Child<'_> {
         }
     }
 
-    /// rinit's handlers must not run in the child: a signal to it would look like one to rinit.
+    /// An exec leaves a signal ignored that is, and nothing else of what was done with signals. rinit has no handlers
+    /// that could run before.
     fn reset_signals(&self) -> Result<(), ()> {
         // SAFETY: a zeroed sigaction is SIG_DFL without flags, and a sigset_t is emptied before use; both are
         // locals. Numbers that are no signal, or cannot be changed, are refused without effect.
@@ -327,11 +328,13 @@ impl Child<'_> {
             let mut mask: libc::sigset_t = std::mem::zeroed();
             libc::sigemptyset(&mut mask);
             for number in 1..=64 {
-                let mut action: libc::sigaction = std::mem::zeroed();
-                if self.spec.as_inherited && inherit::was_ignored(number) {
-                    action.sa_sigaction = libc::SIG_IGN;
+                if inherit::was_ignored(number) || inherit::is_ours(number) {
+                    let mut action: libc::sigaction = std::mem::zeroed();
+                    if self.spec.as_inherited && inherit::was_ignored(number) {
+                        action.sa_sigaction = libc::SIG_IGN;
+                    }
+                    libc::sigaction(number, &action, std::ptr::null_mut());
                 }
-                libc::sigaction(number, &action, std::ptr::null_mut());
                 if self.spec.as_inherited && inherit::was_blocked(number) {
                     libc::sigaddset(&mut mask, number);
                 }

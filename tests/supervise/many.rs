@@ -47,14 +47,14 @@ struct Idle {
 
 /// What rinit itself uses.
 #[derive(Debug)]
-struct Usage {
+pub(super) struct Usage {
     /// KiB of memory of its own.
-    memory: u64,
-    descriptors: usize,
+    pub memory: u64,
+    pub descriptors: usize,
 }
 
 /// The number behind a word in a file of /proc.
-fn number(path: &Path, key: &str) -> Option<u64> {
+pub(super) fn number(path: &Path, key: &str) -> Option<u64> {
     let text = std::fs::read_to_string(path).ok()?;
     text.lines().find_map(|line| line.strip_prefix(key)?.split_whitespace().next()?.parse().ok())
 }
@@ -74,7 +74,7 @@ fn idle(init: &Running) -> Idle {
 }
 
 /// The least of many looks: what is needed for a moment is not kept.
-fn usage(init: &Running) -> Usage {
+pub(super) fn usage(init: &Running) -> Usage {
     let proc = format!("/proc/{}", init.pid());
     let (maps, descriptors) = (format!("{proc}/smaps_rollup"), format!("{proc}/fd"));
     let mut least = Usage { memory: u64::MAX, descriptors: usize::MAX };

@@ -10,5 +10,6 @@ mod oneshot;
 mod pause;
 mod reload;
 mod restart;
+mod soak;
 mod start;
 mod stop;

@@ -170,7 +170,8 @@ fn runit(draft: &mut Draft, dir: &Dir, report: &mut Report) {
             on_unhealthy: OnUnhealthy::None,
             ..HealthTiming::default()
         };
-        service.healthcheck = Some(HealthCheck { probe: Probe::Command(program("./check")), timing });
+        service.healthcheck =
+            Some(Box::new(HealthCheck { probe: Probe::Command(program("./check")), timing }));
     }
     if dir.has("control")
         && let Some(control) = Dir::open(&dir.at("control"), report)

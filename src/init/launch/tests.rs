@@ -21,7 +21,7 @@ pub(super) fn service(command: &[&str]) -> Service {
         working_dir: Some("/".into()),
         ..Exec::default()
     };
-    let lines = ["cap_add", "environment", "notify", "pre_start", "ulimits"].map(|key| (key.to_owned(), 7));
+    let lines = ["cap_add", "environment", "notify", "pre_start", "ulimits"].map(|key| (key, 7));
     Service {
         name: "web".into(),
         description: None,

@@ -12,7 +12,7 @@ fn services_start_when_their_dependencies_are_there() {
     ]);
     assert_eq!(world.take_story(), ["start db", "start alone", "start migrate"]);
     assert_eq!(world.state("web"), State::Waiting);
-    assert_eq!(world.wait(), ms(1000));
+    assert_eq!(world.wait(), ms(1025), "the third service's first probe");
     world.exits("db?", 0);
     assert_eq!(world.state("web"), State::Waiting);
     world.exits("migrate", 0);

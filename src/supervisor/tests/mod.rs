@@ -52,7 +52,7 @@ fn checked(mut service: Service, on_unhealthy: OnUnhealthy) -> Service {
         on_unhealthy,
         ..HealthTiming::default()
     };
-    service.healthcheck = Some(HealthCheck { probe: Probe::Command(vec!["true".into()]), timing });
+    service.healthcheck = Some(Box::new(HealthCheck { probe: Probe::Command(vec!["true".into()]), timing }));
     service
 }
 

@@ -41,7 +41,7 @@ fn only_what_has_changed_is_touched() {
     world.exits("gone", 0);
     assert_eq!(world.take_story(), ["start changed"]);
     assert_eq!(world.supervisor.find("gone"), None);
-    assert_eq!(world.wait(), ms(1000), "the health check that was added");
+    assert_eq!(world.wait(), ms(1075), "the health check that was added");
     assert_eq!(world.take_story(), ["start tuned?"]);
 }
 

@@ -173,7 +173,7 @@ fn service(r: &mut Random, mood: &Mood, name: &str) -> Service {
             false => Finish::Runit,
         });
     }
-    let healthcheck = r.maybe(mood.health, check);
+    let healthcheck = r.maybe(mood.health, check).map(Box::new);
     let exec = Exec { command: vec!["program".into()], ..Exec::default() };
     Service { name: name.to_owned(), description: None, exec, policy, hooks, healthcheck, origin: None }
 }
@@ -184,7 +184,7 @@ fn tuned(r: &mut Random, mood: &Mood, mut service: Service) -> Service {
         0 => service.policy.restart = restart(r),
         1 => service.policy.stop_grace_period = r.time(&GRACES),
         2 => service.policy.backoff = backoff(r),
-        _ => service.healthcheck = r.maybe(mood.health.max(50), check),
+        _ => service.healthcheck = r.maybe(mood.health.max(50), check).map(Box::new),
     }
     service
 }

@@ -33,10 +33,14 @@ struct Probe {
 }
 
 impl Model {
-    fn new(now: Time, timing: &HealthTiming) -> Model {
+    /// The first probe comes later by the service's own part of a tenth, so that those that start together are not
+    /// probed together.
+    fn new(now: Time, timing: &HealthTiming, service: usize) -> Model {
         let state = HealthState::Starting;
         let mut model = Model { since: now, state, streak: 0, due: now, probe: None, asked: false };
-        model.due = now + model.pause(now, timing);
+        let pause = model.pause(now, timing);
+        let part = u128::from((service as u32).reverse_bits());
+        model.due = now + pause + Duration::from_nanos((pause.as_nanos() / 10 * part / (1 << 32)) as u64);
         model
     }
 
@@ -168,7 +172,8 @@ impl Rule for Healths {
             let runs = matches!(is, State::Running | State::Paused);
             match timing(scene, service) {
                 Some(timing) if runs && !stopping => {
-                    let model = self.models.entry(service).or_insert_with(|| Model::new(scene.now, timing));
+                    let model =
+                        self.models.entry(service).or_insert_with(|| Model::new(scene.now, timing, service));
                     if is == State::Paused {
                         model.probe = None;
                         model.asked = false;
