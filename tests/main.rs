@@ -28,5 +28,6 @@ mod init;
 mod orchestrators;
 mod pid1;
 mod simulation;
+mod size;
 mod supervise;
 mod trees;

@@ -8,6 +8,8 @@ pub mod entry;
 pub mod file;
 pub mod inherit;
 pub mod io;
+#[cfg(all(lean, panic = "abort"))]
+mod lean;
 mod listen_pid;
 pub mod memory;
 pub mod notify;
