@@ -4,7 +4,7 @@ use super::definition::{Draft, Written};
 use super::excerpt::quote;
 use super::files::checked_name;
 use super::keys;
-use super::reader::{Reader, Value};
+use super::reader::{Reader, Value, in_written_order};
 use crate::model::Condition;
 use std::ops::Range;
 use toml::de::DeValue;
@@ -24,9 +24,7 @@ pub(super) fn depends_on(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut
         }
         return;
     };
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    for (key, value) in entries {
+    for (key, value) in in_written_order(table) {
         add(reader, draft, key.get_ref().to_string(), key.span());
         match value.get_ref() {
             DeValue::Table(inner) => {

@@ -5,7 +5,7 @@ use super::env_file;
 use super::excerpt::quote;
 use super::files;
 use super::keys;
-use super::reader::{Reader, Value};
+use super::reader::{Reader, Value, in_written_order};
 use super::source::Source;
 use super::values::whole;
 use crate::model::Variable;
@@ -32,9 +32,7 @@ pub(super) fn environment(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mu
         }
         return;
     };
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    for (key, value) in entries {
+    for (key, value) in in_written_order(table) {
         let variable = match value.get_ref().as_table() {
             Some(inner) => {
                 let path = format!("environment.{}.", key.get_ref());

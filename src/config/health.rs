@@ -3,7 +3,7 @@
 use super::definition::Draft;
 use super::keys::{self, set};
 use super::process;
-use super::reader::{Reader, Value};
+use super::reader::{Reader, Value, in_written_order};
 use super::values::{Text, Zero};
 use crate::model::{HealthCheck, HealthTiming, HttpUrl, OnUnhealthy, Probe, url};
 use std::ffi::OsString;
@@ -31,9 +31,9 @@ pub(super) struct HealthDraft {
 pub(super) fn healthcheck(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(table) = reader.as_table(value) else { return };
     reader.table("healthcheck.", table, keys::HEALTHCHECK, draft);
-    let mut written: Vec<Range<usize>> =
-        table.keys().filter(|key| PROBES.contains(&key.get_ref().as_ref())).map(|key| key.span()).collect();
-    written.sort_by_key(|span| span.start);
+    let keys = in_written_order(table).into_iter().map(|(key, _)| key);
+    let written: Vec<Range<usize>> =
+        keys.filter(|key| PROBES.contains(&key.get_ref().as_ref())).map(|key| key.span()).collect();
     if written.is_empty() && !PROBES.iter().any(|name| reader.is_misspelt(name)) {
         let help = "for instance test = [\"CMD\", \"redis-cli\", \"ping\"]";
         reader.report(&value.span(), "healthcheck needs one of test, http, tcp and unix", Some(help.into()));

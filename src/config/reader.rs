@@ -11,10 +11,19 @@ use super::users::Accounts;
 use crate::model::{KeyLines, suggest};
 use std::ops::Range;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 /// A value with its place.
 pub(super) type Value<'v> = Spanned<DeValue<'v>>;
+
+/// A table's entries as they stand in the file; the table itself has them by name.
+pub(super) fn in_written_order<'t, 'v>(
+    table: &'t DeTable<'v>,
+) -> Vec<(&'t Spanned<DeString<'v>>, &'t Value<'v>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
 
 /// More mistakes in one file are counted and not shown, nor is time spent on them.
 pub(super) const MOST_MISTAKES: usize = 100;
@@ -104,9 +113,7 @@ impl<'a> Reader<'a> {
 
     /// Reads the keys of a table, in the order written. `path` is the table's own name and a dot, or empty.
     pub fn table(&mut self, path: &str, table: &DeTable<'_>, known: &'static [Key], draft: &mut Draft) {
-        let mut entries: Vec<_> = table.iter().collect();
-        entries.sort_by_key(|(key, _)| key.span().start);
-        for (key, value) in entries {
+        for (key, value) in in_written_order(table) {
             let name: &str = key.get_ref();
             let Some(found) = known.iter().find(|known| known.name == name) else {
                 self.unknown_key(path, name, &key.span(), known);

@@ -5,9 +5,8 @@ use super::diagnostic::Diagnostic;
 use super::excerpt::quote;
 use super::files::Found;
 use super::reader::MOST_MISTAKES;
-use crate::model::suggest;
-use crate::model::{Condition, MAIN, Restart, graph};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::model::{Condition, MAIN, Restart, graph, ordered, suggest};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Checks all `depends_on`.
@@ -34,7 +33,7 @@ pub(super) fn check(drafts: &BTreeMap<String, Draft>, found: &Found) -> Vec<Diag
 
 /// Takes away the dependencies that need not be there and are not. Returns a note for each.
 pub(super) fn leave_out_missing(drafts: &mut BTreeMap<String, Draft>) -> Vec<String> {
-    let names: BTreeSet<String> = drafts.keys().cloned().collect();
+    let names = ordered::set(drafts.keys().cloned());
     let mut notes = Vec::new();
     for draft in drafts.values_mut() {
         let Draft { depends_on, source: Some(source), .. } = draft else { continue };
@@ -109,8 +108,7 @@ fn unknown<'w>(written: &'w Written, drafts: &BTreeMap<String, Draft>, found: &F
 /// One mistake for each cycle, at the dependency that leads on from its first service.
 fn cycles(drafts: &BTreeMap<String, Draft>) -> Vec<Diagnostic> {
     let nodes: Vec<&Draft> = drafts.values().collect();
-    let index: BTreeMap<&str, usize> =
-        drafts.keys().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+    let index = ordered::map(drafts.keys().enumerate().map(|(i, name)| (name.as_str(), i)));
     let mut edges: Vec<Vec<usize>> = nodes
         .iter()
         .enumerate()

@@ -7,7 +7,7 @@
 
 use super::narrate;
 use crate::control::protocol::{Attribute, EventReport, EventsReport};
-use crate::model::{Signal, pattern, text};
+use crate::model::{Signal, ordered, pattern, text};
 use crate::supervisor::{ExitStatus, Next, Notice, Scope, ServiceId, StopBy, Supervisor};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -179,9 +179,8 @@ pub struct Filter {
 
 impl Filter {
     /// Each kind counts once: a client may send thousands.
-    pub fn new(names: Vec<String>, mut kinds: Vec<String>) -> Filter {
-        kinds.sort_unstable();
-        kinds.dedup();
+    pub fn new(names: Vec<String>, kinds: Vec<String>) -> Filter {
+        let kinds = ordered::set(kinds).into_iter().collect();
         Filter { names, kinds, named: Vec::new() }
     }
 

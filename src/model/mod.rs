@@ -8,6 +8,7 @@ pub mod duration;
 pub mod exec;
 pub mod graph;
 pub mod health;
+pub mod ordered;
 pub mod pattern;
 pub mod service;
 pub mod signal;

@@ -2,8 +2,8 @@
 
 use super::event::ServiceId;
 use super::unit::{Need, Unit};
-use crate::model::Service;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::model::{Service, ordered};
+use std::collections::VecDeque;
 
 /// Writes into each unit what it needs and what needs it. A dependency that names no service is left out: the
 /// configuration has refused it, or it was not required. `services` are those of the units, in the same order.
@@ -12,8 +12,8 @@ pub fn link(units: &mut [Unit], services: &[Service]) {
         unit.needs.clear();
         unit.needed_by.clear();
     }
-    let ids: BTreeMap<&str, usize> =
-        services.iter().enumerate().map(|(index, service)| (service.name.as_str(), index)).collect();
+    let ids =
+        ordered::map(services.iter().enumerate().map(|(index, service)| (service.name.as_str(), index)));
     for (index, service) in services.iter().enumerate() {
         for dependency in &service.policy.depends_on {
             let Some(&on) = ids.get(dependency.name.as_str()) else { continue };
@@ -49,7 +49,7 @@ pub fn dependencies_first(units: &[Unit]) -> Vec<ServiceId> {
             }
         }
     }
-    let placed: BTreeSet<ServiceId> = order.iter().copied().collect();
+    let placed = ordered::set(order.iter().copied());
     order.extend(units.iter().map(|unit| unit.id).filter(|id| !placed.contains(id)));
     order
 }

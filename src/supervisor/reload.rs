@@ -6,8 +6,7 @@ use super::graph;
 use super::state::State;
 use super::unit::Unit;
 use super::{Supervisor, shared_policy};
-use crate::model::{Policy, Service, Streams};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::model::{Policy, Service, Streams, ordered};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -33,9 +32,8 @@ impl Plan {
 
 /// Compares two configurations.
 pub fn plan(old: &[Service], new: &[Service]) -> Plan {
-    let before: BTreeMap<&str, &Service> =
-        old.iter().map(|service| (service.name.as_str(), service)).collect();
-    let after: BTreeSet<&str> = new.iter().map(|service| service.name.as_str()).collect();
+    let before = ordered::map(old.iter().map(|service| (service.name.as_str(), service)));
+    let after = ordered::set(new.iter().map(|service| service.name.as_str()));
     let mut plan = Plan::default();
     for service in new {
         let name = service.name.clone();
@@ -83,8 +81,7 @@ fn for_start(service: &Service) -> Service {
 
 /// The services after a reload, each at the place that it had. Those that are gone keep theirs; new ones come last.
 pub fn merge(old: Vec<Service>, new: Vec<Service>) -> Vec<Service> {
-    let mut coming: BTreeMap<String, Service> =
-        new.into_iter().map(|service| (service.name.clone(), service)).collect();
+    let mut coming = ordered::map(new.into_iter().map(|service| (service.name.clone(), service)));
     let mut merged: Vec<Service> =
         old.into_iter().map(|service| coming.remove(&service.name).unwrap_or(service)).collect();
     merged.extend(coming.into_values());

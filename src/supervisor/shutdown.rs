@@ -13,6 +13,7 @@ use super::ending::Purpose;
 use super::event::*;
 use super::state::State;
 use super::unit::Unit;
+use crate::model::ordered;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -161,7 +162,7 @@ impl Supervisor {
             }
         }
         let passed = found.iter().filter_map(|id| self.units.get(id.0));
-        passed.flat_map(|unit| unit.needs.iter().map(|need| need.on)).collect()
+        ordered::set(passed.flat_map(|unit| unit.needs.iter().map(|need| need.on)))
     }
 
     /// What reads goes on as long as others write, and is there once more to read the rest.

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::model::ordered;
 use nix::libc;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
@@ -58,9 +59,7 @@ pub fn names(path: &Path, limit: usize) -> io::Result<Vec<String>> {
         other => other?,
     };
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = names.take(limit).collect();
-    names.sort();
-    Ok(names)
+    Ok(ordered::set(names.take(limit)).into_iter().collect())
 }
 
 /// Makes a directory for this user, and those above it that are missing.

@@ -6,7 +6,7 @@ use super::super::files::Found;
 use super::raw::{Named, Report};
 use super::source::written;
 use super::{Bundle, Trees};
-use crate::model::{Condition, Streams, graph, suggest};
+use crate::model::{Condition, Streams, graph, ordered, suggest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -67,7 +67,7 @@ fn take_apart(drafts: &BTreeMap<String, Draft>, trees: &mut Trees) -> BTreeMap<S
     let mut groups = BTreeMap::new();
     let mut steps = 0_usize;
     for (name, bundle) in bundles.iter() {
-        let mut seen = BTreeSet::from([name.as_str()]);
+        let mut seen = ordered::set([name.as_str()]);
         let mut todo = vec![name.as_str()];
         let mut services = BTreeSet::new();
         while let Some(next) = todo.pop().filter(|_| steps <= MOST_DEPENDENCIES) {
@@ -129,8 +129,7 @@ fn unknown(named: &Named, known: &[&str], report: &mut Report) {
 /// Bundles that hold themselves.
 fn cycles(trees: &mut Trees) {
     let Trees { bundles, report, .. } = trees;
-    let index: BTreeMap<&str, usize> =
-        bundles.keys().enumerate().map(|(number, name)| (name.as_str(), number)).collect();
+    let index = ordered::map(bundles.keys().enumerate().map(|(number, name)| (name.as_str(), number)));
     let contents = |bundle: &Bundle| -> Vec<usize> {
         bundle.contents.iter().filter_map(|named| index.get(named.name.as_str()).copied()).collect()
     };
@@ -207,7 +206,7 @@ fn join(
             report.mistake(&pipeline.path, message, Some("give the pipeline another name".to_owned()));
             continue;
         }
-        let mut services = BTreeSet::from([last.clone()]);
+        let mut services = ordered::set([last.clone()]);
         let mut todo = vec![last];
         while let Some(pipe) = todo.pop().and_then(|name| pipes.get(name)) {
             let producers = pipe.consumes.iter().map(|producer| &producer.name);
@@ -223,8 +222,8 @@ fn expand_dependencies(
     groups: &BTreeMap<String, Vec<String>>,
     trees: &mut Trees,
 ) {
-    let tasks: BTreeMap<String, bool> =
-        drafts.iter().map(|(name, draft)| (name.clone(), draft.service.policy.is_task())).collect();
+    let tasks =
+        ordered::map(drafts.iter().map(|(name, draft)| (name.clone(), draft.service.policy.is_task())));
     let mut total = 0_usize;
     for draft in drafts.values_mut() {
         let mut all: Vec<Written> = Vec::new();

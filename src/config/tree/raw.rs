@@ -5,6 +5,7 @@ use super::super::diagnostic::Diagnostic;
 use super::super::excerpt::quote;
 use super::super::files;
 use super::super::reader::MOST_MISTAKES;
+use crate::model::ordered;
 use crate::model::text::cause;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -83,7 +84,7 @@ impl Dir {
     /// Lists a directory.
     pub fn open(path: &Path, report: &mut Report) -> Option<Dir> {
         match files::names(path) {
-            Ok(names) => Some(Dir { path: path.to_owned(), names: names.into_iter().collect() }),
+            Ok(names) => Some(Dir { path: path.to_owned(), names: ordered::set(names) }),
             Err(reason) => {
                 let help = Some("make a directory of it that can be read, or remove it".to_owned());
                 report.mistake(path, format!("cannot read the directory: {reason}"), help);

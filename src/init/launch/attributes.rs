@@ -32,15 +32,13 @@ fn groups(exec: &Exec, ids: Option<&Ids>, own: fn() -> Vec<u32>) -> Option<Vec<u
         _ if exec.group_add.is_empty() => return None,
         _ => (own(), true),
     };
-    let missing = |group: &&u32| !groups.contains(group);
-    let mut missing: Vec<u32> = exec.group_add.iter().filter(missing).copied().collect();
-    if is_as_it_is && missing.is_empty() {
-        return None;
+    let before = groups.len();
+    for group in &exec.group_add {
+        if !groups.contains(group) {
+            groups.push(*group);
+        }
     }
-    missing.sort_unstable();
-    missing.dedup();
-    groups.extend(missing);
-    Some(groups)
+    (!is_as_it_is || groups.len() > before).then_some(groups)
 }
 
 fn capabilities(
@@ -87,7 +85,7 @@ mod tests {
             ..Exec::default()
         };
         assert_eq!(groups(&with(&user, &[]), Some(&ids), own), Some(vec![7, 8]));
-        assert_eq!(groups(&with(&user, &[9, 8, 9, 3]), Some(&ids), own), Some(vec![7, 8, 3, 9]));
+        assert_eq!(groups(&with(&user, &[9, 8, 9, 3]), Some(&ids), own), Some(vec![7, 8, 9, 3]));
         assert_eq!(groups(&with(&None, &[]), None, own), None);
         assert_eq!(groups(&with(&None, &[5]), None, own), Some(vec![1, 2, 5]));
         assert_eq!(groups(&with(&None, &[2]), None, own), None);
