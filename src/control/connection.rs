@@ -163,8 +163,7 @@ impl Connection {
     /// From now on it is sent lines and asked nothing.
     pub(super) fn follow(&mut self) {
         self.following = true;
-        self.input = Vec::new();
-        self.line_end = None;
+        self.forget_input();
     }
 
     /// Whether it follows and has read everything so far; `None`: it does not follow.
