@@ -256,11 +256,16 @@ static int leave(char **words)
     char byte;
     if (pipe(pipe_ends)) return 99;
     if (fork() == 0) {
+        sigset_t none, term;
+        sigemptyset(&none);
+        sigemptyset(&term);
+        sigaddset(&term, SIGTERM);
+        sigprocmask(SIG_BLOCK, &term, NULL); /* it may come before it is waited for */
         close(pipe_ends[0]);
         setsid();
         signal(SIGTERM, told);
         close(pipe_ends[1]);
-        pause();
+        sigsuspend(&none);
         say("the session has ended by itself");
         _exit(0);
     }

@@ -204,7 +204,7 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 let status = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap();
                 self.end = Some(End { status, at: Instant::now() });
-                self.lines.wait_end(Duration::from_secs(1));
+                self.lines.wait_end(Duration::from_secs(5));
             } else if start.elapsed() > deadline {
                 return None;
             } else {
