@@ -31,7 +31,8 @@ fn a_hanging_service_is_killed_early_enough_for_the_one_behind_it() {
     assert_eq!(end.status, 137);
     init.wait_line("the database got its signal", |line| line == "db got TERM");
     init.wait_line("the database got its time", |line| line == "db is done");
-    let last = init.lines().last().unwrap().text.clone();
+    let said = init.stderr();
+    let last = said.lines().last().unwrap();
     assert!(last.contains("killed: web") && !last.contains("db"), "{last}");
 }
 
