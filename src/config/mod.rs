@@ -90,8 +90,19 @@ pub struct Checked {
 /// All mistakes that there are, sorted by file, line and column. Files that a later directory replaces are not
 /// looked at. The cause of a mistake is shown once: what only follows from it is left out.
 pub fn load(sources: &Sources) -> Result<Config, Vec<Diagnostic>> {
+    if sources.dirs.is_empty() {
+        return Ok(command_alone(&sources.command));
+    }
     let read = read(sources);
     if read.mistakes.is_empty() { Ok(finish(read).0) } else { Err(read.mistakes) }
+}
+
+/// Where nothing is defined there is nothing to read, and COMMAND need not wait for it.
+fn command_alone(command: &[OsString]) -> Config {
+    let mut drafts = BTreeMap::new();
+    let notes = main_service::set_command(&mut drafts, command);
+    let services = drafts.into_values().map(Draft::into_service).collect();
+    Config { services, groups: BTreeMap::new(), directories: BTreeMap::new(), notes }
 }
 
 /// Reads all definitions and looks for what is valid and unwise as well. Nothing of that is needed to run them.

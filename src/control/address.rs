@@ -53,13 +53,6 @@ impl Listener {
             }
         }
     }
-
-    /// Removes the socket's file, if it has one.
-    pub fn remove(&self) {
-        if let Address::Path(path) = &self.address {
-            let _ = std::fs::remove_file(path);
-        }
-    }
 }
 
 /// A place where an init may answer, and who has to be there for it to be believed: names in the abstract space and
@@ -140,7 +133,7 @@ mod tests {
         let first = Listener::open(Some(&given), false).unwrap();
         let message = Listener::open(Some(&given), false).unwrap_err();
         assert!(message.contains("another rinit is running there; give --socket"), "{message}");
-        first.remove();
+        first.address.remove();
         assert!(Listener::open(Some(&given), true).is_ok());
     }
 

@@ -47,6 +47,8 @@ struct Child {
     service: usize,
     kind: Kind,
     status: Option<OwnedFd>,
+    /// `status` is watched.
+    awaited: bool,
     output: Option<OwnedFd>,
     notify: Option<OwnedFd>,
     written: Vec<u8>,
@@ -73,14 +75,14 @@ pub struct Children {
 }
 
 impl Children {
-    /// Records a child, and watches its descriptors. Where one cannot be watched, what it has to tell is read when
-    /// the child is reaped.
+    /// Records a child, and watches its descriptors, that of its set-up only if it is `awaited`. What one that is not
+    /// watched, or cannot be, has to tell is read when the child is reaped, or by `outcome` before.
     pub fn insert(
         &mut self,
         poller: &Poller,
         spawned: Spawned,
-        service: usize,
-        kind: Kind,
+        (service, kind): (usize, Kind),
+        awaited: bool,
         output: Option<OwnedFd>,
     ) {
         let Spawned { pid, status, notify } = spawned;
@@ -89,13 +91,15 @@ impl Children {
             None => Ok(()),
         };
         let status = Some(status);
-        let watched = watch(Channel::Status, &status)
+        let set_up = if awaited { watch(Channel::Status, &status) } else { Ok(()) };
+        let watched = set_up
             .and_then(|()| watch(Channel::Output, &output))
             .and_then(|()| watch(Channel::Notify, &notify));
         if let Err(e) = watched {
             log::warn!("cannot watch process {pid}: {e}");
         }
-        let child = Child { service, kind, status, output, notify, written: Vec::new(), outcome: None };
+        let child =
+            Child { service, kind, status, awaited, output, notify, written: Vec::new(), outcome: None };
         self.by_pid.insert(pid, child);
     }
 
@@ -117,6 +121,11 @@ impl Children {
         child.read_status(poller);
         let outcome = child.outcome.take_if(|_| child.kind == Kind::Main)?;
         Some((child.service, outcome))
+    }
+
+    /// Whether a child has not told yet how its set-up went.
+    pub fn is_being_set_up(&self, pid: i32) -> bool {
+        self.by_pid.get(&pid).is_some_and(|child| child.status.is_some())
     }
 
     /// Reads what a child has written.
@@ -155,7 +164,9 @@ impl Child {
         match read_outcome(status.as_fd()) {
             Outcome::Pending => self.status = Some(status),
             outcome => {
-                let _ = poller.remove(status.as_fd());
+                if self.awaited {
+                    let _ = poller.remove(status.as_fd());
+                }
                 self.outcome = Some(outcome);
             }
         }

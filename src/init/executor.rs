@@ -21,9 +21,6 @@ use crate::sys::{inherit, process};
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, RawFd};
 
-/// Descriptors that rinit was started with and keeps for COMMAND only.
-pub type OwnDescriptors = Vec<RawFd>;
-
 /// The token of the socket over which services tell news.
 pub const NEWS: u64 = 1;
 
@@ -35,7 +32,9 @@ pub struct Executor {
     pub state: State,
     pub(super) surroundings: Surroundings,
     pub events: Events,
-    inherited: OwnDescriptors,
+    inherited: Inherited,
+    /// The child whose set-up is not watched.
+    unawaited: Option<i32>,
     pub(super) children: Children,
     notify: Option<NotifySocket>,
     pub(super) pipes: Pipes,
@@ -55,6 +54,15 @@ pub struct Executor {
     pub contract: Contract,
 }
 
+/// The descriptors that rinit was started with, which are for COMMAND alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inherited {
+    /// COMMAND is not started yet.
+    Kept,
+    NotNeeded,
+    Closed,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rest {
     Terminated,
@@ -68,21 +76,22 @@ impl Executor {
         surroundings: Surroundings,
         poller: Poller,
         state: State,
-        inherited: OwnDescriptors,
     ) -> Executor {
+        let with_command = services.iter().any(|service| service.name == crate::model::MAIN);
         let mut executor = Executor {
+            unawaited: None,
+            inherited: if with_command { Inherited::Kept } else { Inherited::NotNeeded },
             supervisor,
             services,
             poller,
             state,
             events: Events::default(),
             surroundings,
-            inherited,
             children: Children::default(),
             notify: None,
             pipes: Pipes::default(),
             leaving: BTreeMap::new(),
-            oom: OomCounter::open(),
+            oom: OomCounter::default(),
             report: Report::default(),
             ended: Vec::new(),
             groups: Vec::new(),
@@ -91,9 +100,6 @@ impl Executor {
             exit: None,
             contract: Contract::default(),
         };
-        if !executor.services.iter().any(|service| service.name == crate::model::MAIN) {
-            executor.close_inherited();
-        }
         executor.open_notify_socket();
         executor
     }
@@ -131,6 +137,20 @@ impl Executor {
         let answers: Vec<Event> = effects.into_iter().filter_map(|effect| self.carry_out(effect)).collect();
         for event in answers {
             self.feed(now, event);
+        }
+    }
+
+    /// Whether a start has left something for later.
+    pub fn owes(&self) -> bool {
+        !self.oom.has_begun() || self.inherited == Inherited::NotNeeded
+    }
+
+    /// Does what a start has left for later, so that its processes need not wait for it.
+    pub fn catch_up(&mut self) {
+        self.oom.begin();
+        if self.inherited == Inherited::NotNeeded {
+            inherit::close_inherited();
+            self.inherited = Inherited::Closed;
         }
     }
 
@@ -212,12 +232,7 @@ impl Executor {
         self.leaving.remove(&id.0);
         let spec = self.surroundings.service(service);
         match self.make(id, Kind::Main, spec) {
-            Ok((pid, as_inherited)) => {
-                if as_inherited {
-                    self.close_inherited();
-                }
-                Event::Spawned { service: id, pid }
-            }
+            Ok(pid) => Event::Spawned { service: id, pid },
             Err(error) => Event::SpawnFailed { service: id, error },
         }
     }
@@ -230,7 +245,7 @@ impl Executor {
         };
         let spec = self.surroundings.probe(service, &check.probe, check.timing.timeout);
         match self.make(id, Kind::Probe, spec) {
-            Ok((pid, _)) => Event::ProbeSpawned { service: id, pid },
+            Ok(pid) => Event::ProbeSpawned { service: id, pid },
             Err(error) => Event::ProbeSpawnFailed { service: id, error },
         }
     }
@@ -245,18 +260,13 @@ impl Executor {
         };
         let spec = self.surroundings.hook(service, hook, end);
         match self.make(id, Kind::Hook(hook), spec) {
-            Ok((pid, _)) => Event::HookSpawned { service: id, hook, pid },
+            Ok(pid) => Event::HookSpawned { service: id, hook, pid },
             Err(error) => Event::HookSpawnFailed { service: id, hook, error },
         }
     }
 
-    /// Makes a process. Also tells whether it has what rinit was started with.
-    fn make(
-        &mut self,
-        id: ServiceId,
-        kind: Kind,
-        spec: Result<Spec, StartError>,
-    ) -> Result<(Pid, bool), StartError> {
+    /// Makes a process.
+    fn make(&mut self, id: ServiceId, kind: Kind, spec: Result<Spec, StartError>) -> Result<Pid, StartError> {
         let mut spec = spec?;
         spec.streams = self.streams(id, kind)?;
         let made = match kind {
@@ -267,8 +277,30 @@ impl Executor {
         };
         let (spawned, output) = made.map_err(|e| launch::fork_error(&e))?;
         let pid = Pid(spawned.pid);
-        self.children.insert(&self.poller, spawned, id.0, kind, output);
-        Ok((pid, spec.as_inherited))
+        let awaited = !self.is_alone(id);
+        self.children.insert(&self.poller, spawned, (id.0, kind), awaited, output);
+        if !awaited {
+            self.unawaited = Some(pid.0);
+        }
+        if spec.as_inherited {
+            self.inherited = Inherited::NotNeeded;
+        }
+        Ok(pid)
+    }
+
+    /// Whether this is COMMAND, with nothing and nobody that waits for it: then it is not worth a wake-up that its
+    /// program was executed. The next turn of the loop learns it.
+    fn is_alone(&self, id: ServiceId) -> bool {
+        let alone = self.services.len() == 1 && self.services.get(id.0).is_some_and(|it| it.origin.is_none());
+        alone && !log::log_enabled!(log::Level::Info)
+    }
+
+    /// Looks how the set-up of a child went that is not watched.
+    pub fn set_up_unawaited(&mut self, now: Time) {
+        if let Some(pid) = self.unawaited {
+            self.set_up(now, pid);
+            self.unawaited = self.unawaited.filter(|pid| self.children.is_being_set_up(*pid));
+        }
     }
 
     /// The ends of pipes that a process of the service gets.
@@ -365,10 +397,6 @@ impl Executor {
         }
         None
     }
-
-    fn close_inherited(&mut self) {
-        inherit::close_inherited(&std::mem::take(&mut self.inherited));
-    }
 }
 
 /// A service number that does not exist: cannot come about, but must not end PID 1 either.
@@ -400,7 +428,6 @@ mod tests {
             Surroundings::record(),
             Poller::new().unwrap(),
             State::open(None, false),
-            Vec::new(),
         );
         let nobody = ServiceId(7);
         let spawned = executor.spawn(nobody);

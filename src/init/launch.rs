@@ -17,6 +17,7 @@ use crate::sys::spawn::{Ids, Program, Session, Spec, WorkingDir};
 use crate::sys::{process, spawn};
 use environment::{Additions, c_string};
 use errors::refusal;
+use std::cell::OnceCell;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -29,7 +30,8 @@ const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:
 pub struct Surroundings {
     environment: Vec<CString>,
     working_dir: Option<OwnedFd>,
-    own_program: Option<OwnedFd>,
+    /// Opened when it is first needed.
+    own_program: OnceCell<OwnedFd>,
     own_name: CString,
     notify_socket: Option<String>,
 }
@@ -40,7 +42,7 @@ impl Surroundings {
         Surroundings {
             environment: crate::sys::inherit::environment(),
             working_dir: spawn::current_dir().ok(),
-            own_program: spawn::own_program().ok(),
+            own_program: OnceCell::new(),
             own_name: crate::sys::entry::name(),
             notify_socket: None,
         }
@@ -167,7 +169,12 @@ impl Surroundings {
     }
 
     fn own_program(&self) -> Program {
-        match &self.own_program {
+        if self.own_program.get().is_none()
+            && let Ok(program) = spawn::own_program()
+        {
+            let _ = self.own_program.set(program);
+        }
+        match self.own_program.get() {
             Some(program) => Program::Descriptor(program.as_raw_fd()),
             // Without /proc there is only the name that rinit was called by.
             None => Program::Paths(vec![self.own_name.clone()]),

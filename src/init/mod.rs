@@ -35,16 +35,16 @@ pub use contract::{Contract, Remap};
 pub use settings::{LogFormat, Settings};
 
 use crate::config;
-use crate::control::address::Listener;
+use crate::control::address::{Address, Listener};
 use crate::control::server::Server;
 use crate::model::{MAIN, Service, Signal};
 use crate::supervisor::{Event, Supervisor};
 use crate::sys::poll::{Interest, Poller, Ready};
+use crate::sys::process;
 use crate::sys::signals::{Caught, Reading, Signals};
 use crate::sys::spawn::Session;
-use crate::sys::{inherit, process};
 use children::Channel;
-use executor::{Executor, OwnDescriptors};
+use executor::Executor;
 use gather::Gather;
 use launch::Surroundings;
 use requests::Requests;
@@ -65,10 +65,12 @@ const STOP_SIGNALS: [Signal; 5] = [Signal::TERM, Signal::INT, Signal::QUIT, Sign
 /// The signals' token.
 const SIGNALS: u64 = 0;
 
+/// A command that ends so soon need not have waited for what a start leaves for later.
+const MOMENT: Duration = Duration::from_millis(1);
+
 /// Runs the services and COMMAND until the container is to end. Returns the exit status of section "Exit status" in
 /// the help.
 pub fn run(settings: Settings) -> u8 {
-    let inherited = inherit::open_descriptors();
     logger::start(settings.log_level, settings.log_format);
     // From here on a signal to stop is not lost, however early it comes.
     let (poller, signals) = match event_sources() {
@@ -88,7 +90,7 @@ pub fn run(settings: Settings) -> u8 {
         return EXIT_OWN_FAILURE;
     }
     let source = Source::new(&settings, groups);
-    Init::new(settings, source, services, inherited, poller, signals).run()
+    Init::new(settings, source, services, poller, signals).run()
 }
 
 fn event_sources() -> std::io::Result<(Poller, Signals)> {
@@ -120,7 +122,8 @@ struct Init {
     signals: Signals,
     /// Room for what is read of them.
     caught: Vec<Caught>,
-    listener: Option<Listener>,
+    /// Where the control socket is.
+    address: Option<Address>,
     contract: Contract,
     terminal: Terminal,
     gather: Gather,
@@ -134,28 +137,30 @@ impl Init {
         settings: Settings,
         source: Source,
         services: Vec<Service>,
-        inherited: OwnDescriptors,
         poller: Poller,
         signals: Signals,
     ) -> Init {
         let surroundings = Surroundings::record();
         let with_services = services.iter().any(|service| service.name != MAIN);
-        let (server, listener) = serve(&settings, &poller, with_services);
+        let (server, address) = serve(&settings, &poller, with_services);
         let mut supervisor = Supervisor::new(&services, settings.stop_timeout);
         let state = State::open(settings.state_dir.as_deref(), process::is_pid1());
-        state.stopped().iter().for_each(|name| supervisor.keep_stopped(name));
-        let last_stop = state.last_stop();
+        // COMMAND alone leaves nothing there either.
+        let last_stop = with_services.then(|| state.last_stop()).flatten();
+        if with_services {
+            state.stopped().iter().for_each(|name| supervisor.keep_stopped(name));
+        }
         if let Some(last) = last_stop.as_ref().filter(|last| !last.killed.is_empty()) {
             log::info!("the last stop ({}) had to kill {}", last.when, last.killed.join(", "));
         }
-        let mut executor = Executor::new(supervisor, services, surroundings, poller, state, inherited);
+        let mut executor = Executor::new(supervisor, services, surroundings, poller, state);
         executor.contract = settings.contract.clone();
         Init {
             requests: Requests::new(server, source, last_stop),
             executor,
             signals,
             caught: Vec::new(),
-            listener,
+            address,
             contract: settings.contract,
             terminal: Terminal::new(Session::Foreground),
             gather: Gather::default(),
@@ -174,11 +179,14 @@ impl Init {
         loop {
             if let Some(status) = self.executor.exit_status() {
                 self.requests.close(&self.executor);
-                if let Some(listener) = &self.listener {
-                    listener.remove();
+                if let Some(address) = &self.address {
+                    address.remove();
                 }
                 self.terminal.give_back();
-                return self.contract.remap.apply(status);
+                let status = self.contract.remap.apply(status);
+                // The kernel frees and closes everything at once.
+                std::mem::forget(self);
+                return status;
             }
             self.turn(&mut ready);
         }
@@ -186,7 +194,9 @@ impl Init {
 
     /// Waits for something to happen, and deals with it.
     fn turn(&mut self, ready: &mut Vec<Ready>) {
+        let owes = self.executor.owes();
         self.wait(ready);
+        self.executor.set_up_unawaited(self.now());
         for ready in ready.drain(..) {
             match children::Children::resolve(ready.token) {
                 Some((pid, Channel::Status)) => self.executor.set_up(self.now(), pid),
@@ -206,12 +216,18 @@ impl Init {
             self.feed(Event::Tick);
         }
         self.requests.settle(&mut self.executor, self.epoch);
+        if owes && self.executor.exit_status().is_none() {
+            self.executor.catch_up();
+        }
     }
 
     /// As soon as nothing has happened for a moment, what the start, a reload or an answer needed is given back: once.
     fn wait(&mut self, ready: &mut Vec<Ready>) {
         self.tidy = self.tidy.max(self.requests.take_tidy());
         let mut timeout = self.timeout();
+        if self.executor.owes() {
+            timeout = Some(timeout.map_or(MOMENT, |timeout| timeout.min(MOMENT)));
+        }
         let is_due = self.tidy > Tidy::Nothing && timeout.is_none_or(|timeout| timeout > QUIET);
         if is_due {
             timeout = Some(QUIET);
@@ -297,7 +313,7 @@ impl Init {
 }
 
 /// Opens the control socket. Without it rinit does its work all the same.
-fn serve(settings: &Settings, poller: &Poller, with_services: bool) -> (Option<Server>, Option<Listener>) {
+fn serve(settings: &Settings, poller: &Poller, with_services: bool) -> (Option<Server>, Option<Address>) {
     let listener = match Listener::open(settings.socket.as_ref(), process::is_pid1()) {
         Ok(listener) => listener,
         Err(e) => {
@@ -310,16 +326,10 @@ fn serve(settings: &Settings, poller: &Poller, with_services: bool) -> (Option<S
             return (None, None);
         }
     };
-    let socket = match listener.socket.try_clone() {
-        Ok(socket) => socket,
-        Err(e) => {
-            log::warn!("no control socket: {e}");
-            return (None, None);
-        }
-    };
+    let Listener { socket, address } = listener;
     let mut server = Server::new(socket, children::TOKEN_LIMIT);
     match server.register(poller) {
-        Ok(()) => (Some(server), Some(listener)),
+        Ok(()) => (Some(server), Some(address)),
         Err(e) => {
             log::warn!("no control socket: {e}");
             (None, None)

@@ -9,17 +9,25 @@ use std::time::{Duration, Instant};
 const TOGETHER: Duration = Duration::from_secs(1);
 
 /// Watches how often the kernel has killed in this container for want of memory.
+#[derive(Default)]
 pub struct OomCounter {
     kills: Option<OomKills>,
     risen: Risen,
+    begun: bool,
 }
 
 impl OomCounter {
-    /// Where the kernel does not show the number, nothing is ever ascribed to it.
-    pub fn open() -> OomCounter {
-        let kills = OomKills::open();
-        let seen = kills.as_ref().and_then(OomKills::read).unwrap_or_default();
-        OomCounter { kills, risen: Risen { seen, left: 0, at: None } }
+    /// Whether it counts.
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Counts from now on, if it does not yet. Where the kernel does not show the number, nothing is ever ascribed to it.
+    pub fn begin(&mut self) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.kills = OomKills::open();
+            self.risen.seen = self.kills.as_ref().and_then(OomKills::read).unwrap_or_default();
+        }
     }
 
     /// Whether the number has gone up, for each time once. To be asked for a process that was killed by SIGKILL, and
@@ -31,6 +39,7 @@ impl OomCounter {
 }
 
 /// The number seen last, and how many of the kills since then are not ascribed to a process yet.
+#[derive(Default)]
 struct Risen {
     seen: u64,
     left: u64,
@@ -76,8 +85,11 @@ mod tests {
 
     #[test]
     fn nobody_is_killed_here() {
-        assert!(!OomCounter::open().risen());
-        let mut without = OomCounter { kills: None, risen: Risen { seen: 0, left: 1, at: None } };
+        let mut here = OomCounter::default();
+        here.begin();
+        assert!(!here.risen());
+        let mut without =
+            OomCounter { risen: Risen { left: 1, ..Risen::default() }, ..OomCounter::default() };
         assert!(!without.risen());
     }
 }

@@ -83,7 +83,7 @@ impl Source {
 }
 
 fn load(dirs: Vec<PathBuf>, style: Option<Style>, command: Vec<OsString>) -> Result<Config, Vec<Diagnostic>> {
-    let environment = std::env::vars_os().collect();
+    let environment = if dirs.is_empty() { Vec::new() } else { std::env::vars_os().collect() };
     config::load(&config::Sources { dirs, command, environment, style, root: "/".into() })
 }
 

@@ -61,11 +61,10 @@ pub struct Failures {
 
 /// Plays the role to its end, and returns the exit status.
 pub fn run(role: Role) -> u8 {
-    let inherited = inherit::open_descriptors();
     logger::start(role.log_level, LogFormat::Text);
     match StandIn::start(&role) {
         Ok(stand_in) => {
-            inherit::close_inherited(&inherited);
+            inherit::close_inherited();
             // A directory that rinit stays in could not be unmounted.
             let _ = std::env::set_current_dir("/");
             let status = stand_in.run();

@@ -57,7 +57,7 @@ fn fill_standard_descriptors() -> u64 {
     let mut closed = 0_u64;
     let mut bit = 1_u64;
     for fd in 0..=2 {
-        if !is_open(fd) {
+        if flags(fd).is_none() {
             closed |= bit;
             // SAFETY: the path is a constant string, and both calls return the lowest free number, which is `fd`.
             unsafe {
@@ -119,30 +119,30 @@ pub fn environment() -> Vec<CString> {
     entries
 }
 
-/// The descriptors of 3 and more that are open now. Called first of all, these are the inherited ones.
-pub fn open_descriptors() -> Vec<RawFd> {
-    match std::fs::read_dir("/proc/self/fd") {
+/// Closes the descriptors of 3 and more that rinit was started with. They are told by their flag: what has come through
+/// an exec is not closed by one, and everything that rinit opens is.
+pub fn close_inherited() {
+    let inherited: Vec<RawFd> = match std::fs::read_dir("/proc/self/fd") {
         Ok(entries) => {
             let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-            let candidates: Vec<RawFd> = numbers.filter(|fd| *fd > 2).collect();
-            // The directory's own descriptor was among them, and is closed by now.
-            candidates.into_iter().filter(|fd| is_open(*fd)).collect()
+            numbers.filter(|fd| is_inherited(*fd)).collect()
         }
-        Err(_) => (3..1024).filter(|fd| is_open(*fd)).collect(),
-    }
-}
-
-fn is_open(fd: RawFd) -> bool {
-    // SAFETY: F_GETFD takes no argument and fails on a number that is no descriptor.
-    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
-}
-
-/// Closes descriptors that nothing in rinit owns: those that `open_descriptors` found at the beginning.
-pub fn close_inherited(descriptors: &[RawFd]) {
-    for fd in descriptors {
-        // SAFETY: the numbers were open before rinit opened anything, so no object of rinit owns them.
+        Err(_) => (0..1024).filter(|fd| is_inherited(*fd)).collect(),
+    };
+    for fd in inherited {
+        // SAFETY: the flag says that rinit has not opened it, so no object of rinit owns it.
         unsafe {
-            libc::close(*fd);
+            libc::close(fd);
         }
     }
+}
+
+fn is_inherited(fd: RawFd) -> bool {
+    fd > libc::STDERR_FILENO && flags(fd).is_some_and(|flags| flags & libc::FD_CLOEXEC == 0)
+}
+
+/// The flags of a descriptor, if it is open.
+fn flags(fd: RawFd) -> Option<i32> {
+    // SAFETY: F_GETFD takes no argument and fails on a number that is no descriptor.
+    Some(unsafe { libc::fcntl(fd, libc::F_GETFD) }).filter(|flags| *flags >= 0)
 }

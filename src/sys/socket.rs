@@ -46,6 +46,13 @@ impl Address {
             length => Err(format!("it is {length} bytes long; a socket's name has room for {MAX_NAME}")),
         }
     }
+
+    /// Removes the socket's file, if it has one.
+    pub fn remove(&self) {
+        if let Address::Path(path) = self {
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 impl fmt::Display for Address {
