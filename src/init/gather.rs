@@ -1,27 +1,100 @@
-//! When children end one right after another, one reaping for several of them.
+//! When orphans end one right after another: one reaping for several of them.
+//!
+//! Where orphans end by the thousand, waking up for each of them is what costs, not reaping it. So in such a storm the
+//! next reaping waits a moment for others to end. It does not where a child that rinit has made has ended: what follows
+//! from that is not to wait.
 
 #![forbid(unsafe_code)]
 
-use crate::sys::process;
 use std::time::{Duration, Instant};
 
-/// Children that end closer together than this are many.
+/// Reapings closer together than this are many.
 const CLOSE: Duration = Duration::from_micros(500);
+
+/// So many of these in a row are a storm.
+const STORM: u32 = 4;
+
+/// Where so many have ended meanwhile, there is no need to wait for more.
+const FULL: usize = 64;
+
+/// How long a reaping waits in a storm.
+pub const REST: Duration = Duration::from_millis(1);
+
+/// What a reaping has found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Harvest {
+    /// How many children have ended that rinit has not made.
+    pub orphans: usize,
+    /// Whether there was one that it has made.
+    pub own: bool,
+}
 
 /// When children were reaped last.
 #[derive(Default)]
 pub struct Gather {
     last: Option<Instant>,
+    row: u32,
 }
 
 impl Gather {
-    /// To be called before a reaping. Where orphans end by the thousand, waking up for each of them is what costs: whoever
-    /// is about to end gets the processor first.
-    pub fn before_reaping(&mut self) {
-        let now = Instant::now();
-        if self.last.is_some_and(|last| now.duration_since(last) < CLOSE) {
-            process::yield_now();
+    /// Children are about to be reaped. Whether that was so a moment ago.
+    pub fn is_close(&mut self) -> bool {
+        self.is_close_at(Instant::now())
+    }
+
+    /// Children were reaped. Whether the next reaping shall wait for [`REST`].
+    pub fn rests_after(&mut self, harvest: Harvest) -> bool {
+        self.rests_at(Instant::now(), harvest)
+    }
+
+    fn is_close_at(&mut self, now: Instant) -> bool {
+        let last = self.last.replace(now);
+        last.is_some_and(|last| now.saturating_duration_since(last) < CLOSE)
+    }
+
+    fn rests_at(&mut self, now: Instant, harvest: Harvest) -> bool {
+        let is_storm = self.row >= STORM;
+        let close = self.is_close_at(now);
+        // After a rest it goes on for as long as resting has brought more than one.
+        let goes_on = if is_storm { harvest.orphans > 1 } else { close && harvest.orphans > 0 };
+        self.row = if goes_on && !harvest.own { self.row.saturating_add(1) } else { 0 };
+        self.row >= STORM && harvest.orphans < FULL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Harvest = Harvest { orphans: 1, own: false };
+
+    /// What comes of reapings so many microseconds after each other.
+    fn rests(gather: &mut Gather, now: &mut Instant, harvests: &[(u64, Harvest)]) -> Vec<bool> {
+        let mut rests = Vec::new();
+        for (micros, harvest) in harvests {
+            *now += Duration::from_micros(*micros);
+            rests.push(gather.rests_at(*now, *harvest));
         }
-        self.last = Some(now);
+        rests
+    }
+
+    #[test]
+    fn a_storm_of_orphans_is_rested_in_and_nothing_else() {
+        let (mut gather, mut now) = (Gather::default(), Instant::now());
+        // The first of them follows nothing.
+        assert_eq!(rests(&mut gather, &mut now, &[(0, ONE); 4]), [false; 4]);
+        assert_eq!(rests(&mut gather, &mut now, &[(100, ONE)]), [true]);
+        let many = Harvest { orphans: 20, own: false };
+        assert_eq!(rests(&mut gather, &mut now, &[(1000, many); 3]), [true; 3]);
+        // A full harvest needs no rest, and is no end of the storm.
+        let full = Harvest { orphans: FULL, own: false };
+        assert_eq!(rests(&mut gather, &mut now, &[(1000, full), (1000, many)]), [false, true]);
+        assert_eq!(rests(&mut gather, &mut now, &[(1000, ONE), (100, ONE)]), [false; 2]);
+        // Far apart, or with a child of rinit's own among them.
+        assert_eq!(rests(&mut gather, &mut now, &[(600, ONE); 50]), [false; 50]);
+        let own = Harvest { orphans: 20, own: true };
+        assert_eq!(rests(&mut gather, &mut now, &[(10, own); 50]), [false; 50]);
+        assert_eq!(rests(&mut gather, &mut now, &[(10, ONE); 4]), [false, false, false, true]);
+        assert_eq!(rests(&mut gather, &mut now, &[(1000, own), (10, ONE)]), [false; 2]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::children::Kind;
 use super::executor::{Executor, Rest};
+use super::gather::Harvest;
 use super::launch::{self, Purpose};
 use super::notify::DATAGRAMS_IN_QUEUE;
 use crate::model::Signal;
@@ -13,8 +14,8 @@ use crate::sys::spawn::{Outcome, Stage};
 const REAPED_A_TURN: usize = 256;
 
 impl Executor {
-    /// Reaps the children that have ended and tells the supervisor.
-    pub fn reap(&mut self, now: Time) {
+    /// Reaps the children that have ended and tells the supervisor. Returns whom it has found.
+    pub fn reap(&mut self, now: Time) -> Harvest {
         // Who has sent news and ended since can be told apart only as long as it is not reaped.
         self.read_news(now, DATAGRAMS_IN_QUEUE);
         let mut ended = std::mem::take(&mut self.ended);
@@ -30,9 +31,13 @@ impl Executor {
                 break;
             }
         }
+        let mut harvest = Harvest::default();
         // All of a group may have ended together: the whole harvest is in before anyone looks at groups.
         for (pid, status) in ended.drain(..) {
-            self.reaped(now, pid, status);
+            match self.reaped(now, pid, status) {
+                true => harvest.own = true,
+                false => harvest.orphans = harvest.orphans.saturating_add(1),
+            }
         }
         self.ended = ended;
         let (left, gone): (Vec<i32>, Vec<i32>) =
@@ -47,14 +52,16 @@ impl Executor {
             // The orphans of those who died are ours now.
             process::kill_rest(&[Signal::KILL]);
         }
+        harvest
     }
 
-    fn reaped(&mut self, now: Time, pid: i32, status: Status) {
+    /// Whether it is a child that rinit has made.
+    fn reaped(&mut self, now: Time, pid: i32, status: Status) -> bool {
         self.read_notify(now, pid);
         let Some(ended) = self.children.remove(&self.poller, pid) else {
             let level = if self.contract.warn_zombies { log::Level::Warn } else { log::Level::Trace };
             log::log!(level, "reaped zombie process {pid}");
-            return;
+            return false;
         };
         let mut output = ended.output;
         match (ended.kind, ended.outcome) {
@@ -85,6 +92,7 @@ impl Executor {
             Status::Signal(number) => ExitStatus::Signal(number),
         };
         self.feed(now, Event::Exited { pid: Pid(pid), status, group_left, oom, output });
+        true
     }
 
     /// What a probe or a hook has to say whose program could not be executed.

@@ -45,7 +45,7 @@ use crate::sys::signals::{Caught, Reading, Signals};
 use crate::sys::spawn::Session;
 use children::Channel;
 use executor::Executor;
-use gather::Gather;
+use gather::{Gather, REST};
 use launch::Surroundings;
 use requests::Requests;
 use source::Source;
@@ -127,6 +127,8 @@ struct Init {
     contract: Contract,
     terminal: Terminal,
     gather: Gather,
+    /// Until then children are not reaped, for others are about to end.
+    rest_until: Option<Duration>,
     epoch: Instant,
     interrupts: u32,
     tidy: Tidy,
@@ -164,6 +166,7 @@ impl Init {
             contract: settings.contract,
             terminal: Terminal::new(Session::Foreground),
             gather: Gather::default(),
+            rest_until: None,
             epoch: Instant::now(),
             interrupts: 0,
             tidy: Tidy::Everything,
@@ -212,6 +215,7 @@ impl Init {
         if self.executor.has_more_to_reap() {
             self.executor.reap(self.now());
         }
+        self.end_rest();
         if self.executor.supervisor.next_deadline().is_some_and(|at| at <= self.now()) {
             self.feed(Event::Tick);
         }
@@ -254,7 +258,8 @@ impl Init {
         let supervisor = self.executor.supervisor.next_deadline().map(|at| at.saturating_sub(self.now()));
         let requests =
             self.requests.deadline(self.epoch).map(|at| at.saturating_duration_since(Instant::now()));
-        [supervisor, requests].into_iter().flatten().min()
+        let rest = self.rest_until.map(|at| at.saturating_sub(self.now()));
+        [supervisor, requests, rest].into_iter().flatten().min()
     }
 
     fn signals(&mut self) {
@@ -276,10 +281,23 @@ impl Init {
     }
 
     fn child_changed(&mut self) {
-        self.gather.before_reaping();
-        self.executor.reap(self.now());
+        let harvest = self.executor.reap(self.now());
+        if self.gather.rests_after(harvest) && !self.executor.supervisor.is_stopping() {
+            self.signals.tell_of_children(false);
+            self.rest_until = Some(self.now().saturating_add(REST));
+        }
         if let Some(command) = self.executor.supervisor.main_process() {
             self.terminal.follow_stop(command.0);
+        }
+    }
+
+    /// Reaps those that have ended during a rest. That is over at once when the container is to stop.
+    fn end_rest(&mut self) {
+        let is_over = |until| until <= self.now() || self.executor.supervisor.is_stopping();
+        if self.rest_until.is_some_and(is_over) {
+            self.rest_until = None;
+            self.signals.tell_of_children(true);
+            self.child_changed();
         }
     }
 

@@ -132,7 +132,10 @@ impl<'a> StandIn<'a> {
 
     /// Reaps every child that has ended. Returns the exit status if the command is among them.
     fn reap(&mut self) -> Option<u8> {
-        self.gather.before_reaping();
+        if self.gather.is_close() {
+            // Whoever is about to end gets the processor first.
+            process::yield_now();
+        }
         let command = self.command.as_ref().map(|command| command.pid);
         let mut end = None;
         while let Reaped::Child(pid, status) = process::reap() {

@@ -56,6 +56,17 @@ impl Signals {
         Ok(Signals { descriptor: unsafe { OwnedFd::from_raw_fd(descriptor) } })
     }
 
+    /// Whether SIGCHLD is told. What comes meanwhile is told later, as one.
+    pub fn tell_of_children(&self, tell: bool) {
+        let mut set = SigSet::all();
+        if !tell {
+            set.remove(nix::sys::signal::Signal::SIGCHLD);
+        }
+        // Cannot fail: the arguments are valid. The flags of a descriptor that is there stay as they are.
+        // SAFETY: the set is a valid local.
+        unsafe { libc::signalfd(self.descriptor.as_raw_fd(), set.as_ref(), 0) };
+    }
+
     /// Puts the signals that have come into `signals`; where there are many, the rest comes with the next call.
     /// Signals that rinit has sent to itself, SIGPIPE by writing to a pipe without a reader or SIGXFSZ, are nobody's
     /// business.
