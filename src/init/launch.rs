@@ -13,18 +13,14 @@ pub use errors::{Purpose, fork_error, pipe_error, setup_error};
 use crate::model::{Exec, Hook, Notify, Probe, Service, User};
 use crate::supervisor::StartError;
 use crate::sys::attributes::Attributes;
-use crate::sys::spawn::{Ids, Program, Session, Spec, WorkingDir};
+use crate::sys::spawn::{Ids, Program, Session, Spec, WorkingDir, c_string};
 use crate::sys::{process, spawn};
-use environment::{Additions, c_string};
+use environment::Additions;
 use errors::refusal;
 use std::cell::OnceCell;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::Duration;
-
-/// Where programs are looked for if the environment has no PATH.
-const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What of rinit's own surroundings goes into every process.
 pub struct Surroundings {
@@ -74,7 +70,7 @@ impl Surroundings {
     pub fn stand_in(&self, words: &[OsString], session: Session) -> Spec {
         let program = words.first().map(OsString::as_os_str).unwrap_or_default();
         Spec {
-            program: Program::Paths(candidates(program, &self.environment)),
+            program: Program::named(program, &self.environment),
             arguments: words.iter().map(|word| c_string(word)).collect(),
             environment: self.environment.clone(),
             working_dir: self.working_dir(&Exec::default()),
@@ -131,7 +127,7 @@ impl Surroundings {
     ) -> Result<Spec, StartError> {
         let environment = environment::build(&self.environment, service, additions)?;
         let program = match words.first() {
-            Some(program) => Program::Paths(candidates(program, &environment)),
+            Some(program) => Program::named(program, &environment),
             None => Program::Nothing,
         };
         let ids = ids(service.exec.user.as_ref());
@@ -195,25 +191,6 @@ fn ids(user: Option<&User>) -> Option<Ids> {
     let user = user?;
     let is_us = process::user_id() != 0 && process::user_id() == user.uid && process::group_id() == user.gid;
     (!is_us).then_some(Ids { uid: user.uid, gid: user.gid })
-}
-
-/// Where a program may be: its path, or its name in each directory of PATH.
-fn candidates(program: &OsStr, environment: &[CString]) -> Vec<CString> {
-    // An empty name is no name in any directory.
-    if program.is_empty() || program.as_bytes().contains(&b'/') {
-        return vec![c_string(program)];
-    }
-    let path = environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH="));
-    let directories = path.unwrap_or(DEFAULT_PATH).split(|byte| *byte == b':');
-    directories
-        .map(|directory| {
-            // An empty entry is the working directory.
-            let mut path = if directory.is_empty() { b".".to_vec() } else { directory.to_vec() };
-            path.push(b'/');
-            path.extend(program.as_bytes());
-            c_string(&OsString::from_vec(path))
-        })
-        .collect()
 }
 
 #[cfg(test)]

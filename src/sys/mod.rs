@@ -15,6 +15,7 @@ pub mod memory;
 pub mod notify;
 pub mod poll;
 pub mod process;
+mod program;
 mod rights;
 pub mod signals;
 pub mod socket;

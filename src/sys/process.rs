@@ -29,22 +29,42 @@ pub enum Reaped {
 
 /// Reaps one child that has ended, whichever it is. Never waits.
 pub fn reap() -> Reaped {
+    match wait(-1, libc::WNOHANG | libc::__WALL) {
+        Ok(Some((pid, status))) => Reaped::Child(pid, status),
+        Ok(None) => Reaped::NoneEnded,
+        Err(_) => Reaped::NoChildren,
+    }
+}
+
+/// Reaps this child if it has ended. Never waits.
+pub fn reap_child(pid: i32) -> io::Result<Option<Status>> {
+    Ok(wait(pid, libc::WNOHANG)?.map(|(_, status)| status))
+}
+
+/// Waits for the end of this child, and reaps it. Not for PID 1.
+pub fn await_end(pid: i32) -> io::Result<()> {
+    wait(pid, 0).map(drop)
+}
+
+fn wait(child: i32, options: i32) -> io::Result<Option<(i32, Status)>> {
     loop {
         let mut status = 0;
         // SAFETY: waitpid writes only into `status`. (nix's wrapper fails on real-time signals.)
-        let pid = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG | libc::__WALL) };
+        let pid = unsafe { libc::waitpid(child, &mut status, options) };
         match pid {
-            0 => return Reaped::NoneEnded,
+            0 => return Ok(None),
             pid if pid > 0 && libc::WIFSIGNALED(status) => {
-                return Reaped::Child(pid, Status::Signal(libc::WTERMSIG(status)));
+                return Ok(Some((pid, Status::Signal(libc::WTERMSIG(status)))));
             }
             pid if pid > 0 && libc::WIFEXITED(status) => {
-                return Reaped::Child(pid, Status::Code(libc::WEXITSTATUS(status)));
+                return Ok(Some((pid, Status::Code(libc::WEXITSTATUS(status)))));
             }
             // Stopped or continued: not asked for, but no reason to end the loop.
             pid if pid > 0 => {}
-            _ if io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) => {}
-            _ => return Reaped::NoChildren,
+            _ => match io::Error::last_os_error() {
+                e if e.raw_os_error() == Some(libc::EINTR) => {}
+                e => return Err(e),
+            },
         }
     }
 }
@@ -214,8 +234,14 @@ pub fn session_of(pid: i32) -> Option<i32> {
 
 /// The supplementary groups of this process.
 pub fn groups() -> Vec<u32> {
-    let groups = nix::unistd::getgroups().unwrap_or_default();
-    groups.into_iter().map(nix::unistd::Gid::as_raw).collect()
+    // nix's wrapper asks sysconf first, with which comes the reading of numbers and what locales make of them.
+    // SAFETY: with no room given, the call only counts.
+    let count = unsafe { libc::getgroups(0, std::ptr::null_mut()) };
+    let mut groups = vec![0; usize::try_from(count).unwrap_or(0)];
+    // SAFETY: there is room for that many, and one thread, so there are no more by now.
+    let count = unsafe { libc::getgroups(count.max(0), groups.as_mut_ptr()) };
+    groups.truncate(usize::try_from(count).unwrap_or(0));
+    groups
 }
 
 /// The effective user ID of this process.

@@ -3,6 +3,7 @@
 
 use super::attributes::Attributes;
 use super::listen_pid::ListenPid;
+pub use super::program::{Program, c_string};
 use super::signals::Blocked;
 pub use super::stage::Stage;
 use super::{inherit, tty};
@@ -19,6 +20,8 @@ pub enum Session {
     New,
     /// Its own group in the session of rinit, the terminal's foreground group if rinit's group was that.
     Foreground,
+    /// Its own group in the session of rinit, in the background of its terminal.
+    Background,
     /// Its own session, with the terminal on standard input, which rinit has given up.
     WithTerminal,
     /// The session and the group of rinit.
@@ -32,17 +35,6 @@ pub struct Ids {
     pub uid: u32,
     /// Group ID.
     pub gid: u32,
-}
-
-/// What is executed, by name.
-#[derive(Clone, Debug)]
-pub enum Program {
-    /// The first of these paths that can be executed, as `execvp` tries them.
-    Paths(Vec<CString>),
-    /// The program of an open descriptor: rinit itself, wherever its file is and whoever executes it.
-    Descriptor(RawFd),
-    /// None: the process has nothing to do and exits with 0.
-    Nothing,
 }
 
 /// Where a process starts.
@@ -133,7 +125,7 @@ pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned>
         0 => child.run(),
         -1 => Err(io::Error::last_os_error()),
         pid => {
-            if spec.session == Session::Foreground {
+            if matches!(spec.session, Session::Foreground | Session::Background) {
                 // In the child too: whoever comes first. Fails harmlessly once the child has executed its program.
                 // SAFETY: setpgid has no memory effects.
                 unsafe {
@@ -309,6 +301,8 @@ impl Child<'_> {
                 }
                 Ok(())
             }
+            // SAFETY: as above.
+            Session::Background => check(unsafe { libc::setpgid(0, 0) }),
             Session::WithTerminal => {
                 // SAFETY: as above.
                 check(unsafe { libc::setsid() })?;

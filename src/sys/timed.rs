@@ -2,15 +2,18 @@
 
 #![forbid(unsafe_code)]
 
-use super::process;
+use super::attributes::Attributes;
+use super::inherit;
+use super::process::{self, Status};
+use super::spawn::{self, Program, Session, Spec, WorkingDir, c_string};
 use crate::model::Signal;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::{flag, low_level};
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -31,38 +34,56 @@ pub enum Outcome {
 /// Runs `command` in a process group of its own, with this process's output and nothing to read.
 pub fn run(command: &[OsString], timeout: Duration) -> io::Result<Outcome> {
     let deadline = Instant::now().checked_add(timeout);
-    let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let nothing = File::open("/dev/null")?;
     let mut wake = Wake::new()?;
-    let mut child = Command::new(program).args(arguments).process_group(0).stdin(Stdio::null()).spawn()?;
+    let child = spawn::spawn(&spec(command, &nothing)?, None)?;
     loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(outcome(status));
+        if let Some(status) = process::reap_child(child.pid)? {
+            return match spawn::read_outcome(child.status.as_fd()) {
+                spawn::Outcome::Failed(_, e) => Err(e),
+                spawn::Outcome::Executed | spawn::Outcome::Pending => Ok(outcome(status)),
+            };
         }
         if wake.interrupted() {
-            end(&mut child)?;
+            end(child.pid)?;
             return Ok(Outcome::Interrupted);
         }
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
-            end(&mut child)?;
+            end(child.pid)?;
             return Ok(Outcome::TimedOut);
         }
         wake.wait(left)?;
     }
 }
 
-fn outcome(status: ExitStatus) -> Outcome {
-    match status.code() {
-        Some(code) => Outcome::Exited(code),
-        None => Outcome::Killed(status.signal().unwrap_or_default()),
+fn spec(command: &[OsString], stdin: &File) -> io::Result<Spec> {
+    let program = command.first().ok_or(io::ErrorKind::InvalidInput)?;
+    let environment = inherit::environment();
+    Ok(Spec {
+        program: Program::named(program, &environment),
+        arguments: command.iter().map(|word| c_string(word)).collect(),
+        environment,
+        working_dir: WorkingDir::Unchanged,
+        ids: None,
+        attributes: Attributes::default(),
+        notify: None,
+        streams: [Some(stdin.as_raw_fd()), None, None],
+        session: Session::Background,
+        as_inherited: true,
+    })
+}
+
+fn outcome(status: Status) -> Outcome {
+    match status {
+        Status::Code(code) => Outcome::Exited(code),
+        Status::Signal(number) => Outcome::Killed(number),
     }
 }
 
-fn end(child: &mut Child) -> io::Result<()> {
-    if let Ok(group) = i32::try_from(child.id()) {
-        process::kill_group(group, Signal::KILL)?;
-    }
-    child.wait().map(drop)
+fn end(child: i32) -> io::Result<()> {
+    process::kill_group(child, Signal::KILL)?;
+    process::await_end(child)
 }
 
 /// Told by signal handlers when there is something to look at.

@@ -5,6 +5,7 @@ use crate::model::text::cause;
 use crate::model::{Service, User, Variable};
 use crate::supervisor::StartError;
 use crate::sys::file;
+use crate::sys::spawn::c_string;
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -120,12 +121,6 @@ fn entry(name: &OsStr, value: &OsStr) -> CString {
     entry.push("=");
     entry.push(value);
     c_string(&entry)
-}
-
-/// The kernel's strings end at a null byte; definitions that hold one are refused when they are read.
-pub fn c_string(text: &OsStr) -> CString {
-    let bytes = text.as_bytes().iter().copied().take_while(|byte| *byte != 0).collect::<Vec<u8>>();
-    CString::new(bytes).unwrap_or_default()
 }
 
 fn name_of(entry: &CString) -> Option<&[u8]> {
