@@ -10,10 +10,38 @@ use std::env::var;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// Asks of the C library what leads deepest into it. No `fn main`: what Rust runs before that is not in rinit either.
+const TINY: &str = r#"
+unsafe extern "C" {
+    fn fork() -> i32;
+    fn waitpid(pid: i32, status: *mut i32, options: i32) -> i32;
+    fn _exit(status: i32) -> !;
+}
+#[unsafe(no_mangle)]
+extern "C" fn main() -> i32 {
+    let known = std::io::Error::from_raw_os_error(2).to_string();
+    let unknown = std::io::Error::from_raw_os_error(9999).to_string();
+    let described = known.starts_with("No such file") && unknown.ends_with("(os error 9999)");
+    let files = std::env::current_dir().and_then(std::fs::read_dir).is_ok();
+    let mut status = -1;
+    // SAFETY: there is one thread, and waitpid writes into the local alone.
+    let ended = unsafe {
+        let pid = fork();
+        if pid == 0 {
+            _exit(0);
+        }
+        waitpid(pid, &mut status, 0) == pid && status == 0
+    };
+    i32::from(!(described && files && ended))
+}
+"#;
+
 fn main() {
-    println!("cargo::rerun-if-changed=src/sys/release.ld");
-    println!("cargo::rerun-if-changed=src/sys/lean.rs");
+    for input in ["release.ld", "lean.rs", "no_stdio.rs"] {
+        println!("cargo::rerun-if-changed=src/sys/{input}");
+    }
     println!("cargo::rustc-check-cfg=cfg(lean)");
+    println!("cargo::rustc-check-cfg=cfg(no_stdio)");
     let is_linux = var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux");
     let is_release = var("PROFILE").is_ok_and(|profile| profile == "release");
     if !is_linux || !is_release {
@@ -22,14 +50,20 @@ fn main() {
     let (root, out) = (var("CARGO_MANIFEST_DIR").unwrap_or_default(), var("OUT_DIR").unwrap_or_default());
     let script = format!("{root}/src/sys/release.ld");
     // The map is for tests/size/check.
-    let flags = format!("-Wl,--no-eh-frame-hdr,--icf=all,-T,{script},-Map,{out}/rinit.map");
-    let has_tables_out = links("fn main() {}\n", &flags);
-    if has_tables_out {
+    let mut flags = format!("-Wl,--no-eh-frame-hdr,--icf=all,-T,{script},-Map,{out}/rinit.map");
+    if links(TINY, &flags) {
         println!("cargo::rustc-link-arg-bin=rinit={flags}");
+    } else {
+        flags = "-Wl,--gc-sections".to_owned();
     }
-    let lean = format!("#[path = \"{root}/src/sys/lean.rs\"]\nmod lean;\nfn main() {{}}\n");
-    if links(&lean, if has_tables_out { &flags } else { "-Wl,--gc-sections" }) {
+    let lean = format!("#[macro_use]\n#[path = \"{root}/src/sys/lean.rs\"]\nmod lean;\n{TINY}");
+    if links(&lean, &flags) {
         println!("cargo::rustc-cfg=lean");
+        let no_stdio = format!("{lean}#[path = \"{root}/src/sys/no_stdio.rs\"]\nmod no_stdio;\n");
+        let is_gnu = var("CARGO_CFG_TARGET_ENV").is_ok_and(|library| library == "gnu");
+        if is_gnu && links(&no_stdio, &flags) {
+            println!("cargo::rustc-cfg=no_stdio");
+        }
     }
 }
 
@@ -41,9 +75,11 @@ fn links(source: &str, flags: &str) -> bool {
 fn try_linking(source: &str, flags: &str) -> Option<bool> {
     let out = var("OUT_DIR").ok()?;
     let file = Path::new(&out).join("tiny.rs");
-    std::fs::write(&file, source).ok()?;
+    std::fs::write(&file, format!("#![no_main]\n{source}")).ok()?;
     let mut rustc = Command::new(var("RUSTC").ok()?);
-    rustc.args(["--target", &var("TARGET").ok()?, "--edition=2024", "-Cpanic=abort", "--out-dir", &out]);
+    rustc.args(["--target", &var("TARGET").ok()?, "--edition=2024", "--out-dir", &out]);
+    // As the release profile has it: without this the linker sees what the optimizer removes.
+    rustc.args(["-Cpanic=abort", "-Copt-level=z", "-Clto=fat", "-Ccodegen-units=1"]);
     if let Ok(linker) = var("RUSTC_LINKER") {
         rustc.arg(format!("-Clinker={linker}"));
     }

@@ -9,9 +9,12 @@ pub mod file;
 pub mod inherit;
 pub mod io;
 #[cfg(all(lean, panic = "abort"))]
+#[macro_use]
 mod lean;
 mod listen_pid;
 pub mod memory;
+#[cfg(all(no_stdio, panic = "abort"))]
+mod no_stdio;
 pub mod notify;
 pub mod poll;
 pub mod process;

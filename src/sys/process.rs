@@ -234,7 +234,7 @@ pub fn session_of(pid: i32) -> Option<i32> {
 
 /// The supplementary groups of this process.
 pub fn groups() -> Vec<u32> {
-    // nix's wrapper asks sysconf first, with which comes the reading of numbers and what locales make of them.
+    // nix's wrapper asks sysconf first, which the release binary does not have: see no_stdio.rs.
     // SAFETY: with no room given, the call only counts.
     let count = unsafe { libc::getgroups(0, std::ptr::null_mut()) };
     let mut groups = vec![0; usize::try_from(count).unwrap_or(0)];

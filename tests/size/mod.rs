@@ -1,10 +1,11 @@
 //! The release binary's size: that tests/size/check finds what is too large, and that what is left out of the binary
 //! (docs/size.md) is not missed. tests/run checks the binary itself.
 
+use crate::skip;
 use crate::support::repository;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 const SIGABRT: i32 = 6;
@@ -112,27 +113,91 @@ const PROGRAM: &str = r#"
     }
 "#;
 
-#[test]
-fn a_panic_and_a_failed_assertion_are_reported_and_abort() {
-    let dir = tempfile::tempdir().unwrap();
-    let source = dir.path().join("program.rs");
-    let lean = repository().join("src/sys/lean.rs");
-    fs::write(&source, format!("#[path = {lean:?}]\nmod lean;\n{PROGRAM}")).unwrap();
+/// Compiles a program into the directory. The error is the compiler's.
+fn compile(dir: &Path, source: &str, options: &[&str]) -> Result<PathBuf, String> {
+    let file = dir.join("program.rs");
+    fs::write(&file, source).unwrap();
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    rustc.args(["--edition=2024", "-Cpanic=abort", "-Ctarget-feature=+crt-static", "--out-dir"]);
-    let built = rustc.arg(dir.path()).arg(&source).output().unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let said = [
-        ("panic", "as it should"),
-        ("assert", "some.c: assertion failed: 1 == 2\n"),
-        ("read", "No such file or directory"),
-    ];
+    rustc.args(["--edition=2024", "-Cpanic=abort", "-Ctarget-feature=+crt-static", "--out-dir"]).arg(dir);
+    let built = rustc.args(options).arg(&file).output().unwrap();
+    match built.status.success() {
+        true => Ok(dir.join("program")),
+        false => Err(String::from_utf8_lossy(&built.stderr).into_owned()),
+    }
+}
+
+/// Runs it with each word: it has to say what is beside that, and to abort.
+fn all_abort(program: &Path, said: &[(&str, &str)]) {
     for (word, expected) in said {
-        let mut program = Command::new(dir.path().join("program"));
-        let output = program.arg(word).env("RUST_BACKTRACE", "1").output().unwrap();
+        let output = Command::new(program).arg(word).env("RUST_BACKTRACE", "1").output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
         assert!(message.contains(expected), "{message}");
         let signal = output.status.signal();
         assert!(signal == Some(SIGABRT), "{word}: {:?}: {message}", output.status);
     }
+}
+
+#[test]
+fn a_panic_and_a_failed_assertion_are_reported_and_abort() {
+    let dir = tempfile::tempdir().unwrap();
+    let lean = repository().join("src/sys/lean.rs");
+    let program = compile(dir.path(), &format!("#[path = {lean:?}]\nmod lean;\n{PROGRAM}"), &[]).unwrap();
+    let said = [
+        ("panic", "as it should"),
+        ("assert", "some.c: assertion failed: 1 == 2\n"),
+        ("read", "No such file or directory"),
+    ];
+    all_abort(&program, &said);
+}
+
+/// A program with the functions of src/sys/no_stdio.rs as well, and like rinit without Rust's own start.
+const WITHOUT_STREAMS: &str = r#"
+    use std::ffi::{c_int, c_void};
+    use std::io::Error;
+    unsafe extern "C" {
+        fn malloc(size: usize) -> *mut c_void;
+        fn free(memory: *mut c_void);
+        fn fork() -> c_int;
+        fn waitpid(pid: c_int, status: *mut c_int, options: c_int) -> c_int;
+    }
+    #[unsafe(no_mangle)]
+    extern "C" fn main(_count: c_int, _words: *const *const c_int) -> c_int {
+        match std::env::args().nth(1).as_deref() {
+            Some("free") => unsafe {
+                let memory = std::hint::black_box(malloc(24));
+                free(memory);
+                free(std::hint::black_box(memory));
+            },
+            Some("errors") => panic!("{}; {}", Error::from_raw_os_error(2), Error::from_raw_os_error(9999)),
+            Some("fork") => {
+                let mut status = 0;
+                match unsafe { fork() } {
+                    0 => std::process::exit(5),
+                    child => unsafe { waitpid(child, &mut status, 0) },
+                };
+                panic!("status {}", status >> 8);
+            }
+            _ => {}
+        }
+        0
+    }
+"#;
+
+#[test]
+fn without_streams_errors_have_texts_and_a_damaged_heap_is_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let [lean, no_stdio] = ["src/sys/lean.rs", "src/sys/no_stdio.rs"].map(|file| repository().join(file));
+    let source = format!(
+        "#![no_main]\n#[macro_use]\n#[path = {lean:?}]\nmod lean;\n#[path = {no_stdio:?}]\nmod no_stdio;\n{WITHOUT_STREAMS}"
+    );
+    let program = match compile(dir.path(), &source, &["-Copt-level=z", "-Clto=fat", "-Ccodegen-units=1"]) {
+        Ok(program) => program,
+        Err(e) => skip!("needs a C library that can do without its streams, as Debian 12's: {e}"),
+    };
+    let said = [
+        ("free", "free(): double free detected"),
+        ("errors", "No such file or directory (os error 2); Unknown error (os error 9999)"),
+        ("fork", "status 5"),
+    ];
+    all_abort(&program, &said);
 }
