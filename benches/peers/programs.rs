@@ -43,17 +43,8 @@ fn compile(source: &Path, to: &Path, flags: &[&str]) -> bool {
     done.is_ok_and(|status| status.success())
 }
 
-/// RINIT_BIN, or a release build: what `cargo bench` itself builds is not optimized as a release is.
+/// RINIT_BIN, or what `cargo bench` has built: the bench profile is the release profile.
 fn rinit() -> PathBuf {
-    if let Some(path) = std::env::var_os("RINIT_BIN") {
-        return std::fs::canonicalize(path).unwrap();
-    }
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--locked", "--bin", "rinit"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status();
-    assert!(built.is_ok_and(|status| status.success()), "cannot build rinit");
-    // .../TARGET/PROFILE/deps/peers-HASH
-    let own = std::env::current_exe().unwrap();
-    own.ancestors().nth(3).unwrap().join("release/rinit")
+    let built = || env!("CARGO_BIN_EXE_rinit").into();
+    std::fs::canonicalize(std::env::var_os("RINIT_BIN").unwrap_or_else(built)).unwrap()
 }
