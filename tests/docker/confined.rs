@@ -4,7 +4,6 @@ use crate::require_docker;
 use crate::require_root;
 use crate::support::docker::{Container, ContainerBuilder, SCRATCH};
 use crate::support::{PATIENCE, wait_for};
-use std::time::Duration;
 
 /// A service that any user can run on a read-only root.
 const WEB: &str = r#"
@@ -118,6 +117,6 @@ fn health_answers_another_user() {
     container.wait_healthy(PATIENCE);
     let health = container.exec_as("2000", &["/sbin/rinit", "health"]);
     assert_eq!(health.status, 0, "{health:?}");
-    let took = container.stop();
-    assert!(took < Duration::from_secs(5), "docker stop took {took:?}");
+    container.stop();
+    assert_eq!(container.exit_code(), 0, "nobody had to be killed");
 }

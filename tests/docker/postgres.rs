@@ -66,6 +66,8 @@ depends_on = ["app"]
 
 fn builder() -> ContainerBuilder {
     let builder = ContainerBuilder::new(POSTGRES)
+        // As its Dockerfile says: the engine has to wait for longer than the services may take.
+        .options(&["--stop-timeout=45"])
         .shared("/shared")
         .added_service("prepare", PREPARE)
         .added_service("writer", WRITER);

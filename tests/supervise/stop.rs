@@ -73,7 +73,7 @@ fn every_stop_signal_stops_the_container_with_0() {
 #[test]
 fn a_second_interrupt_ends_the_grace() {
     require_namespace!();
-    let mut init = Launch::pid1().service("web", DEAF).start();
+    let mut init = Launch::pid1().service("web", DEAF).arg("--stop-timeout").arg("100s").start();
     init.wait_line("it is up", |line| line == "up");
     init.signal(Signal::SIGINT);
     init.wait_line("the stop has begun", |line| line.contains("web: stopping"));
@@ -81,7 +81,8 @@ fn a_second_interrupt_ends_the_grace() {
     init.signal(Signal::SIGINT);
     let end = init.wait_exit(PATIENCE);
     assert_eq!(end.status, 137);
-    assert!(end.at.duration_since(asked) < Duration::from_secs(3), "the grace would have been nine seconds");
+    let took = end.at.duration_since(asked);
+    assert!(took < Duration::from_secs(50), "{took:?}, and the stop timeout was 100 seconds");
 }
 
 #[test]
