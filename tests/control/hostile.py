@@ -16,6 +16,7 @@ import time
 HEALTH = b'{"v":1,"verb":"health"}\n'
 STATUS = b'{"v":1,"verb":"status"}\n'
 MAX_CLIENTS = 64
+KEPT = 1024  # events
 GONE = (BrokenPipeError, ConnectionResetError)
 
 
@@ -234,6 +235,14 @@ def nudge(count):
         assert ask(client, b'{"v":1,"verb":"signal","signal":"CONT","names":["web"]}\n')["ok"]
 
 
+def unread(client):
+    """How many bytes wait for it."""
+    try:
+        return len(client.recv(1 << 20, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except BlockingIOError:
+        return 0
+
+
 def follow():
     client = connect()
     client.sendall(b'{"v":1,"verb":"events","follow":true}\n')
@@ -243,7 +252,13 @@ def follow():
 def deaf_followers():
     """They never read: each is cut off when it has missed something, and has time to see why."""
     crowd = [follow() for _ in range(8)]
-    nudge(8000)
+    while True:
+        before = [unread(client) for client in crowd]
+        nudge(100)
+        if [unread(client) for client in crowd] == before:
+            break
+    # Who has read nothing of what is kept is cut off, and has five seconds to see why: so not many more.
+    nudge(KEPT + 200)
     for client in crowd:
         assert "cut off" in answers(client)[-1]["error"]
 
