@@ -37,6 +37,7 @@ string => "type":"string","pattern":"^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
 string for /bin/sh -c, or array that begins with CMD, CMD-SHELL or NONE => "anyOf":[{"type":"string","pattern":"\\S"},{"type":"array","items":[{"enum":["CMD","CMD-SHELL","NONE"]}],"additionalItems":{"type":"string"},"minItems":1}]
 systemd, or the number of a descriptor, 3 to 1023 => "anyOf":[{"enum":["systemd"]},{"type":"integer","minimum":3,"maximum":1023}]
 table of name = value or table, or array of "NAME=VALUE" => "anyOf":[{"type":"object","additionalProperties":{"anyOf":[{"type":["string","number","boolean"]},{@environment.NAME,"required":["file"]}]}},{"type":"array","items":{"type":"string","pattern":"^[^=]+="}}]
+table of signal, up, down or exit = as command => "type":"object","additionalProperties":{@COMMAND}
 whole number from -1000 to 1000 => "type":"integer","minimum":-1000,"maximum":1000
 whole number from -20 to 19 => "type":"integer","minimum":-20,"maximum":19
 whole number of at least 1 => "type":"integer","minimum":1,"maximum":4294967295

@@ -3,11 +3,12 @@
 use super::definition::Draft;
 use super::excerpt::quote;
 use super::keys::{self, set};
-use super::reader::{Reader, Value};
+use super::reader::{Reader, Value, in_written_order};
 use super::values::Zero;
 use crate::model::suggest;
-use crate::model::{Finish, KillMode, Restart, Signal, words};
+use crate::model::{Control, Finish, KillMode, Restart, Signal, words};
 use std::ffi::OsString;
+use std::ops::Range;
 use toml::de::DeTable;
 
 const RESTART_WORDS: [(&str, Restart); 4] = [
@@ -190,20 +191,40 @@ pub(super) fn backoff_reset_after(reader: &mut Reader<'_>, value: &Value<'_>, dr
     set(&mut draft.service.policy.backoff.reset_after, reader.duration(value, Zero::Refused));
 }
 
+/// `control`: a command for each signal or word.
+pub(super) fn control(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    let Some(table) = reader.as_table(value) else { return };
+    for (key, value) in in_written_order(table) {
+        let name: &str = key.get_ref();
+        let word = Control::WORDS.iter().find(|(word, _)| *word == name).map(|(_, control)| *control);
+        let control = word.or_else(|| signal(reader, &key.span(), name).map(Control::Signal));
+        let (Some(control), Some(command)) = (control, words(reader, value)) else { continue };
+        match draft.service.hooks.control.binary_search_by_key(&control, |(known, _)| *known) {
+            Ok(_) => reader.report(&key.span(), &format!("{} is there already", control.name()), None),
+            Err(at) => draft.service.hooks.control.insert(at, (control, command)),
+        }
+    }
+}
+
 /// `stop_signal`.
 pub(super) fn stop_signal(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(text) = reader.string(value) else { return };
-    if let Some(signal) = Signal::parse(&text) {
-        draft.service.policy.stop_signal = Some(signal);
-        return;
+    draft.service.policy.stop_signal = signal(reader, &value.span(), &text);
+}
+
+/// A signal by its name or number.
+fn signal(reader: &mut Reader<'_>, span: &Range<usize>, text: &str) -> Option<Signal> {
+    let signal = Signal::parse(text);
+    if signal.is_none() {
+        let upper = text.to_ascii_uppercase();
+        let full = if upper.starts_with("SIG") { upper } else { format!("SIG{upper}") };
+        let known: Vec<String> = Signal::all().map(|signal| signal.to_string()).collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let help = suggest::did_you_mean(&full, &known)
+            .unwrap_or_else(|| "for instance \"SIGTERM\", \"SIGQUIT\" or \"SIGRTMIN+3\"".into());
+        reader.report(span, &format!("unknown signal {}", quote(text)), Some(help));
     }
-    let upper = text.to_ascii_uppercase();
-    let full = if upper.starts_with("SIG") { upper } else { format!("SIG{upper}") };
-    let known: Vec<String> = Signal::all().map(|signal| signal.to_string()).collect();
-    let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    let help = suggest::did_you_mean(&full, &known)
-        .unwrap_or_else(|| "for instance \"SIGTERM\", \"SIGQUIT\" or \"SIGRTMIN+3\"".into());
-    reader.report(&value.span(), &format!("unknown signal {}", quote(&text)), Some(help));
+    signal
 }
 
 /// `kill_mode`.

@@ -2,8 +2,8 @@
 
 use super::Config;
 use crate::model::{
-    Backoff, Dependency, Exec, Finish, HealthCheck, HealthTiming, Hook, Hooks, KillMode, Notify, OnUnhealthy,
-    Policy, Probe, Restart, Service,
+    Backoff, Control, Dependency, Exec, Finish, HealthCheck, HealthTiming, Hook, Hooks, KillMode, Notify,
+    OnUnhealthy, Policy, Probe, Restart, Service,
 };
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
@@ -148,6 +148,13 @@ fn hooks(out: &mut Lines, hooks: &Hooks, name: &str) -> Result<(), String> {
             out.command(hook.as_str(), command)?;
         }
     }
+    if !hooks.control.is_empty() {
+        let entry = |(control, command): &(Control, Vec<OsString>)| {
+            Some(format!("{} = {}", quoted(&control.name()), self::words(command)?))
+        };
+        let entries: Option<Vec<String>> = hooks.control.iter().map(entry).collect();
+        out.line("control", &format!("{{ {} }}", entries.ok_or("control")?.join(", ")));
+    }
     if let Some(timeout) = hooks.post_stop_timeout {
         out.line("post_stop_timeout", &duration(timeout));
     }
@@ -206,8 +213,7 @@ impl Lines {
     }
 
     fn command(&mut self, key: &str, words: &[OsString]) -> Result<(), String> {
-        let words: Option<Vec<String>> = words.iter().map(|word| literal(word)).collect();
-        self.line(key, &list(words.ok_or(key)?.into_iter()));
+        self.line(key, &self::words(words).ok_or(key)?);
         Ok(())
     }
 
@@ -238,6 +244,12 @@ impl Lines {
         let entries: Vec<String> = written.iter().map(entry).collect();
         self.line("depends_on", &format!("{{ {} }}", entries.join(", ")));
     }
+}
+
+/// A command; `None`: it is not UTF-8.
+fn words(command: &[OsString]) -> Option<String> {
+    let words: Option<Vec<String>> = command.iter().map(|word| literal(word)).collect();
+    Some(list(words?.into_iter()))
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {

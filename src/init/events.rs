@@ -350,6 +350,9 @@ impl Events {
                 };
                 self.push(at, Kind::Signal, Some(*id), signal.number(), NONE, to);
             }
+            Notice::Controlled(id, signal) => {
+                self.push(at, Kind::Signal, Some(*id), signal.number(), NONE, "control");
+            }
             Notice::Stopped(id, _, took) => self.push(at, Kind::Stop, Some(*id), 0, millis(*took), ""),
             Notice::Unkillable(id) => plain(Kind::Unkillable, id),
             Notice::StopBegun(cause, _, limit) => {

@@ -37,6 +37,9 @@ fn words(supervisor: &Supervisor, notice: &Notice) -> Option<(Option<ServiceId>,
             let whom = if *scope == Scope::Group { " to its process group" } else { "" };
             (id, Level::Info, format!("sent {signal}{whom} by request"))
         }
+        Notice::Controlled(id, signal) => {
+            (id, Level::Info, format!("running its control command in place of {signal}"))
+        }
         Notice::Follows(id, next, _) => (id, failure(next), follows(next)),
         Notice::DependencyFailed(id, why) => (id, Level::Error, format!("failed: {why}")),
         Notice::Waiting(id, on, condition) => (id, Level::Debug, waiting(&name(on), *condition)),

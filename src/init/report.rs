@@ -31,6 +31,7 @@ impl Report {
             | Notice::HookFailed(..)
             | Notice::Paused(_)
             | Notice::Resumed(_)
+            | Notice::Controlled(..)
             | Notice::Signalled(..)
             | Notice::Follows(..)
             | Notice::DependencyFailed(..)

@@ -306,7 +306,10 @@ fn signal(executor: &mut Executor, now: Time, request: &Request) -> Result<Respo
             }
             Some((Some(pid), _)) => {
                 executor.feed(now, Event::Signal { service, scope, signal });
-                (true, format!("{signal} sent to {whom} {}", pid.0))
+                match executor.supervisor.is_controlled(service) {
+                    true => (true, format!("{signal} taken in: a control command runs first")),
+                    false => (true, format!("{signal} sent to {whom} {}", pid.0)),
+                }
             }
             Some((None, _)) | None => {
                 let state = answer::describe(&executor.supervisor, now, service);

@@ -1,5 +1,6 @@
 //! What is executed for a service, and in what surroundings.
 
+use super::Signal;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -153,6 +154,36 @@ pub struct Hooks {
     pub post_stop_timeout: Option<Duration>,
     /// `post_stop` is a `finish` program; `None`: it is told by its environment, and its exit status says nothing.
     pub finish: Option<Finish>,
+    /// What `control/` of runit holds, in the order of what each is for, which none has twice.
+    pub control: Vec<(Control, Vec<OsString>)>,
+}
+
+/// What a command of `control` is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Control {
+    /// Before each start, `pre_start` included. The service is started even if it fails.
+    Up,
+    /// When it has been told to stop, and is to be started by request alone.
+    Down,
+    /// When it has been told to stop because the container does, or because its definition is gone.
+    Exit,
+    /// In place of this signal, where somebody asks for it: the signal is sent if it fails. SIGSTOP and SIGCONT stand
+    /// for a pause and its end as well.
+    Signal(Signal),
+}
+
+impl Control {
+    /// The words for those that are no signal.
+    pub const WORDS: [(&'static str, Control); 3] =
+        [("up", Control::Up), ("down", Control::Down), ("exit", Control::Exit)];
+
+    /// Its key in a definition.
+    pub fn name(self) -> String {
+        match (self, Control::WORDS.iter().find(|(_, control)| *control == self)) {
+            (Control::Signal(signal), _) => signal.to_string(),
+            (_, word) => word.map_or("", |(word, _)| word).to_owned(),
+        }
+    }
 }
 
 /// Whose `finish` program it is. Both are told by their arguments how the main process has ended; that they fail is
@@ -167,7 +198,7 @@ pub enum Finish {
     Runit,
 }
 
-/// One of the five.
+/// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hook {
     /// Before the main process.
@@ -180,6 +211,8 @@ pub enum Hook {
     Stop,
     /// When nothing is left.
     PostStop,
+    /// One of `control`.
+    Control(Control),
 }
 
 impl Hook {
@@ -191,6 +224,7 @@ impl Hook {
             Hook::PreStop => "pre_stop",
             Hook::Stop => "stop_command",
             Hook::PostStop => "post_stop",
+            Hook::Control(_) => "control",
         }
     }
 }
@@ -198,7 +232,12 @@ impl Hook {
 impl Hook {
     /// Whether it belongs to the end of a service, and that waits for it.
     pub fn is_of_the_end(self) -> bool {
-        matches!(self, Hook::PreStop | Hook::Stop | Hook::PostStop)
+        match self {
+            Hook::PreStop | Hook::Stop | Hook::PostStop | Hook::Control(Control::Down | Control::Exit) => {
+                true
+            }
+            Hook::PreStart | Hook::PostStart | Hook::Control(Control::Up | Control::Signal(_)) => false,
+        }
     }
 }
 
@@ -219,6 +258,11 @@ impl Hooks {
             Hook::PreStop => self.pre_stop.as_deref(),
             Hook::Stop => self.stop.as_deref(),
             Hook::PostStop => self.post_stop.as_deref(),
+            Hook::Control(control) => self
+                .control
+                .iter()
+                .find(|(known, _)| *known == control)
+                .map(|(_, command)| command.as_slice()),
         }
     }
 }

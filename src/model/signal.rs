@@ -58,6 +58,12 @@ impl Signal {
     pub const QUIT: Signal = Signal(3);
     /// Cannot be caught.
     pub const KILL: Signal = Signal(9);
+    /// Whatever a program takes it for.
+    pub const USR1: Signal = Signal(10);
+    /// As `USR1`.
+    pub const USR2: Signal = Signal(12);
+    /// A timer.
+    pub const ALRM: Signal = Signal(14);
     /// The usual request to stop.
     pub const TERM: Signal = Signal(15);
     /// A child's state has changed.

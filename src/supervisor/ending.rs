@@ -1,5 +1,5 @@
-//! How one service stops: `pre_stop`, the end of its input, `stop_command` or the stop signal, its grace, SIGKILL,
-//! what is left of its process group, and `post_stop`.
+//! How one service stops: `pre_stop`, the end of its input, `stop_command` or the stop signal, what `control` has for
+//! that, its grace, SIGKILL, what is left of its process group, and `post_stop`.
 
 use super::backoff::Retries;
 use super::event::*;
@@ -69,6 +69,7 @@ impl Unit {
         grace: Duration,
         out: &mut Vec<Effect>,
     ) {
+        self.end_control(out);
         match self.state {
             State::Completed if self.hooks.stop.is_some() => self.undo(now, purpose, grace, out),
             State::Stopped | State::Completed | State::Failed => {}
@@ -167,7 +168,7 @@ impl Unit {
 
     /// Whether it reads what others write and they are gone for good: then it reads what is left before it stops.
     fn reads_to_the_end(&self) -> bool {
-        self.reads && self.is_halting() && (self.container_stops || self.retired)
+        self.reads && self.is_halting() && (self.turn_came || self.retired)
     }
 
     /// Whether a command stops it while it runs. That of a task undoes what a completed one has done.
@@ -207,6 +208,7 @@ impl Unit {
             // It has done its part, and the process is to follow, be it stopped.
             (true, Some(pid)) if !failed => {
                 out.push(Effect::Signal { pid, scope: self.stop_scope(), signal: Signal::CONT });
+                self.after_word(out);
             }
             (true, _) => self.send_stop_signal(now, out),
         }
@@ -227,18 +229,18 @@ impl Unit {
     /// Tells the main process to stop; what is left of its group, if it is gone.
     pub(super) fn send_stop_signal(&mut self, now: Time, out: &mut Vec<Effect>) {
         let Some(process) = &self.process else { return };
-        let scope = self.stop_scope();
-        match process.exit {
-            None => {
-                let signal = self.stop_signal();
-                terminate(process.pid, scope, signal, out);
-                if let Some(ending) = &mut self.ending {
-                    ending.struck = signal == Signal::KILL;
-                }
+        let (pid, scope) = (process.pid, self.stop_scope());
+        // It may have ended meanwhile; the rest of its group was told then.
+        let (ended, left) = (process.exit.is_some(), process.group_left);
+        if !ended {
+            let signal = self.stop_signal();
+            terminate(pid, scope, signal, out);
+            if let Some(ending) = &mut self.ending {
+                ending.struck = signal == Signal::KILL;
             }
-            // It has ended meanwhile; the rest of its group was told then.
-            Some(_) if process.group_left => {}
-            Some(_) => self.gone(now, out),
+        }
+        if !self.after_word(out) && ended && !left {
+            self.gone(now, out);
         }
     }
 
@@ -304,6 +306,7 @@ impl Unit {
             return;
         }
         if self.ending.is_none() {
+            self.end_control(out);
             self.end_watch(out);
             self.begin_ending(now, purpose, None, Duration::ZERO);
         }

@@ -345,6 +345,8 @@ pub enum Notice {
     Paused(ServiceId),
     /// It goes on.
     Resumed(ServiceId),
+    /// A command of its `control` runs in place of a signal that somebody asked for.
+    Controlled(ServiceId, Signal),
     /// Its main process was sent a signal by request.
     Signalled(ServiceId, Signal, Scope),
     /// What follows, now that the rest of the process group is gone too, or that it was stopped for a restart; and why

@@ -9,10 +9,12 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+mod control;
 mod ending;
 mod event;
 mod graph;
 mod health;
+mod hooks;
 mod outcome;
 mod reload;
 mod requests;
@@ -140,7 +142,7 @@ impl Supervisor {
             Event::Pause { service } => self.with(service, |unit| unit.pause(now, out)),
             Event::Resume { service } => self.with(service, |unit| unit.resume(now, out)),
             Event::Signal { service, scope, signal } => {
-                self.with(service, |unit| unit.signal(scope, signal, out));
+                self.with(service, |unit| unit.signal(now, scope, signal, out));
             }
             Event::ProbeNow { service } => self.with(service, |unit| unit.probe_now(now, out)),
             Event::Tick => self.tick(now, out),

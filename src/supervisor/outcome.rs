@@ -35,6 +35,7 @@ impl Unit {
             self.oom = oom && !ours && status == ExitStatus::Signal(9);
         }
         self.end_watch(out);
+        self.forget_asked();
         let told_to = self.ending.is_some();
         if let Some(ending) = &mut self.ending {
             ending.drain_by = None;
@@ -49,8 +50,8 @@ impl Unit {
             }
             return;
         }
-        // A hook that runs before the main process is told to stop is still under way: it has the word.
-        if told_to && self.hook.is_some_and(|it| matches!(it.hook, Hook::PreStop | Hook::Stop)) {
+        // A hook that runs while the main process is told to stop is still under way: it has the word.
+        if told_to && self.hook.is_some_and(|it| it.hook.is_of_the_end()) {
             return;
         }
         if told_to {

@@ -1,15 +1,17 @@
 //! One service and its life, from being wanted to running. The states and what moves them on are in `state`; how a
-//! unit stops is in `ending`, what follows its end in `outcome`, and what is watched while it runs in `watch`.
+//! unit stops is in `ending`, what follows its end in `outcome`, what is watched while it runs in `watch`, what runs around it in `hooks`, and
+//! what people ask of it in `control`.
 //!
 //! A unit knows nothing of other units. What it changes about itself it marks with `changed`; the supervisor then
 //! looks at its neighbours.
 
 use super::backoff::Retries;
+use super::control::Controlling;
 use super::ending::{Ending, Purpose};
 use super::event::*;
 use super::health::Health;
 use super::state::State;
-use crate::model::{Condition, Hook, Hooks, OnUnhealthy, Policy, Service, Signal};
+use crate::model::{Condition, Hook, Hooks, OnUnhealthy, Policy, Service};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -41,6 +43,8 @@ pub(super) struct RunningHook {
     pub(super) hook: Hook,
     /// Not known between the effect and its answer.
     pub(super) pid: Option<Pid>,
+    /// When it is killed, if it has a time of its own.
+    pub(super) until: Option<Time>,
 }
 
 /// One service and where it stands.
@@ -93,6 +97,7 @@ pub struct Unit {
     pub interrupted: bool,
     pub(super) process: Option<Process>,
     pub(super) hook: Option<RunningHook>,
+    pub(super) controlling: Option<Box<Controlling>>,
     pub(super) ending: Option<Ending>,
     pub(super) retry_at: Option<Time>,
     pub(super) retries: Retries,
@@ -137,6 +142,7 @@ impl Unit {
             interrupted: false,
             process: None,
             hook: None,
+            controlling: None,
             ending: None,
             retry_at: None,
             retries: Retries::default(),
@@ -209,10 +215,18 @@ impl Unit {
 
     /// When something is to be done next.
     pub fn deadline(&self) -> Option<Time> {
+        [self.due(), self.control_by()].into_iter().flatten().min()
+    }
+
+    /// When something is to be done about its state next.
+    fn due(&self) -> Option<Time> {
         match self.state {
             State::Backoff => self.retry_at,
             State::Stopping => self.ending.as_ref().and_then(Ending::next),
-            State::Starting => self.start_by,
+            State::Starting => {
+                let hook = self.hook.and_then(|running| running.until);
+                [self.start_by, hook].into_iter().flatten().min()
+            }
             State::Running => {
                 let health = self.health.as_deref().and_then(Health::deadline);
                 [health, self.alive_by, self.run_by()].into_iter().flatten().min()
@@ -273,9 +287,7 @@ impl Unit {
         let limit = self.policy.start_timeout.filter(|_| !self.container_stops);
         self.start_by = limit.map(|timeout| now.saturating_add(timeout));
         self.enter(now, State::Starting);
-        if !self.run_hook(Hook::PreStart, out) {
-            out.push(Effect::Spawn(self.id));
-        }
+        self.before_start(now, out);
     }
 
     /// Its process was made.
@@ -335,137 +347,10 @@ impl Unit {
         }
     }
 
-    /// Whether there is such a hook.
-    pub(super) fn has_hook(&self, hook: Hook) -> bool {
-        self.hooks.get(hook).is_some()
-    }
-
-    /// Runs a hook, if there is one.
-    pub(super) fn run_hook(&mut self, hook: Hook, out: &mut Vec<Effect>) -> bool {
-        let there = self.has_hook(hook);
-        if there {
-            self.hook = Some(RunningHook { hook, pid: None });
-            let process = self.process.as_ref();
-            // One that has executed nothing has not ended either.
-            let exit = self.last_exit.filter(|_| process.is_none_or(|process| process.setup.is_none()));
-            let group = process.map(|process| process.pid);
-            out.push(Effect::Hook { service: self.id, hook, exit, group });
-        }
-        there
-    }
-
-    /// A hook of it has a process.
-    pub fn hook_spawned(&mut self, now: Time, hook: Hook, pid: Pid, out: &mut Vec<Effect>) {
-        match self.hook.as_mut().filter(|running| running.hook == hook && running.pid.is_none()) {
-            Some(running) => {
-                running.pid = Some(pid);
-                if hook == Hook::PreStart {
-                    self.stop_late_comer(now, Some(pid), out);
-                }
-            }
-            // It has lost its purpose meanwhile.
-            None => out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL }),
-        }
-    }
-
-    /// A hook could not be made (then it has no process), or has ended; `problem` says how it failed, if it did.
-    /// One of an earlier life is nobody's business.
-    pub fn hook_done(
-        &mut self,
-        now: Time,
-        hook: Hook,
-        pid: Option<Pid>,
-        problem: Option<StartError>,
-        out: &mut Vec<Effect>,
-    ) {
-        if self.hook.is_none_or(|running| running.hook != hook || running.pid != pid) {
-            return;
-        }
-        self.hook = None;
-        let failed = problem.is_some();
-        let name = self.hooks.name(hook);
-        let message = problem.as_ref().map(|problem| format!("{name} failed: {}", problem.message));
-        match (hook, self.state) {
-            (Hook::PreStart, State::Starting) => match problem {
-                // It waits for its turn to stop: nothing is started any more.
-                None if !self.wanted => {
-                    out.push(Effect::Notice(Notice::Stopped(self.id, None, Duration::ZERO)));
-                    self.start_by = None;
-                    self.enter(now, State::Stopped);
-                }
-                None => out.push(Effect::Spawn(self.id)),
-                Some(problem) if problem.transient => {
-                    self.spawn_failed(
-                        now,
-                        StartError { message: message.unwrap_or_default(), ..problem },
-                        out,
-                    );
-                }
-                Some(_) => {
-                    let message = message.unwrap_or_default();
-                    self.reason = Some(message.clone());
-                    let next = self.after_end(now, false, Duration::ZERO);
-                    out.push(Effect::Notice(Notice::StartFailed(self.id, message, next)));
-                }
-            },
-            (Hook::PreStart, _) => self.gone(now, out),
-            (Hook::PreStop, _) => {
-                out.extend(message.map(|text| Effect::Notice(Notice::HookFailed(self.id, text))));
-                self.tell_to_stop(now, out);
-            }
-            (Hook::Stop, _) => {
-                out.extend(message.map(|text| Effect::Notice(Notice::HookFailed(self.id, text))));
-                self.stop_command_done(now, failed, out);
-            }
-            (Hook::PostStop, _) => {
-                let code = problem.filter(|_| pid.is_some()).map(|problem| problem.code);
-                if !self.finish_said(code) {
-                    out.extend(message.map(|text| Effect::Notice(Notice::HookFailed(self.id, text))));
-                }
-                self.finish(now, out);
-            }
-            (Hook::PostStart, _) if failed => {
-                out.extend(message.map(|text| Effect::Notice(Notice::HookFailed(self.id, text))));
-            }
-            (Hook::PostStart, _) => {}
-        }
-    }
-
-    /// It is to pause: nothing of it runs until it is resumed.
-    pub fn pause(&mut self, now: Time, out: &mut Vec<Effect>) {
-        let (State::Running, Some(pid)) = (self.state, self.pid()) else { return };
-        out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::STOP });
-        if let Some(probe) = self.health.as_deref_mut().and_then(Health::suspend) {
-            out.push(Effect::Signal { pid: probe, scope: Scope::Group, signal: Signal::KILL });
-        }
-        self.alive_by = None;
-        self.enter(now, State::Paused);
-        out.push(Effect::Notice(Notice::Paused(self.id)));
-    }
-
-    /// It may go on.
-    pub fn resume(&mut self, now: Time, out: &mut Vec<Effect>) {
-        let (State::Paused, Some(pid)) = (self.state, self.pid()) else { return };
-        out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::CONT });
-        if let Some(health) = &mut self.health {
-            health.resume(now);
-        }
-        self.feed_watchdog(now);
-        self.enter(now, State::Running);
-        out.push(Effect::Notice(Notice::Resumed(self.id)));
-    }
-
-    /// Its main process is to get a signal. One that is gone gets none.
-    pub fn signal(&mut self, scope: Scope, signal: Signal, out: &mut Vec<Effect>) {
-        let Some(process) = self.process.as_mut().filter(|process| process.exit.is_none()) else { return };
-        process.struck |= signal == Signal::KILL;
-        out.push(Effect::Signal { pid: process.pid, scope, signal });
-        out.push(Effect::Notice(Notice::Signalled(self.id, signal, scope)));
-    }
-
     /// Its deadline may have come.
     pub fn tick(&mut self, now: Time, out: &mut Vec<Effect>) {
-        if self.deadline().is_none_or(|deadline| now < deadline) {
+        self.control_overdue(now, out);
+        if self.due().is_none_or(|due| now < due) {
             return;
         }
         match self.state {
@@ -478,6 +363,9 @@ impl Unit {
     }
 
     fn start_overdue(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if self.start_by.is_none_or(|limit| now < limit) {
+            return self.hook_overdue(out);
+        }
         self.start_by = None;
         let limit = self.policy.start_timeout.unwrap_or_default();
         self.restart_because(now, format!("not ready within {}", crate::model::duration::format(limit)), out);

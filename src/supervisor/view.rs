@@ -132,6 +132,12 @@ impl Supervisor {
         Some((unit.state, unit.health.as_deref().filter(|health| health.is_on()).map(Health::state)))
     }
 
+    /// Whether a command runs in place of a signal, a pause or its end that was asked for: what comes of it is not known
+    /// yet.
+    pub fn is_controlled(&self, id: ServiceId) -> bool {
+        self.units.get(id.0).is_some_and(Unit::is_controlled)
+    }
+
     /// What a service depends on, in the order of its definition.
     pub fn needs(&self, id: ServiceId) -> Vec<Tie<'_>> {
         let needs = self.units.get(id.0).map(|unit| unit.needs.as_slice()).unwrap_or_default();

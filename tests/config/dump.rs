@@ -69,6 +69,9 @@ fn service(out: &mut String, service: &Service) {
             line(format!("{}: {}", hook.as_str(), words(command)));
         }
     }
+    for (control, command) in &service.hooks.control {
+        line(format!("control.{}: {}", control.name(), words(command)));
+    }
     line_if(&mut line, service.hooks.finish.as_ref().map(|finish| format!("finish: {finish:?}")));
     let limit = service.hooks.post_stop_timeout;
     line_if(&mut line, limit.map(|limit| format!("post_stop_timeout: {}", format(limit))));

@@ -97,3 +97,44 @@ fn stop_and_continue_are_signals_like_others() {
     init.rinit(&["signal", "KILL", "idle"]).ok();
     init.wait_service("idle", "another process", |idle| idle.pid.is_some_and(|new| new != pid));
 }
+
+/// Says what it does, and fails for the second signal.
+const CONTROLLED: &str = r#"
+command = ["bash", "-c", "trap 'echo main got it' USR1 USR2; echo main up; while :; do sleep 0.05; done"]
+stop_signal = "SIGKILL"
+[control]
+USR1 = "echo in its place"
+SIGUSR2 = ["sh", "-c", "echo not done; exit 3"]
+SIGSTOP = "echo to pause"
+up = "echo first"
+exit = "echo last"
+"#;
+
+#[test]
+fn a_command_takes_the_place_of_a_signal() {
+    require_namespace!();
+    let mut init = Launch::pid1().service("web", CONTROLLED).start();
+    init.wait_line("it is up", |line| line == "main up");
+    assert_eq!(count(&init, "first"), 1);
+    let pid = init.pid_of("web");
+    let told = init.rinit(&["signal", "USR1", "web"]).ok();
+    assert_eq!(told, "web: SIGUSR1 taken in: a control command runs first");
+    init.wait_line("the command", |line| line == "in its place");
+    init.rinit(&["signal", "USR2", "web"]).ok();
+    init.wait_line("the signal after its command", |line| line == "main got it");
+    assert_eq!(count(&init, "not done"), 1);
+    assert_eq!(count(&init, "main got it"), 1, "SIGUSR1 was not sent");
+    init.wait_line("the log", |line| line.contains("web: control failed: exited with code 3"));
+    // Its command has succeeded, so it is not halted.
+    assert_eq!(init.rinit(&["pause", "web"]).ok(), "web: paused");
+    assert_eq!(count(&init, "to pause"), 1);
+    let state = init.processes().into_iter().find(|process| process.pid == pid).unwrap().state;
+    assert!(state != 'T', "{state}");
+    assert_eq!(init.rinit(&["resume", "web"]).ok(), "web: running");
+    let events = init.rinit(&["events", "--kind", "kill"]).ok();
+    let to_control = events.lines().filter(|line| line.contains("to=control")).count();
+    assert_eq!(to_control, 3, "{events}");
+    init.signal(nix::sys::signal::Signal::SIGTERM);
+    init.wait_exit(PATIENCE);
+    init.wait_line("what goes with the end", |line| line == "last");
+}

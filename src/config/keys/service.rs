@@ -231,6 +231,15 @@ pub static SERVICE: &[Key] = &[
         read: |reader, value, draft| service::hook(reader, value, &mut draft.service.hooks.stop),
     },
     Key {
+        name: "control",
+        kind: "table of signal, up, down or exit = as command",
+        default: "",
+        meaning: "commands run in place of signals of rinit signal, pause (SIGSTOP) and resume (SIGCONT), which are sent if they fail; up before each start, down and exit when it is told to stop by hand and with the container",
+        example: r#"control = { SIGHUP = "nginx -s reload" }"#,
+        keys: &[],
+        read: service::control,
+    },
+    Key {
         name: "refuse_manual_stop",
         kind: "boolean",
         default: "false",

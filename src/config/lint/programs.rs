@@ -22,10 +22,11 @@ enum Lack {
 pub(super) fn look(subject: &mut Subject<'_>, root: &Path, path: &OsStr) {
     let service = &subject.draft.service;
     let mut commands: Vec<(&[&str], &[OsString])> = vec![(&["command"], &service.exec.command)];
-    let hooks =
-        [Hook::PreStart, Hook::PostStart, Hook::PreStop, Hook::PostStop].map(|hook| ([hook.as_str()], hook));
+    let hooks = [Hook::PreStart, Hook::PostStart, Hook::PreStop, Hook::Stop, Hook::PostStop]
+        .map(|hook| ([hook.as_str()], hook));
     let hooks = hooks.iter().filter_map(|(key, hook)| Some((&key[..], service.hooks.get(*hook)?)));
     commands.extend(hooks);
+    commands.extend(service.hooks.control.iter().map(|(_, command)| (&["control"][..], command.as_slice())));
     if let Some(Probe::Command(command)) = service.healthcheck.as_ref().map(|check| &check.probe) {
         commands.push((&["healthcheck", "test"], command));
     }

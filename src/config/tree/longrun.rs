@@ -5,7 +5,8 @@ use super::raw::{Dir, Report};
 use super::style::Style;
 use crate::model::duration::MAX;
 use crate::model::{
-    Backoff, Finish, HealthCheck, HealthTiming, KillMode, Notify, OnUnhealthy, Origin, Probe, Signal, suggest,
+    Backoff, Control, Finish, HealthCheck, HealthTiming, KillMode, Notify, OnUnhealthy, Origin, Probe,
+    Signal, suggest,
 };
 use std::ffi::OsString;
 use std::time::Duration;
@@ -58,6 +59,23 @@ const KNOWN: [&str; 32] = [
     "control",
 ];
 
+/// The commands of `sv` that a program in `control/` may be for, in the order of the model. runsv takes `o` for `u`.
+const CONTROLS: [(char, Control); 13] = [
+    ('u', Control::Up),
+    ('d', Control::Down),
+    ('x', Control::Exit),
+    ('h', Control::Signal(Signal::HUP)),
+    ('i', Control::Signal(Signal::INT)),
+    ('q', Control::Signal(Signal::QUIT)),
+    ('k', Control::Signal(Signal::KILL)),
+    ('1', Control::Signal(Signal::USR1)),
+    ('2', Control::Signal(Signal::USR2)),
+    ('a', Control::Signal(Signal::ALRM)),
+    ('t', Control::Signal(Signal::TERM)),
+    ('c', Control::Signal(Signal::CONT)),
+    ('p', Control::Signal(Signal::STOP)),
+];
+
 /// A path as the first word of a command.
 pub(super) fn program(path: &str) -> Vec<OsString> {
     vec![OsString::from(path)]
@@ -88,7 +106,7 @@ pub(super) fn read(name: &str, called: &str, dir: &Dir, style: Style, report: &m
     draft.service.policy.autostart = !dir.has("down");
     match style {
         Style::S6 => s6(&mut draft, called, dir, report),
-        Style::Runit => runit(&mut draft, dir, report),
+        Style::Runit => runit(&mut draft, name == called, dir, report),
     }
     // Copies and texts with an ending are nobody's.
     for odd in dir.names().filter(|name| name.len() > 3 && !name.contains(['.', '~'])) {
@@ -152,7 +170,8 @@ fn s6(draft: &mut Draft, called: &str, dir: &Dir, report: &mut Report) {
     }
 }
 
-fn runit(draft: &mut Draft, dir: &Dir, report: &mut Report) {
+/// What runit knows. `alone`: it is no logger, for those have no `control`.
+fn runit(draft: &mut Draft, alone: bool, dir: &Dir, report: &mut Report) {
     let service = &mut draft.service;
     if dir.has("finish") {
         dir.program("finish", report);
@@ -173,17 +192,35 @@ fn runit(draft: &mut Draft, dir: &Dir, report: &mut Report) {
         service.healthcheck =
             Some(Box::new(HealthCheck { probe: Probe::Command(program("./check")), timing }));
     }
-    if dir.has("control")
+    if dir.has("control") && !alone {
+        report.note(&dir.at("control"), "not used: runit has none for a logger");
+    } else if dir.has("control")
         && let Some(control) = Dir::open(&dir.at("control"), report)
     {
-        for name in control.names() {
-            // runit passes over those that cannot be executed, too.
-            match control.program(name, &mut Report::default()) {
-                Some(_) if name == "t" => service.hooks.stop = Some(program("control/t")),
-                Some(_) => report.note(&control.at(name), "not used: rinit knows control/t alone"),
-                None => report.note(&control.at(name), "not used: it is no program that can be executed"),
+        self::control(draft, &control, report);
+    }
+}
+
+/// What runit runs for the commands of `sv`. That of `t` is also how it stops a service.
+fn control(draft: &mut Draft, dir: &Dir, report: &mut Report) {
+    let hooks = &mut draft.service.hooks;
+    for (letter, control) in CONTROLS {
+        let mut name = [0; 4];
+        let name: &str = letter.encode_utf8(&mut name);
+        // runit passes over those that cannot be executed, too.
+        if dir.has(name) && dir.program(name, &mut Report::default()).is_some() {
+            let command = program(&format!("control/{name}"));
+            if letter == 't' {
+                hooks.stop = Some(command.clone());
             }
+            hooks.control.push((control, command));
+        } else if dir.has(name) {
+            report.note(&dir.at(name), "not used: it is no program that can be executed");
         }
+    }
+    let known = |name: &str| CONTROLS.iter().any(|(letter, _)| name.strip_prefix(*letter) == Some(""));
+    for odd in dir.names().filter(|name| !known(name)) {
+        report.note(&dir.at(odd), "not used: runsv does not look for it");
     }
 }
 

@@ -12,6 +12,7 @@ fn with_hooks(mut service: Service, hooks: &[Hook]) -> Service {
             Hook::PreStop => service.hooks.pre_stop = command(),
             Hook::Stop => service.hooks.stop = command(),
             Hook::PostStop => service.hooks.post_stop = command(),
+            Hook::Control(control) => service.hooks.control.push((*control, vec!["true".into()])),
         }
     }
     service

@@ -1,5 +1,6 @@
 //! The supervisor under a clock that the test moves, with processes that do what the test says.
 
+mod control;
 mod end;
 mod found;
 mod input;
@@ -114,7 +115,11 @@ impl World {
                 events.push_back(Event::Executed { pid });
             }
             Effect::Hook { service, hook, .. } => {
-                let pid = self.new_process(service, &format!(":{}", hook.as_str()));
+                let name = match hook {
+                    Hook::Control(control) => control.name(),
+                    other => other.as_str().to_owned(),
+                };
+                let pid = self.new_process(service, &format!(":{name}"));
                 events.push_back(Event::HookSpawned { service, hook, pid });
             }
             Effect::Remember { service, stopped } => {

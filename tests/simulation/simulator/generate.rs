@@ -3,10 +3,10 @@
 use super::random::Random;
 use super::scenario::*;
 use rinit::model::{
-    Backoff, Condition, Dependency, Exec, Finish, HealthCheck, HealthTiming, Hook, Hooks, KillMode, MAIN,
-    Notify, OnUnhealthy, Policy, Probe, Restart, Service, Signal,
+    Backoff, Condition, Control, Dependency, Exec, Finish, HealthCheck, HealthTiming, Hook, Hooks, KillMode,
+    MAIN, Notify, OnUnhealthy, Policy, Probe, Restart, Service, Signal,
 };
-use rinit::supervisor::{ExitStatus, News, Time};
+use rinit::supervisor::{ExitStatus, News, Scope, Time};
 use std::time::Duration;
 
 const SHORT: [u64; 9] = [0, 0, 1, 2, 10, 50, 100, 500, 1000];
@@ -14,12 +14,26 @@ const TIMES: [u64; 12] = [0, 1, 10, 100, 200, 500, 1000, 1500, 2000, 3000, 5000,
 /// Limits that must not be zero.
 const LIMITS: [u64; 7] = [10, 100, 500, 1000, 2000, 3000, 10_000];
 const GRACES: [u64; 9] = [0, 1, 100, 1000, 1000, 2000, 3000, 10_000, 60_000];
-const HOOKS: [Hook; 5] = [Hook::PreStart, Hook::PostStart, Hook::PreStop, Hook::Stop, Hook::PostStop];
+const HOOKS: [Hook; 12] = [
+    Hook::PreStart,
+    Hook::PostStart,
+    Hook::PreStop,
+    Hook::Stop,
+    Hook::PostStop,
+    Hook::Control(Control::Up),
+    Hook::Control(Control::Down),
+    Hook::Control(Control::Exit),
+    Hook::Control(Control::Signal(Signal::HUP)),
+    Hook::Control(Control::Signal(Signal::KILL)),
+    Hook::Control(Control::Signal(Signal::CONT)),
+    Hook::Control(Control::Signal(Signal::STOP)),
+];
 
 /// How wild a scenario is. Most seeds leave most things out: a story with everything in it hides what only a few
 /// things together bring about.
 struct Mood {
     hooks: u64,
+    control: u64,
     health: u64,
     notify: u64,
     stuck: u64,
@@ -32,6 +46,7 @@ pub fn scenario(seed: u64) -> Scenario {
     let r = &mut Random::new(seed);
     let mood = Mood {
         hooks: r.pick(&[0, 0, 10, 40]),
+        control: r.pick(&[0, 0, 30]),
         health: r.pick(&[0, 30, 60]),
         notify: r.pick(&[0, 20, 60]),
         stuck: r.pick(&[0, 0, 0, 3, 15]),
@@ -158,6 +173,10 @@ fn service(r: &mut Random, mood: &Mood, name: &str) -> Service {
     let mut hooks = Hooks::default();
     for hook in HOOKS {
         let place = match hook {
+            Hook::Control(control) => {
+                hooks.control.extend(r.maybe(mood.control, |_| (control, vec!["hook".into()])));
+                continue;
+            }
             Hook::PreStart => &mut hooks.pre_start,
             Hook::PostStart => &mut hooks.post_start,
             Hook::PreStop => &mut hooks.pre_stop,
@@ -340,7 +359,7 @@ fn requests(
         }
         requests.push((time, request));
     }
-    let end = r.time(&[100, 1000, 5000, 10_000, 15_000]);
+    let end = r.time(&[100, 1000, 5000, 10_000, 10_000, 15_000, 15_000, 80_000]);
     let signal = r.maybe(70, |r| r.pick(&[Signal::TERM, Signal::INT, Signal::QUIT]));
     requests.push((end, Request::StopContainer(signal)));
     if r.percent(15) {
@@ -352,7 +371,7 @@ fn requests(
 
 fn request(r: &mut Random, mood: &Mood, names: &[String], main: bool, current: &[Service]) -> Request {
     let name = current[r.below(current.len())].name.clone();
-    match r.below(20) {
+    match r.below(24) {
         0..=2 => Request::Start(name),
         3..=6 => Request::Stop(name),
         7..=9 => Request::Restart(name),
@@ -381,7 +400,12 @@ fn request(r: &mut Random, mood: &Mood, names: &[String], main: bool, current: &
             }
             Request::Reload(changed)
         }
-        18 => Request::Forward(r.pick(&[Signal::HUP, Signal::TSTP])),
+        18..=21 => {
+            let signal = r.pick(&[Signal::HUP, Signal::HUP, Signal::USR1, Signal::KILL]);
+            let wide = signal != Signal::KILL && r.percent(20);
+            Request::Signal(name, if wide { Scope::Group } else { Scope::Process }, signal)
+        }
+        22 => Request::Forward(r.pick(&[Signal::HUP, Signal::TSTP])),
         _ => Request::Nudge(name),
     }
 }

@@ -2,7 +2,7 @@
 //! a scenario is made, so that it can be shrunk and plays the same way each time.
 
 use rinit::model::{Hook, Service, Signal};
-use rinit::supervisor::{ExitStatus, News, Time};
+use rinit::supervisor::{ExitStatus, News, Scope, Time};
 use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,7 @@ pub enum Request {
     Restart(String),
     Pause(String),
     Resume(String),
+    Signal(String, Scope, Signal),
     /// SIGCONT to the main process's group by somebody else.
     Nudge(String),
     ProbeNow(String),
@@ -123,6 +124,7 @@ impl Scenario {
             | Request::Restart(name)
             | Request::Pause(name)
             | Request::Resume(name)
+            | Request::Signal(name, ..)
             | Request::Nudge(name)
             | Request::ProbeNow(name) => Some(name),
             Request::Reload(_) | Request::StopContainer(_) | Request::Kill | Request::Forward(_) => None,

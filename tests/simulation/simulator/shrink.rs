@@ -80,7 +80,7 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
 
 type Change = &'static dyn Fn(&mut Service);
 
-const SERVICE_CHANGES: [Change; 18] = [
+const SERVICE_CHANGES: [Change; 20] = [
     &|service| service.hooks = Hooks::default(),
     &|service| service.hooks.pre_start = None,
     &|service| service.hooks.post_start = None,
@@ -88,6 +88,10 @@ const SERVICE_CHANGES: [Change; 18] = [
     &|service| service.hooks.stop = None,
     &|service| service.hooks.post_stop = None,
     &|service| service.hooks.finish = None,
+    &|service| service.hooks.control.clear(),
+    &|service| {
+        service.hooks.control.pop();
+    },
     &|service| service.exec.streams = None,
     &|service| service.policy.run_timeout = None,
     &|service| service.healthcheck = None,

@@ -68,7 +68,9 @@ fn describe(text: &mut String, scenario: &Scenario, service: &Service) {
         ("stop_command", &service.hooks.stop),
         ("post_stop", &service.hooks.post_stop),
     ];
-    let hooks: Vec<&str> = hooks.iter().filter(|(_, hook)| hook.is_some()).map(|(name, _)| *name).collect();
+    let hooks = hooks.iter().filter(|(_, hook)| hook.is_some()).map(|(name, _)| (*name).to_owned());
+    let control = service.hooks.control.iter().map(|(control, _)| control.name());
+    let hooks: Vec<String> = hooks.chain(control).collect();
     let _ =
         writeln!(text, "    hooks {hooks:?} health {:?}", service.healthcheck.as_ref().map(|it| it.timing));
     if let Some(limit) = policy.run_timeout {

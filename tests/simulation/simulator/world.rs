@@ -4,7 +4,7 @@
 use super::kernel::{Act, Kernel, Role};
 use super::rules::{self, Rule, Scene};
 use super::scenario::*;
-use rinit::model::{Notify, Service, Signal};
+use rinit::model::{Control, Hook, Notify, Service, Signal};
 use rinit::supervisor::{
     Effect, Event, News, Pid, Plan, Scope, ServiceId, StartError, State, Supervisor, Time, merge, plan,
 };
@@ -341,6 +341,15 @@ impl World<'_> {
                     Some(error) => self.feed(Event::SetupFailed { pid, error })?,
                 }
             }
+            // One in place of SIGCONT has the process go on, or else fails.
+            let resumes = Hook::Control(Control::Signal(Signal::CONT));
+            if let Role::Hook(service, hook) = process.role
+                && hook == resumes
+                && status.success()
+                && let Some(main) = self.kernel.main_of(service).map(|main| main.pid)
+            {
+                self.kernel.signal(self.now, main, Scope::Group, Signal::CONT);
+            }
             let group_left = main && self.kernel.watch_group(process.pid);
             let output = if matches!(process.role, Role::Probe(_)) { b"said".to_vec() } else { Vec::new() };
             self.feed(Event::Exited { pid: process.pid, status, group_left, oom: main && oom, output })?;
@@ -362,9 +371,7 @@ impl World<'_> {
         let service = match target {
             // Refused: there is no such service, or the container stops.
             Some(None) => return Ok(()),
-            Some(Some(_)) if self.supervisor.is_stopping() && !matches!(request, Request::ProbeNow(_)) => {
-                return Ok(());
-            }
+            Some(Some(service)) if self.is_refused(service, request) => return Ok(()),
             Some(Some(service)) => service,
             None => ServiceId(usize::MAX),
         };
@@ -374,6 +381,7 @@ impl World<'_> {
             Request::Restart(_) => Event::Restart { service },
             Request::Pause(_) => Event::Pause { service },
             Request::Resume(_) => Event::Resume { service },
+            Request::Signal(_, scope, signal) => Event::Signal { service, scope: *scope, signal: *signal },
             Request::Nudge(_) => {
                 if let Some(pid) = self.kernel.main_of(service.0).map(|process| process.pid) {
                     self.kernel.signal(self.now, pid, Scope::Group, Signal::CONT);
@@ -387,6 +395,21 @@ impl World<'_> {
             Request::Forward(signal) => Event::Forward { signal: *signal },
         };
         self.feed(event)
+    }
+
+    /// What is asked of a service while the container stops, and a signal where there is nobody to get it.
+    fn is_refused(&self, service: ServiceId, request: &Request) -> bool {
+        let stopping = self.supervisor.is_stopping();
+        match request {
+            Request::ProbeNow(_) => false,
+            // Somebody else's SIGKILL, which nobody has to foresee.
+            Request::Signal(.., Signal::KILL) if stopping => true,
+            Request::Signal(..) => {
+                let view = self.supervisor.view(self.now, service);
+                view.is_none_or(|view| view.pid.is_none())
+            }
+            _ => stopping,
+        }
     }
 
     /// As the event loop understands a signal that asks for the stop.

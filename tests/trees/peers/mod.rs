@@ -14,7 +14,7 @@ use stage::Stage;
 /// Where rinit differs, and is meant to. docs/migrate.md has each of these sentences.
 const MEANT: [&str; 9] = [
     "A `run` that cannot be executed at all has failed for good; s6 and runit try it again and again.",
-    "No signal is blocked for `control/t`; runit leaves SIGCHLD and SIGTERM blocked.",
+    "No signal is blocked for programs in `control/`; runit leaves SIGCHLD and SIGTERM blocked.",
     "No descriptor but 0, 1, 2 and that of `notification-fd` is open; s6 and runit pass on what they have inherited.",
     "No signal is ignored; s6 and runit pass on what they have inherited.",
     "Each service has a session and a process group of its own; under runit it shares those of `runsv`.",
@@ -35,6 +35,8 @@ pub enum Step {
     Up(&'static str),
     /// A signal to what its directory started last.
     Kill(&'static str, i32),
+    /// A command as `sv` has it, without its signal being waited for: its word there, and what rinit calls it.
+    Tell(&'static str, &'static str, &'static [&'static str]),
     /// Has it asked whether it is well.
     Check(&'static str),
     /// The lines of a file, as soon as there are so many.

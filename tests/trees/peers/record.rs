@@ -98,7 +98,8 @@ impl Record {
                 || inherited(number) != target.as_str().map(PathBuf::from)
         });
         event["ignored"] = json!(null);
-        if kind(event) == "t" {
+        // What runit runs out of control/ has a name of one letter.
+        if kind(event).len() == 1 {
             event["blocked"] = json!(null);
         }
         for (_, target) in event["fds"].as_object_mut().unwrap() {

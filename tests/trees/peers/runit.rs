@@ -1,6 +1,6 @@
 //! Under runsvdir and under rinit.
 
-use super::Step::{Check, Down, File, First, Kill, See, Up};
+use super::Step::{Check, Down, File, First, Kill, See, Tell, Up};
 use super::side_by_side;
 use rinit::config::Style;
 
@@ -136,6 +136,110 @@ kill -QUIT $(cat pid)
 -- tree/web/control/t x
 #!${RECORDER} exit 1
 ", [See("web", "waits", 1), Down("web")];
+
+    control_in_place_of_other_signals: "\
+-- tree/web/run x
+#!${RECORDER} wait
+-- tree/web/control/h x
+#!${RECORDER} exit 0
+-- tree/web/control/a x
+#!${RECORDER} exit 1
+-- tree/web/control/i x
+#!${RECORDER} exit 0
+-- tree/web/control/q
+not executable
+-- tree/web/control/2 x
+#!${RECORDER} exit 255
+", [See("web", "waits", 1), Tell("web", "hup", &["signal", "HUP"]), See("web", "h", 1),
+    Tell("web", "alarm", &["signal", "ALRM"]), See("web", "a", 1), See("web", "signal", 1),
+    Tell("web", "1", &["signal", "USR1"]), See("web", "signal", 2),
+    Tell("web", "2", &["signal", "USR2"]), See("web", "2", 1), See("web", "signal", 3),
+    Tell("web", "interrupt", &["signal", "INT"]), See("web", "i", 1), Tell("web", "quit", &["signal", "QUIT"]),
+    See("web", "waits", 2)];
+
+    control_of_a_signal_that_would_end_it: "\
+-- tree/web/run x
+#!${RECORDER} wait
+-- tree/web/control/t x
+#!${RECORDER} times 1 exit 0 exit 1
+-- tree/web/control/k x
+#!${RECORDER} exit 1
+", [See("web", "waits", 1), Tell("web", "term", &["signal", "TERM"]), See("web", "t", 1),
+    Tell("web", "1", &["signal", "USR1"]), See("web", "signal", 1),
+    Tell("web", "kill", &["signal", "KILL"]), See("web", "waits", 2)];
+
+    control_in_place_of_a_pause: "\
+-- tree/web/run x
+#!${RECORDER} wait
+-- tree/web/control/p x
+#!${RECORDER} exit 0
+-- tree/web/control/c x
+#!${RECORDER} exit 0
+", [See("web", "waits", 1), Tell("web", "pause", &["pause"]), See("web", "p", 1),
+    Tell("web", "1", &["signal", "USR1"]), See("web", "signal", 1), Tell("web", "cont", &["resume"]),
+    See("web", "c", 1), Tell("web", "2", &["signal", "USR2"]), See("web", "signal", 2)];
+
+    control_beside_a_pause: "\
+-- tree/web/run x
+#!${RECORDER} wait
+-- tree/web/control/p x
+#!${RECORDER} exit 1
+-- tree/web/control/c x
+#!${RECORDER} exit 1
+", [See("web", "waits", 1), Tell("web", "pause", &["pause"]), See("web", "p", 1),
+    Tell("web", "cont", &["resume"]), See("web", "c", 1), See("web", "signal", 1)];
+
+    control_before_each_start: "\
+-- tree/web/run x
+#!${RECORDER} times 2 exit 3 wait
+-- tree/web/finish x
+#!${RECORDER} exit 0
+-- tree/web/control/u x
+#!${RECORDER} times 1 exit 1 times 2 kill 15 exit 0
+-- tree/db/run x
+#!${RECORDER} wait
+-- tree/db/control/u x
+#!/nonexistent/interpreter
+", [See("web", "waits", 1), See("db", "waits", 1), Down("web"), Up("web"), See("web", "waits", 2)];
+
+    // What comes of the signals is not told, so that it does not matter what comes first.
+    control_of_the_end: "\
+-- tree/web/run x
+#!/bin/sh
+${RECORDER} 'exit 0' ./run
+exec sleep 1000
+-- tree/web/finish x
+#!${RECORDER} exit 0
+-- tree/web/control/t x
+#!${RECORDER} exit 1
+-- tree/web/control/d x
+#!${RECORDER} exit 3
+-- tree/web/control/x x
+#!${RECORDER} exit 0
+-- tree/db/run x
+#!/bin/sh
+${RECORDER} 'exit 0' ./run
+exec sleep 1000
+-- tree/db/finish x
+#!${RECORDER} exit 0
+-- tree/db/control/d x
+#!${RECORDER} sleep 300 exit 0
+-- tree/db/control/x x
+#!${RECORDER} sleep 300 exit 0
+", [See("web", "run", 1), Down("web"), Up("web"), See("web", "run", 2), See("db", "run", 1), Down("db"), Up("db"),
+    See("db", "run", 2)];
+
+    control_of_a_logger: "\
+-- tree/web/run x
+#!${RECORDER} wait
+-- tree/web/log/run x
+#!${RECORDER} read
+-- tree/web/log/control/u x
+#!${RECORDER} exit 0
+-- tree/web/control/h x
+#!${RECORDER} say hello exit 0
+", [See("web", "waits", 1), See("web/log", "reads", 1), Tell("web", "hup", &["signal", "HUP"]),
+    See("web/log", "line", 1)];
 
     chpst: "\
 -- tree/web/run x

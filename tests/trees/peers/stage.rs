@@ -71,6 +71,7 @@ impl Stage {
                     let pid = self.last_pid(place).to_string();
                     self.init.run(&["kill", &format!("-{signal}"), &pid]).ok();
                 }
+                Step::Tell(place, theirs, ours) => self.tell(place, theirs, ours),
                 Step::Check(place) => self.check(place),
                 Step::File(path, lines) => self.file(path, lines),
                 Step::First(place, count) => wait_for("enough events", PATIENCE, || {
@@ -126,6 +127,14 @@ impl Stage {
             Supervisor::Rinit => self.init.rinit(&[words[2], &place.replace('/', "-")]),
         }
         .ok();
+    }
+
+    #[track_caller]
+    fn tell(&self, place: &str, theirs: &str, ours: &[&str]) {
+        match self.supervisor {
+            Supervisor::Rinit => drop(self.init.rinit(&[ours, &[place]].concat()).ok()),
+            Supervisor::S6 | Supervisor::Runit => self.order(place, ["", theirs, ""]),
+        }
     }
 
     #[track_caller]

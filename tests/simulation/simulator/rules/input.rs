@@ -40,7 +40,9 @@ impl Input {
     }
 
     fn signal(&mut self, scene: &Scene<'_>, pid: Pid, signal: Signal) -> Check {
-        let Some(until) = self.drains.get(&pid).filter(|_| signal != Signal::CONT) else { return Ok(()) };
+        // Those that somebody asks for, and no stop needs, are not ours to judge.
+        let is_plain = matches!(signal, Signal::CONT | Signal::HUP | Signal::USR1);
+        let Some(until) = self.drains.get(&pid).filter(|_| !is_plain) else { return Ok(()) };
         let alive = scene.kernel.get(pid).is_some_and(|process| process.dead.is_none());
         self.told.insert(pid);
         // What is killed has had its time: that is the limits' to judge.

@@ -154,8 +154,10 @@ impl Rule for Limits {
         self.changed.extend(plan.restart.iter().chain(&plan.start).cloned());
         // A changed grace counts for one that stops already and is told to again.
         for (service, book) in &mut self.books {
-            let grace = scene.services.get(*service).map(|it| it.policy.stop_grace_period);
-            let until = scene.now + grace.unwrap_or_default();
+            let definition = scene.services.get(*service);
+            // The grace is that of the old definition, which nobody knows any more.
+            let grace = definition.filter(|it| !self.changed.contains(&it.name));
+            let until = scene.now + grace.map(|it| it.policy.stop_grace_period).unwrap_or_default();
             book.kill_from = book.kill_from.map(|by| by.min(until));
         }
         Ok(())
@@ -163,12 +165,11 @@ impl Rule for Limits {
 
     fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
         match effect {
-            Effect::Hook { service, hook: Hook::PreStart, .. } => self.starts(scene, *service),
-            Effect::Spawn(service) => {
-                let hooks = scene.services.get(service.0).map(|service| &service.hooks);
-                if hooks.is_some_and(|hooks| hooks.pre_start.is_none()) {
-                    self.starts(scene, *service);
-                }
+            Effect::Hook { service, hook, .. } if scene.is_first_of_start(service.0, Some(*hook)) => {
+                self.starts(scene, *service);
+            }
+            Effect::Spawn(service) if scene.is_first_of_start(service.0, None) => {
+                self.starts(scene, *service);
             }
             Effect::Hook { service, hook: Hook::PostStop, .. } => {
                 let Some(definition) = scene.services.get(service.0) else { return Ok(()) };

@@ -1,6 +1,7 @@
 //! What has to hold whatever happens. Each rule keeps its own books from what the supervisor is told and answers; it
 //! knows the supervisor's mind only from the views that anybody can ask for.
 
+mod control;
 mod ends;
 mod health;
 mod input;
@@ -12,7 +13,7 @@ mod stop;
 
 use super::kernel::Kernel;
 use super::scenario::Scenario;
-use rinit::model::{Dependency, Service};
+use rinit::model::{Control, Dependency, Hook, Service};
 use rinit::supervisor::{Effect, Event, Plan, ServiceId, State, Supervisor, Time, View};
 
 /// A rule holds, or this is how it is broken.
@@ -88,6 +89,13 @@ impl<'a> Scene<'a> {
         matches!(self.was(service), Completed | Running | Paused | Stopping) && !self.has_main(service)
     }
 
+    /// Whether a start begins with this.
+    pub fn is_first_of_start(&self, service: usize, hook: Option<Hook>) -> bool {
+        let Some(hooks) = self.services.get(service).map(|service| &service.hooks) else { return false };
+        let before = [Hook::Control(Control::Up), Hook::PreStart];
+        before.into_iter().find(|hook| hooks.get(*hook).is_some()) == hook
+    }
+
     /// Whether its main process is there: alive, or not reaped yet.
     pub fn has_main(&self, service: usize) -> bool {
         self.kernel.main_of(service).is_some()
@@ -132,6 +140,7 @@ pub fn all() -> Vec<Box<dyn Rule>> {
         Box::<processes::Processes>::default(),
         Box::<starts::Starts>::default(),
         Box::<ends::Ends>::default(),
+        Box::<control::Controls>::default(),
         Box::<health::Healths>::default(),
         Box::<input::Input>::default(),
         Box::<limits::Limits>::default(),

@@ -2,7 +2,7 @@
 
 use super::super::kernel::{Process, Role};
 use super::{Check, Rule, Scene, holds};
-use rinit::model::Hook;
+use rinit::model::{Control, Hook};
 use rinit::supervisor::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,10 @@ impl Processes {
         let name = scene.name(service);
         holds(!scene.has_main(service), || format!("{name} is started while its main process is there"))?;
         let hook = scene.kernel.all().find(|process| {
-            matches!(process.role, Role::Hook(of, Hook::PreStart | Hook::PostStop) if of == service)
+            matches!(
+                process.role,
+                Role::Hook(of, Hook::Control(Control::Up) | Hook::PreStart | Hook::PostStop) if of == service
+            )
         });
         holds(hook.is_none_or(|hook| !hook.runs_on()), || {
             format!("{name} is started while a hook of it runs")
@@ -54,13 +57,19 @@ impl Processes {
 
     fn hook(&self, scene: &Scene<'_>, service: usize, hook: Hook) -> Check {
         let name = scene.name(service);
-        let other = |it: &Process| matches!(it.role, Role::Hook(of, _) if of == service) && it.runs_on();
+        // What is run in place of a signal is run beside everything else.
+        let aside = |hook: Hook| matches!(hook, Hook::Control(Control::Signal(_)));
+        let other = |it: &Process| match it.role {
+            Role::Hook(of, other) => of == service && aside(other) == aside(hook) && it.runs_on(),
+            _ => false,
+        };
         holds(!scene.kernel.all().any(other), || format!("two hooks of {name} at once"))?;
         // One that has just ended is there for the supervisor until it is told.
         let main = self.owners.iter().any(|(pid, of)| *of == service && !self.gone.contains(pid));
         let right = match hook {
-            Hook::PreStart | Hook::PostStop => !main,
-            Hook::PostStart | Hook::PreStop => main,
+            Hook::PreStart | Hook::PostStop | Hook::Control(Control::Up) => !main,
+            Hook::PostStart | Hook::PreStop | Hook::Control(Control::Signal(_)) => main,
+            Hook::Control(Control::Down | Control::Exit) => scene.state(service) == State::Stopping,
             Hook::Stop => main || scene.has_ended(service),
         };
         holds(right, || {
@@ -82,9 +91,16 @@ impl Processes {
         };
         let group = self.has_group(service);
         let right = match state {
-            State::Starting => main || hook(&|hook| hook == Hook::PreStart),
+            State::Starting => {
+                main || hook(&|hook| matches!(hook, Hook::PreStart | Hook::Control(Control::Up)))
+            }
             State::Running | State::Paused => main,
-            State::Stopping => main || group || hook(&|hook| hook != Hook::PostStart),
+            State::Stopping => {
+                main || group
+                    || hook(&|hook| {
+                        hook.is_of_the_end() || matches!(hook, Hook::PreStart | Hook::Control(Control::Up))
+                    })
+            }
             State::Stopped | State::Waiting | State::Backoff | State::Completed | State::Failed => {
                 !main && !group
             }
@@ -99,13 +115,12 @@ impl Processes {
                 Role::Hook(of, Hook::PostStart) => {
                     of == service && !matches!(state, State::Running | State::Paused)
                 }
-                Role::Hook(of, Hook::PreStart) => {
+                Role::Hook(of, Hook::PreStart | Hook::Control(Control::Up)) => {
                     of == service && !matches!(state, State::Starting | State::Stopping)
                 }
-                Role::Hook(of, Hook::PreStop | Hook::Stop | Hook::PostStop) => {
-                    of == service && state != State::Stopping
-                }
-                Role::Main(_) | Role::Member | Role::Orphan => false,
+                Role::Hook(of, hook) if hook.is_of_the_end() => of == service && state != State::Stopping,
+                // It is judged with the signals.
+                Role::Hook(..) | Role::Main(_) | Role::Member | Role::Orphan => false,
             };
             idle && !it.killed
         });

@@ -1,7 +1,7 @@
 //! Nothing starts before what it depends on is there or once the stop has begun, and whatever can start does.
 
 use super::{Check, Rule, Scene, holds};
-use rinit::model::{Condition, Dependency, Hook};
+use rinit::model::{Condition, Control, Dependency, Hook};
 use rinit::supervisor::*;
 use std::collections::BTreeSet;
 
@@ -62,6 +62,14 @@ impl Starts {
         })
     }
 
+    /// A start begins with this, or goes on with it: that was decided when its first hook was started.
+    fn goes_on(&self, scene: &Scene<'_>, service: usize, hook: Option<Hook>) -> Check {
+        match scene.is_first_of_start(service, hook) {
+            true => self.start(scene, service),
+            false => self.not_while_stopping(scene, service, "a start"),
+        }
+    }
+
     fn waits(&self, scene: &Scene<'_>, service: usize) -> Check {
         let name = scene.name(service);
         let mut open = false;
@@ -93,15 +101,10 @@ impl Rule for Starts {
     fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
         match effect {
             Effect::Notice(Notice::StopBegun(..)) => self.stopping = true,
-            Effect::Hook { service, hook: Hook::PreStart, .. } => return self.start(scene, service.0),
-            Effect::Spawn(service) => {
-                let hooks = scene.services.get(service.0).map(|service| &service.hooks);
-                return match hooks.is_some_and(|hooks| hooks.pre_start.is_some()) {
-                    // It was decided when the hook was started.
-                    true => self.not_while_stopping(scene, service.0, "a start"),
-                    false => self.start(scene, service.0),
-                };
+            Effect::Hook { service, hook: hook @ (Hook::PreStart | Hook::Control(Control::Up)), .. } => {
+                return self.goes_on(scene, service.0, Some(*hook));
             }
+            Effect::Spawn(service) => return self.goes_on(scene, service.0, None),
             Effect::Probe(service) => return self.not_while_stopping(scene, service.0, "a probe"),
             Effect::Hook { service, hook: Hook::PostStart, .. } => {
                 return self.not_while_stopping(scene, service.0, "post_start");

@@ -84,13 +84,14 @@ impl Stop {
         holds(changed || way == right, || format!("{name} is stopped with {way:?}, not {right:?}"))?;
         let left = (begun + scene.scenario.stop_timeout).saturating_sub(scene.now);
         let own = definition.policy.stop_grace_period;
-        let chain = chain(scene, service);
-        let share = match chain <= left {
+        let share = |chain: Duration| match chain <= left {
             true => own,
             false => Duration::from_secs_f64(left.as_secs_f64() * (own.as_secs_f64() / chain.as_secs_f64())),
         };
-        holds(share.abs_diff(grace) <= Duration::from_micros(1), || {
-            format!("{name} has {grace:?} to stop, and its share of the time is {share:?}")
+        // What reads may end its waiting in the very step in which it was counted.
+        let shares = [false, true].map(|before| share(chain(scene, service, before)));
+        holds(shares.iter().any(|share| share.abs_diff(grace) <= Duration::from_micros(1)), || {
+            format!("{name} has {grace:?} to stop, and its share of the time is {:?}", shares[0])
         })
     }
 
@@ -98,7 +99,7 @@ impl Stop {
         let Some(service) = self.mains.get(&pid) else { return Ok(()) };
         let Some(definition) = scene.services.get(*service) else { return Ok(()) };
         match signal {
-            Signal::STOP | Signal::CONT => Ok(()),
+            Signal::STOP | Signal::CONT | Signal::HUP | Signal::USR1 => Ok(()),
             Signal::KILL if definition.policy.stop_signal == Some(Signal::KILL) => {
                 self.told.insert(pid);
                 Ok(())
@@ -133,14 +134,17 @@ impl Stop {
     }
 }
 
-/// The graces of a service and of what it depends on, along the longest way.
-fn chain(scene: &Scene<'_>, service: usize) -> Duration {
-    let lingers = scene.reads(service) && matches!(scene.state(service), State::Waiting | State::Backoff);
+/// The graces of a service and of what it depends on, along the longest way. What reads and waits to be started again
+/// counts; so does, with `before`, one that did so before this step.
+pub(super) fn chain(scene: &Scene<'_>, service: usize, before: bool) -> Duration {
+    let waits = |state| matches!(state, State::Waiting | State::Backoff);
+    let lingers =
+        scene.reads(service) && (waits(scene.state(service)) || (before && waits(scene.was(service))));
     let own = match scene.has_to_stop(service) || lingers {
         true => scene.services[service].policy.stop_grace_period,
         false => Duration::ZERO,
     };
-    own + scene.needs(service).map(|(on, _)| chain(scene, on)).max().unwrap_or_default()
+    own + scene.needs(service).map(|(on, _)| chain(scene, on, before)).max().unwrap_or_default()
 }
 
 impl Rule for Stop {
