@@ -149,8 +149,8 @@ pub struct Hooks {
     pub stop: Option<Vec<OsString>>,
     /// When nothing of the service is left.
     pub post_stop: Option<Vec<OsString>>,
-    /// How long `post_stop` may take; `None`: the grace anew. While the container stops, never longer than what is
-    /// left of the grace.
+    /// How long `post_stop` may take; `None`: the grace anew. While the container stops, no longer than what is left of
+    /// the grace, or of the stop once what the service depends on has had its graces.
     pub post_stop_timeout: Option<Duration>,
     /// `post_stop` is a `finish` program; `None`: it is told by its environment, and its exit status says nothing.
     pub finish: Option<Finish>,

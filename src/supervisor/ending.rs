@@ -277,8 +277,11 @@ impl Unit {
             Purpose::Cycle | Purpose::Restart | Purpose::CleanUp => {}
         }
         let main_gone = self.process.as_ref().is_none_or(|process| process.exit.is_some());
+        // What undoes has no less than it would have if it began now.
+        let undoes = self.hook.is_some_and(|running| running.hook == Hook::PostStop);
+        let spare = self.through_by.filter(|_| undoes).map(|by| by.saturating_sub(now));
         let limit = match ending.killed {
-            false => Some(grace),
+            false => Some(grace.max(spare.unwrap_or_default())),
             true => (main_gone || self.container_stops).then_some(KILL_PATIENCE),
         };
         if let Some(limit) = limit {
@@ -355,19 +358,20 @@ impl Unit {
     pub(super) fn gone(&mut self, now: Time, out: &mut Vec<Effect>) {
         let Some(ending) = &mut self.ending else { return };
         self.hook = None;
-        // With the container, the time of one that had to be killed is used up.
+        // With the container, the grace of one that had to be killed is used up, and there may be no other time.
+        let spare = self.through_by.filter(|by| now < *by);
         let may_run = self
             .process
             .as_ref()
             .is_some_and(|process| process.setup.is_none() || self.hooks.finish == Some(Finish::Runit))
-            && !(ending.killed && self.container_stops);
-        let own = self.hooks.post_stop_timeout;
-        if may_run && !self.container_stops {
+            && !(ending.killed && self.container_stops && spare.is_none());
+        if may_run {
+            let limit = self.hooks.post_stop_timeout.unwrap_or(self.policy.stop_grace_period);
+            let until = now.saturating_add(limit);
+            let rest = ending.deadline.filter(|_| !ending.killed).max(spare);
+            ending.deadline =
+                Some(rest.filter(|_| self.container_stops).map_or(until, |rest| rest.min(until)));
             ending.killed = false;
-            let limit = own.unwrap_or(self.policy.stop_grace_period);
-            ending.deadline = Some(now.saturating_add(limit));
-        } else if let (Some(deadline), Some(limit)) = (&mut ending.deadline, own) {
-            *deadline = (*deadline).min(now.saturating_add(limit));
         }
         if !(may_run && self.run_hook(Hook::PostStop, out)) {
             self.finish(now, out);

@@ -122,7 +122,7 @@ impl Supervisor {
         if !unit.has_to_stop() || told || first || (self.has_killed_all() && !unit.is_alive()) {
             return;
         }
-        let grace = self.scaled_grace(now, id);
+        let (grace, through_by) = self.share(now, id);
         // The main process gets the very signal that rinit got, as from tini.
         let signal = match &self.shutdown {
             Some(stop) if unit.is_main && unit.policy.stop_signal.is_none() => stop.cause.signal(),
@@ -130,6 +130,7 @@ impl Supervisor {
         };
         self.with(id, |unit| {
             unit.turn_came = unit.container_stops;
+            unit.through_by = through_by;
             unit.stop(now, Purpose::Halt, signal, grace, out);
         });
     }
@@ -189,7 +190,7 @@ impl Supervisor {
 
     /// What reads stops, to be started again and read the rest: it has its share of the time for that.
     fn hasten_life(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
-        let grace = self.scaled_grace(now, id);
+        let (grace, _) = self.share(now, id);
         self.with(id, |unit| {
             if !std::mem::replace(&mut unit.turn_came, true) {
                 unit.stop(now, Purpose::Restart, None, grace, out);
@@ -201,18 +202,19 @@ impl Supervisor {
         self.shutdown.as_ref().is_some_and(|stop| stop.killed_all)
     }
 
-    /// The grace of a unit whose turn it is: its own, or its share of what is left for the chains below it.
-    fn scaled_grace(&self, now: Time, id: ServiceId) -> Duration {
-        let Some(unit) = self.units.get(id.0) else { return Duration::ZERO };
+    /// The grace of a unit whose turn it is: its own, or its share of what is left for the chains below it. And while
+    /// the container stops, when all of it has to be through for these to have their graces.
+    fn share(&self, now: Time, id: ServiceId) -> (Duration, Option<Time>) {
+        let Some(unit) = self.units.get(id.0) else { return (Duration::ZERO, None) };
         let own = unit.policy.stop_grace_period;
-        let Some(stop) = &self.shutdown else { return own };
+        let Some(stop) = &self.shutdown else { return (own, None) };
         let left = stop.deadline.saturating_sub(now);
         let chain = if unit.needs.is_empty() { own } else { self.longest_chain(id) };
         if chain <= left {
-            return own;
+            return (own, Some(stop.deadline.saturating_sub(chain.saturating_sub(own))));
         }
         // chain > left >= 0, so the quotient is a number between 0 and 1.
-        left.mul_f64(own.as_secs_f64() / chain.as_secs_f64()).min(own)
+        (left.mul_f64(own.as_secs_f64() / chain.as_secs_f64()).min(own), None)
     }
 
     /// The graces along the longest chain of units alive that begins with `id` and follows what it depends on.
@@ -277,6 +279,7 @@ impl Supervisor {
         for index in 0..self.units.len() {
             self.with(ServiceId(index), |unit| {
                 unit.end_lingering(now, out);
+                unit.through_by = None;
                 unit.kill(now, Purpose::Halt, out);
             });
         }

@@ -69,6 +69,8 @@ pub struct Unit {
     pub container_stops: bool,
     /// While the container stops: its turn has come.
     pub turn_came: bool,
+    /// While the container stops: when it has to be through at the latest, so that what it depends on has its graces.
+    pub through_by: Option<Time>,
     /// Others write to its standard input.
     pub reads: bool,
     /// While the container stops: it goes on, and is started again if it ends, for others still write to it.
@@ -125,6 +127,7 @@ impl Unit {
             retired: false,
             container_stops: false,
             turn_came: false,
+            through_by: None,
             reads: false,
             lingers: false,
             health: None,

@@ -203,3 +203,47 @@ fn what_runs_for_too_long_has_failed() {
     world.tell(Event::StopRequested { signal: None });
     world.exits("x", 0);
 }
+
+/// One that depends on another and is killed after a second.
+fn killed_soon(grace_of_db: u64) -> World {
+    let mut web = finishing(needs(service("web"), "db", Condition::Started), s6());
+    web.policy.stop_grace_period = ms(1000);
+    let mut db = service("db");
+    db.policy.stop_grace_period = ms(grace_of_db);
+    let mut world = World::boot(vec![web, db]);
+    world.take_story();
+    world.tell(Event::StopRequested { signal: None });
+    assert_eq!(world.wait(), ms(1000));
+    world
+}
+
+#[test]
+fn with_the_container_finish_of_what_was_killed_has_the_time_that_nobody_needs() {
+    let mut world = killed_soon(5000);
+    assert_eq!(world.take_story(), ["SIGTERM web", "SIGKILL web group", "start web:post_stop"]);
+    assert_eq!(world.wait(), ms(3000), "nine seconds less the second and the five of the database");
+    assert_eq!(world.take_story(), ["SIGKILL web:post_stop group", "SIGTERM db"]);
+    assert_eq!(world.wait(), ms(5000));
+    assert_eq!(world.exit, Some(137));
+}
+
+#[test]
+fn with_the_container_there_is_no_finish_at_the_cost_of_others() {
+    let mut world = killed_soon(8000);
+    assert_eq!(world.take_story(), ["SIGTERM web", "SIGKILL web group", "SIGTERM db"]);
+    world.exits("db", 0);
+    assert_eq!(world.exit, Some(137));
+}
+
+#[test]
+fn a_finish_under_way_goes_on_when_the_container_stops() {
+    let mut web = finishing(service("web"), s6());
+    web.policy.stop_grace_period = ms(100);
+    let mut world = World::boot(vec![web, service("x")]);
+    world.exits("web", 1);
+    world.now += ms(1000);
+    world.tell(Event::StopRequested { signal: None });
+    world.take_story();
+    assert_eq!(world.wait(), ms(4000), "it has five seconds in all");
+    assert_eq!(world.take_story(), ["SIGKILL web:post_stop group"]);
+}

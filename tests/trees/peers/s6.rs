@@ -118,6 +118,15 @@ SIGQUIT
 300
 ", [See("web", "waits", 1), Down("web")];
 
+    killed_with_all: "\
+-- tree/web/run x
+#!${RECORDER} stay wait
+-- tree/web/finish x
+#!${RECORDER} exit 0
+-- tree/web/timeout-kill
+300
+", [See("web", "waits", 1)];
+
     timeout_kill_of_the_group: "\
 -- tree/web/run x
 #!${RECORDER} stay wait

@@ -1,5 +1,6 @@
 //! Limits of time: `start_timeout`, `watchdog` and the grace are kept, and not before their time.
 
+use super::stop::chain;
 use super::{Check, Rule, Scene, holds};
 use rinit::model::Hook;
 use rinit::supervisor::*;
@@ -9,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Limits {
     books: BTreeMap<usize, Book>,
     stopping: bool,
+    /// The end of the stop; none once nobody has a grace any more.
+    end: Option<Time>,
     /// Services that a reload has changed: they are stopped as their old definition says.
     changed: BTreeSet<String>,
     /// What was told last.
@@ -27,6 +30,12 @@ struct Book {
     killed: bool,
     /// Silent for too long: it is killed without a grace.
     silent: bool,
+    /// Its main process was made, and has not said that it cannot execute its program.
+    executes: bool,
+    /// When the container stops: until when its `post_stop` may run without a cost to what it depends on.
+    spare: Option<Time>,
+    /// Its `post_stop` was started.
+    undone: bool,
 }
 
 impl Book {
@@ -68,11 +77,27 @@ impl Limits {
             scene.services.get(service.0).map(|it| it.policy.stop_grace_period).unwrap_or_default()
         };
         match notice {
-            Notice::StopBegun(..) => self.stopping = true,
+            Notice::StopBegun(..) => {
+                self.stopping = true;
+                self.end = Some(now + scene.scenario.stop_timeout);
+            }
             Notice::Stopping(service, _, grace) => {
+                let below = chain(scene, service.0, true).saturating_sub(grace_of(service));
+                let spare = self.end.map(|end| end.saturating_sub(below));
                 let book = self.book(*service);
                 book.grace(now + *grace);
+                book.spare = spare;
             }
+            Notice::Stopped(service, ..) => {
+                let (end, name) = (self.end, scene.name(service.0));
+                let changed = self.changed.contains(name);
+                let has = scene.services[service.0].hooks.post_stop.is_some();
+                let book = self.book(*service);
+                let spare = end.is_some_and(|end| now < end) && book.spare.is_some_and(|by| now < by);
+                let missed = has && book.killed && spare && book.executes && !book.undone && !changed;
+                return holds(!missed, || format!("{name} had time for its post_stop after it was killed"));
+            }
+            Notice::Unkillable(service) => self.book(*service).executes = false,
             Notice::Died(service, _, _, _, Next::StopRest | Next::PostStop)
             | Notice::StartFailed(service, _, Next::PostStop) => {
                 let grace = grace_of(service);
@@ -134,8 +159,18 @@ impl Rule for Limits {
         match event {
             Event::Spawned { service, .. } => {
                 let limit = scene.services.get(service.0).and_then(|service| service.policy.run_timeout);
-                self.book(*service).run_by = limit.map(|limit| scene.now + limit);
+                let book = self.book(*service);
+                book.run_by = limit.map(|limit| scene.now + limit);
+                book.executes = true;
             }
+            Event::SetupFailed { pid, .. } => {
+                if let Some(service) =
+                    scene.all().find(|it| scene.view(*it).is_some_and(|view| view.pid == Some(*pid)))
+                {
+                    self.book(ServiceId(service)).executes = false;
+                }
+            }
+            Event::KillRequested => self.end = Some(scene.now),
             Event::Notified { service, news } => self.said(scene, *service, news),
             // One that stops already stops no later for being told again.
             Event::Stop { service } | Event::Restart { service } => {
@@ -176,6 +211,9 @@ impl Rule for Limits {
                 let own = definition.hooks.post_stop_timeout;
                 let (stopping, now) = (self.stopping, scene.now);
                 let changed = self.changed.contains(&definition.name);
+                let own_grace = definition.policy.stop_grace_period;
+                let below = chain(scene, service.0, false).saturating_sub(own_grace);
+                let spare = self.end.map(|end| end.saturating_sub(below)).filter(|by| now < *by);
                 let book = self.book(*service);
                 match (stopping, own) {
                     // By its old definition, it may have another limit.
@@ -184,9 +222,15 @@ impl Rule for Limits {
                         book.kill_by = None;
                     }
                     (false, own) => book.grace(now + own.unwrap_or(definition.policy.stop_grace_period)),
-                    (true, Some(own)) => book.kill_by = book.kill_by.map(|by| by.min(now + own)),
-                    (true, None) => {}
+                    (true, _) if changed => book.kill_by = None,
+                    (true, own) => {
+                        let limit = now + own.unwrap_or(definition.policy.stop_grace_period);
+                        let rest = book.kill_by.filter(|_| !book.killed).max(spare);
+                        book.kill_by = rest.map(|rest| rest.min(limit));
+                        book.killed = false;
+                    }
                 }
+                book.undone = true;
                 book.silent &= stopping;
             }
             Effect::Notice(notice) => return self.notice(scene, notice),
