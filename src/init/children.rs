@@ -173,6 +173,9 @@ impl Child {
     }
 
     fn read_output(&mut self, poller: &Poller) {
+        if self.output.is_none() {
+            return;
+        }
         let mut buffer = [0_u8; PIECE];
         for _ in 0..PIECES_A_TURN {
             let Some(output) = &self.output else { return };
@@ -189,8 +192,8 @@ impl Child {
     }
 
     fn read_notify(&mut self, poller: &Poller) -> bool {
-        let mut buffer = [0_u8; PIECE];
         let Some(notify) = &self.notify else { return false };
+        let mut buffer = [0_u8; PIECE];
         match read(notify.as_fd(), &mut buffer) {
             Ok(count) if buffer.iter().take(count).any(|byte| *byte == b'\n') => {
                 self.close_notify(poller);

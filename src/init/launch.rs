@@ -17,14 +17,15 @@ use crate::sys::spawn::{Ids, Program, Session, Spec, WorkingDir, c_string};
 use crate::sys::{process, spawn};
 use environment::Additions;
 use errors::refusal;
+use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 /// What of rinit's own surroundings goes into every process.
 pub struct Surroundings {
-    environment: Vec<CString>,
+    environment: Vec<&'static CStr>,
     working_dir: Option<OwnedFd>,
     /// Opened when it is first needed.
     own_program: OnceCell<OwnedFd>,
@@ -72,7 +73,7 @@ impl Surroundings {
         Spec {
             program: Program::named(program, &self.environment),
             arguments: words.iter().map(|word| c_string(word)).collect(),
-            environment: self.environment.clone(),
+            environment: self.environment.iter().copied().map(Cow::Borrowed).collect(),
             working_dir: self.working_dir(&Exec::default()),
             ids: None,
             attributes: Attributes::default(),

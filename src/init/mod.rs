@@ -66,7 +66,7 @@ const STOP_SIGNALS: [Signal; 5] = [Signal::TERM, Signal::INT, Signal::QUIT, Sign
 const SIGNALS: u64 = 0;
 
 /// A command that ends so soon need not have waited for what a start leaves for later.
-const MOMENT: Duration = Duration::from_millis(1);
+const MOMENT: Duration = Duration::from_millis(5);
 
 /// Runs the services and COMMAND until the container is to end. Returns the exit status of section "Exit status" in
 /// the help.

@@ -2,14 +2,21 @@
 //! everything as it was.
 
 use nix::libc;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, c_char};
 use std::os::fd::RawFd;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-/// Bit N-1 is set if signal N was ignored.
+/// The signals whose disposition rinit may change: CHLD and PIPE always, the others while a verb runs a command.
+const CHANGED: [i32; 6] =
+    [libc::SIGCHLD, libc::SIGPIPE, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
+
+/// Bit N-1 is set if signal N, one of `CHANGED`, was ignored.
 static IGNORED: AtomicU64 = AtomicU64::new(0);
-/// Bit N-1 is set if signal N was blocked.
-static BLOCKED: AtomicU64 = AtomicU64::new(0);
+/// The same for all signals, once somebody has asked.
+static ALL_IGNORED: OnceLock<u64> = OnceLock::new();
+/// The signals that were blocked.
+static BLOCKED: OnceLock<libc::sigset_t> = OnceLock::new();
 
 /// Bit N is set if descriptor N, one of 0, 1 and 2, was closed.
 static CLOSED: AtomicU64 = AtomicU64::new(0);
@@ -22,30 +29,14 @@ static FOREGROUND: AtomicI32 = AtomicI32::new(-1);
 static RECORD: extern "C" fn() = record;
 
 extern "C" fn record() {
-    // SAFETY: a zeroed `sigset_t` and `sigaction` are valid values; both calls only write into the locals that
-    // they are given, and change nothing.
-    let (ignored, blocked) = unsafe {
+    // SAFETY: a zeroed `sigset_t` is a valid value, and the call only writes into the local that it is given.
+    let blocked = unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigprocmask(libc::SIG_BLOCK, std::ptr::null(), &mut set);
-        let mut ignored = 0_u64;
-        let mut blocked = 0_u64;
-        let mut bit = 1_u64;
-        for number in 1..=64 {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            if libc::sigaction(number, std::ptr::null(), &mut action) == 0
-                && action.sa_sigaction == libc::SIG_IGN
-            {
-                ignored |= bit;
-            }
-            if libc::sigismember(&set, number) == 1 {
-                blocked |= bit;
-            }
-            bit = bit.rotate_left(1);
-        }
-        (ignored, blocked)
+        set
     };
-    IGNORED.store(ignored, Ordering::Relaxed);
-    BLOCKED.store(blocked, Ordering::Relaxed);
+    let _ = BLOCKED.set(blocked);
+    IGNORED.store(those_ignored(CHANGED), Ordering::Relaxed);
     CLOSED.store(fill_standard_descriptors(), Ordering::Relaxed);
     // SAFETY: both calls take numbers. In a PID namespace the group of a shell outside of it is 0, for both.
     let (terminal, own) = unsafe { (libc::tcgetpgrp(libc::STDIN_FILENO), libc::getpgrp()) };
@@ -73,7 +64,7 @@ fn fill_standard_descriptors() -> u64 {
 
 /// Whether one of the descriptors 0, 1 and 2 was closed when rinit was started. It is open now.
 pub fn was_closed(fd: RawFd) -> bool {
-    bit(&CLOSED, fd.saturating_add(1))
+    CLOSED.load(Ordering::Relaxed) & bit(fd.saturating_add(1)) != 0
 }
 
 /// rinit's process group, if it was the foreground group of the terminal on standard input when rinit was started.
@@ -81,38 +72,64 @@ pub fn foreground_group() -> Option<i32> {
     Some(FOREGROUND.load(Ordering::Relaxed)).filter(|group| *group >= 0)
 }
 
-/// Whether a signal was ignored when rinit was started.
-pub fn was_ignored(number: i32) -> bool {
-    bit(&IGNORED, number)
+/// Which of the signals that rinit may change were ignored when it was started: bit N-1 stands for signal N.
+pub fn ignored_of_changed() -> u64 {
+    IGNORED.load(Ordering::Relaxed)
 }
 
-/// Whether rinit itself changes what is done with a signal: it ignores SIGPIPE, and does not ignore SIGCHLD.
-pub fn is_ours(number: i32) -> bool {
-    matches!(number, libc::SIGPIPE | libc::SIGCHLD)
+/// Which signals were ignored when rinit was started: bit N-1 stands for signal N.
+pub fn ignored() -> u64 {
+    // The others are still as they were.
+    *ALL_IGNORED.get_or_init(|| {
+        ignored_of_changed() | those_ignored((1..=64).filter(|number| !CHANGED.contains(number)))
+    })
 }
 
-/// Whether a signal was blocked when rinit was started.
-pub fn was_blocked(number: i32) -> bool {
-    bit(&BLOCKED, number)
+/// Which of these signals are ignored.
+fn those_ignored(numbers: impl IntoIterator<Item = i32>) -> u64 {
+    numbers.into_iter().filter(|number| is_ignored(*number)).fold(0, |set, number| set | bit(number))
 }
 
-fn bit(set: &AtomicU64, number: i32) -> bool {
+fn is_ignored(number: i32) -> bool {
+    // The C library's function refuses the signals that it keeps for itself. The handler is the first of the kernel's
+    // structure, which has room here.
+    let mut action = [0_usize; 8];
+    // SAFETY: the kernel writes the structure, with a signal set of 8 bytes, and changes nothing.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            number,
+            std::ptr::null::<usize>(),
+            action.as_mut_ptr(),
+            std::mem::size_of::<u64>(),
+        )
+    };
+    result == 0 && action.first() == Some(&libc::SIG_IGN)
+}
+
+/// A signal's bit in a set of them.
+pub fn bit(number: i32) -> u64 {
     let shift = u32::try_from(number).ok().and_then(|number| number.checked_sub(1));
-    shift.and_then(|shift| set.load(Ordering::Relaxed).checked_shr(shift)).is_some_and(|bits| bits & 1 == 1)
+    shift.and_then(|shift| 1_u64.checked_shl(shift)).unwrap_or(0)
+}
+
+/// The signals that were blocked when rinit was started.
+pub fn blocked() -> Option<&'static libc::sigset_t> {
+    BLOCKED.get()
 }
 
 /// The environment, entry by entry and byte for byte, also what is not `NAME=VALUE`.
-pub fn environment() -> Vec<CString> {
+pub fn environment() -> Vec<&'static CStr> {
     unsafe extern "C" {
-        static environ: *const *const libc::c_char;
+        static environ: *const *const c_char;
     }
     let mut entries = Vec::new();
-    // SAFETY: `environ` is the C library's array, ended by a null pointer, of strings ended by a null byte. rinit
-    // has one thread and never changes its own environment.
+    // SAFETY: `environ` is the C library's array, ended by a null pointer, of strings ended by a null byte, which last
+    // as long as the process. rinit has one thread and never changes its own environment.
     unsafe {
         let mut at = environ;
         while !at.is_null() && !(*at).is_null() {
-            entries.push(CStr::from_ptr(*at).to_owned());
+            entries.push(CStr::from_ptr(*at));
             at = at.add(1);
         }
     }

@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
-use std::ffi::CString;
+use std::ffi::CStr;
 
 const NAME: &[u8] = b"LISTEN_PID=";
 
@@ -24,9 +24,14 @@ impl ListenPid {
     }
 
     /// Puts this entry in the place of one that names process `own`. `addresses` are those of `environment`.
-    pub(super) fn replace(&self, own: u32, environment: &[CString], addresses: &mut [*const libc::c_char]) {
+    pub(super) fn replace(
+        &self,
+        own: u32,
+        environment: &[impl AsRef<CStr>],
+        addresses: &mut [*const libc::c_char],
+    ) {
         let text = format!("LISTEN_PID={own}");
-        let at = environment.iter().position(|entry| entry.as_bytes() == text.as_bytes());
+        let at = environment.iter().position(|entry| entry.as_ref().to_bytes() == text.as_bytes());
         if let Some(address) = at.and_then(|at| addresses.get_mut(at)) {
             *address = self.entry.as_ptr().cast();
         }
@@ -49,6 +54,7 @@ impl ListenPid {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::CString;
 
     #[test]
     fn the_number_is_written_behind_the_name() {

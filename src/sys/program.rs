@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 
@@ -22,12 +22,12 @@ pub enum Program {
 
 impl Program {
     /// Where a program may be: its path, or its name in each directory of the environment's PATH.
-    pub fn named(name: &OsStr, environment: &[CString]) -> Program {
+    pub fn named(name: &OsStr, environment: &[impl AsRef<CStr>]) -> Program {
         // An empty name is no name in any directory.
         if name.is_empty() || name.as_bytes().contains(&b'/') {
             return Program::Paths(vec![c_string(name)]);
         }
-        let path = environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH="));
+        let path = environment.iter().find_map(|entry| entry.as_ref().to_bytes().strip_prefix(b"PATH="));
         let directories = path.unwrap_or(DEFAULT_PATH).split(|byte| *byte == b':');
         let paths = directories.map(|directory| {
             // An empty entry is the working directory.
@@ -40,6 +40,10 @@ impl Program {
 
 /// The kernel's strings end at a null byte; definitions that hold one are refused when they are read.
 pub fn c_string(text: &OsStr) -> CString {
-    let bytes = text.as_bytes().iter().copied().take_while(|byte| *byte != 0).collect::<Vec<u8>>();
-    CString::new(bytes).unwrap_or_default()
+    CString::new(text.as_bytes()).unwrap_or_else(|e| {
+        let end = e.nul_position();
+        let mut bytes = e.into_vec();
+        bytes.truncate(end);
+        CString::new(bytes).unwrap_or_default()
+    })
 }

@@ -9,6 +9,7 @@ pub use super::stage::Stage;
 use super::{inherit, tty};
 use nix::fcntl::OFlag;
 use nix::libc;
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -55,8 +56,8 @@ pub struct Spec {
     pub program: Program,
     /// Its arguments, its name the first of them.
     pub arguments: Vec<CString>,
-    /// Its environment.
-    pub environment: Vec<CString>,
+    /// Its environment, of which much is what rinit was started with.
+    pub environment: Vec<Cow<'static, CStr>>,
     /// Its working directory.
     pub working_dir: WorkingDir,
     /// Who it runs as; `None`: as rinit does.
@@ -109,6 +110,7 @@ pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned>
     }
     let child = Child {
         spec,
+        ignored: if spec.as_inherited { inherit::ignored_of_changed() } else { inherit::ignored() },
         arguments: &arguments,
         environment: &environment,
         listen_pid: &listen_pid,
@@ -184,8 +186,8 @@ pub fn own_program() -> io::Result<OwnedFd> {
 }
 
 /// A null-terminated array of the strings' addresses.
-fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
-    strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+fn pointers(strings: &[impl AsRef<CStr>]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|string| string.as_ref().as_ptr()).chain([std::ptr::null()]).collect()
 }
 
 /// The arguments with which `/bin/sh` runs a script that has no `#!`; the script's path goes into the second place.
@@ -200,6 +202,8 @@ const NULL: &CStr = c"/dev/null";
 /// What the child needs, prepared by the parent: it allocates nothing.
 struct Child<'a> {
     spec: &'a Spec,
+    /// Signals that were ignored when rinit was started; where they stay so, those alone that rinit has changed.
+    ignored: u64,
     arguments: &'a [*const libc::c_char],
     environment: &'a [*const libc::c_char],
     listen_pid: &'a ListenPid,
@@ -316,36 +320,23 @@ impl Child<'_> {
     /// An exec leaves a signal ignored that is, and nothing else of what was done with signals. rinit has no handlers
     /// that could run before.
     fn reset_signals(&self) -> Result<(), ()> {
-        // SAFETY: a zeroed sigaction is SIG_DFL without flags, and a sigset_t is emptied before use; both are
-        // locals. Numbers that are no signal, or cannot be changed, are refused without effect.
-        unsafe {
-            let mut mask: libc::sigset_t = std::mem::zeroed();
-            libc::sigemptyset(&mut mask);
-            for number in 1..=64 {
-                if inherit::was_ignored(number) || inherit::is_ours(number) {
-                    let mut action: libc::sigaction = std::mem::zeroed();
-                    if self.spec.as_inherited && inherit::was_ignored(number) {
-                        action.sa_sigaction = libc::SIG_IGN;
-                    }
-                    libc::sigaction(number, &action, std::ptr::null_mut());
-                }
-                if self.spec.as_inherited && inherit::was_blocked(number) {
-                    libc::sigaddset(&mut mask, number);
-                }
+        let inherited = self.spec.as_inherited;
+        for number in 1..=64 {
+            let was_ignored = self.ignored & inherit::bit(number) != 0;
+            // rinit ignores SIGPIPE. The C library keeps 32 and 33 for itself, and starts no program with these ignored.
+            let is_special = number == libc::SIGPIPE || inherited && matches!(number, 32 | 33);
+            if was_ignored || is_special {
+                set_disposition(number, inherited && was_ignored);
             }
-            // The C library keeps 32 and 33 for itself and refuses to touch them; its default is zero as well.
-            let default = [0_u64; 4];
-            for number in [32, 33] {
-                libc::syscall(
-                    libc::SYS_rt_sigaction,
-                    number,
-                    default.as_ptr(),
-                    std::ptr::null_mut::<u64>(),
-                    8,
-                );
-            }
-            check(libc::sigprocmask(libc::SIG_SETMASK, &mask, std::ptr::null_mut()))
         }
+        // SAFETY: a zeroed sigset_t is a valid value and emptied before use; the pointers are those of sets that are
+        // there.
+        check(unsafe {
+            let mut none: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&mut none);
+            let mask = inherit::blocked().filter(|_| inherited).unwrap_or(&none);
+            libc::sigprocmask(libc::SIG_SETMASK, mask, std::ptr::null_mut())
+        })
     }
 
     fn standard_descriptors(&self) -> Result<(), ()> {
@@ -429,6 +420,23 @@ impl Child<'_> {
                 set_errno(if denied { libc::EACCES } else { libc::ENOENT });
             }
         }
+    }
+}
+
+/// Ignores a signal, or else does what is the default for it. What cannot be changed is refused without effect.
+fn set_disposition(number: i32, ignore: bool) {
+    // Not by the C library's function, which refuses the signals that it keeps for itself. In the kernel's structure
+    // the handler is the first, and without flags all else is zero.
+    let action = [if ignore { libc::SIG_IGN } else { libc::SIG_DFL }, 0, 0, 0, 0, 0, 0, 0];
+    // SAFETY: the kernel reads the structure, with a signal set of 8 bytes; neither disposition runs code.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            number,
+            action.as_ptr(),
+            std::ptr::null_mut::<usize>(),
+            std::mem::size_of::<u64>(),
+        );
     }
 }
 

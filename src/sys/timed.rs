@@ -9,6 +9,7 @@ use super::spawn::{self, Program, Session, Spec, WorkingDir, c_string};
 use crate::model::Signal;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::{flag, low_level};
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
@@ -63,7 +64,7 @@ fn spec(command: &[OsString], stdin: &File) -> io::Result<Spec> {
     Ok(Spec {
         program: Program::named(program, &environment),
         arguments: command.iter().map(|word| c_string(word)).collect(),
-        environment,
+        environment: environment.into_iter().map(Cow::Borrowed).collect(),
         working_dir: WorkingDir::Unchanged,
         ids: None,
         attributes: Attributes::default(),

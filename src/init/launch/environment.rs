@@ -6,8 +6,9 @@ use crate::model::{Service, User, Variable};
 use crate::supervisor::StartError;
 use crate::sys::file;
 use crate::sys::spawn::c_string;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
@@ -30,7 +31,11 @@ impl Additions {
 }
 
 /// rinit's own environment with what the definition adds. COMMAND's passes through as it is.
-pub fn build(own: &[CString], service: &Service, additions: &Additions) -> Result<Vec<CString>, StartError> {
+pub fn build(
+    own: &[&'static CStr],
+    service: &Service,
+    additions: &Additions,
+) -> Result<Vec<Cow<'static, CStr>>, StartError> {
     // Whatever comes later goes before what was there.
     let mut added: BTreeMap<OsString, OsString> = BTreeMap::new();
     added.extend(from_rinit_to(service));
@@ -42,12 +47,12 @@ pub fn build(own: &[CString], service: &Service, additions: &Additions) -> Resul
         added.insert(name.clone(), value);
     }
     added.extend(additions.extra.iter().map(|(name, value)| (name.into(), value.into())));
-    let stays = |entry: &&CString| match name_of(entry) {
+    let stays = |entry: &&'static CStr| match name_of(entry) {
         Some(name) => !added.contains_key(OsStr::from_bytes(name)) && !additions.removes(name),
         None => true,
     };
-    let mut environment: Vec<CString> = own.iter().filter(stays).cloned().collect();
-    environment.extend(added.iter().map(|(name, value)| entry(name, value)));
+    let mut environment: Vec<Cow<CStr>> = own.iter().copied().filter(stays).map(Cow::Borrowed).collect();
+    environment.extend(added.iter().map(|(name, value)| Cow::Owned(entry(name, value))));
     Ok(environment)
 }
 
@@ -64,7 +69,7 @@ pub enum Origin<'a> {
 
 /// Tells the names of what [`build`] makes, and where each is from.
 pub fn origins<'a>(
-    own: &[CString],
+    own: &[&CStr],
     service: &'a Service,
     additions: &Additions,
     tell: &mut dyn FnMut(&OsStr, Origin<'a>),
@@ -80,7 +85,8 @@ pub fn origins<'a>(
     for name in &from_rinit {
         tell(name, Origin::Rinit);
     }
-    for name in own.iter().filter_map(name_of).filter(|name| !additions.removes(name)).map(OsStr::from_bytes)
+    for name in
+        own.iter().copied().filter_map(name_of).filter(|name| !additions.removes(name)).map(OsStr::from_bytes)
     {
         if !defined.contains_key(name) && !from_rinit.iter().any(|set| set == name) {
             tell(name, Origin::Container);
@@ -123,7 +129,7 @@ fn entry(name: &OsStr, value: &OsStr) -> CString {
     c_string(&entry)
 }
 
-fn name_of(entry: &CString) -> Option<&[u8]> {
-    let bytes = entry.as_bytes();
+fn name_of(entry: &CStr) -> Option<&[u8]> {
+    let bytes = entry.to_bytes();
     bytes.iter().position(|byte| *byte == b'=').and_then(|at| bytes.get(..at))
 }

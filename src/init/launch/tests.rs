@@ -364,9 +364,7 @@ fn a_value_may_come_from_a_file() {
 fn systemd_s_protocol_is_in_the_environment() {
     let mut surroundings = Surroundings::record();
     surroundings.environment =
-        [c"PATH=/bin:/usr/bin", c"WATCHDOG_PID=1", c"WATCHDOG_USEC=7", c"NOTIFY_SOCKET=/outer"]
-            .map(Into::into)
-            .into();
+        vec![c"PATH=/bin:/usr/bin", c"WATCHDOG_PID=1", c"WATCHDOG_USEC=7", c"NOTIFY_SOCKET=/outer"];
     let mut service = shell("env | sort");
     let environment = |surroundings: &Surroundings, service: &Service| {
         let spec = surroundings.service(service).unwrap();
