@@ -116,10 +116,14 @@ impl Stage {
         self.order(place, ["-d", "down", "stop"]);
     }
 
+    fn path(&self, place: &str) -> String {
+        self.init.dir().join("tree").join(place).display().to_string()
+    }
+
     /// What a service is told, in the words of s6, runit and rinit.
     #[track_caller]
     fn order(&self, place: &str, words: [&str; 3]) {
-        let path = self.init.dir().join("tree").join(place).display().to_string();
+        let path = self.path(place);
         match self.supervisor {
             Supervisor::S6 if words[0] == "-d" => self.init.run(&["s6-svc", "-T10000", "-wD", "-d", &path]),
             Supervisor::S6 => self.init.run(&["s6-svc", words[0], &path]),
@@ -133,7 +137,9 @@ impl Stage {
     fn tell(&self, place: &str, theirs: &str, ours: &[&str]) {
         match self.supervisor {
             Supervisor::Rinit => drop(self.init.rinit(&[ours, &[place]].concat()).ok()),
-            Supervisor::S6 | Supervisor::Runit => self.order(place, ["", theirs, ""]),
+            // With -w it waits for a process that began in another second than it did itself: not every control has one.
+            Supervisor::Runit => drop(self.init.run(&["sv", theirs, &self.path(place)]).ok()),
+            Supervisor::S6 => self.order(place, ["", theirs, ""]),
         }
     }
 
