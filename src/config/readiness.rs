@@ -8,8 +8,8 @@ use crate::model::{Notify, suggest};
 use std::ops::RangeInclusive;
 use toml::de::{DeTable, DeValue};
 
-/// Descriptors that a service may write to: 0 to 2 are taken, and more than 1024 it usually cannot have.
-const DESCRIPTORS: RangeInclusive<i32> = 3..=1023;
+/// Descriptors that a service may write to; more than 1024 it usually cannot have.
+const DESCRIPTORS: RangeInclusive<i32> = 0..=1023;
 
 /// `notify`: a word or a descriptor.
 pub(super) fn notify(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {

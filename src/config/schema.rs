@@ -35,7 +35,7 @@ service_started, service_healthy or service_completed_successfully => @CONDITION
 signal name or number, as a string => "anyOf":[{"enum":[@SIGNALS]},{"type":"string","pattern":"[a-z]|^[+]?[0-9]+$|^(SIG)?RTM(IN|AX)([+-][0-9]+)?$|^([A-RT-Z]|S[A-HJ-Z])"},{"enum":["SIGIOT","SIGCLD","SIGPOLL","SIGUNUSED"]}]
 string => "type":"string","pattern":"^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
 string for /bin/sh -c, or array that begins with CMD, CMD-SHELL or NONE => "anyOf":[{"type":"string","pattern":"\\S"},{"type":"array","items":[{"enum":["CMD","CMD-SHELL","NONE"]}],"additionalItems":{"type":"string"},"minItems":1}]
-systemd, or the number of a descriptor, 3 to 1023 => "anyOf":[{"enum":["systemd"]},{"type":"integer","minimum":3,"maximum":1023}]
+systemd, or the number of a descriptor, 0 to 1023 => "anyOf":[{"enum":["systemd"]},{"type":"integer","minimum":0,"maximum":1023}]
 table of name = value or table, or array of "NAME=VALUE" => "anyOf":[{"type":"object","additionalProperties":{"anyOf":[{"type":["string","number","boolean"]},{@environment.NAME,"required":["file"]}]}},{"type":"array","items":{"type":"string","pattern":"^[^=]+="}}]
 table of signal, up, down or exit = as command => "type":"object","additionalProperties":{@COMMAND}
 whole number from -1000 to 1000 => "type":"integer","minimum":-1000,"maximum":1000

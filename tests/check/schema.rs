@@ -38,7 +38,7 @@ essential = "true" | autostart = 1 | no_new_privileges = "yes"
 depends_on = "db" | depends_on = [1] | depends_on = ["a", "a"] | depends_on = { a = "healthy" }
 depends_on = { a = { condition = "healthy" } } | depends_on = { a = { required = "no" } }
 depends_on = { a = { restart = 1 } } | depends_on = { a = { wait = true } }
-notify = "system" | notify = 2 | notify = 1024 | notify = "3"
+notify = "system" | notify = -1 | notify = 1024 | notify = "3"
 start_timeout = "30" | watchdog = 20 | stop_grace_period = "10 parsecs"
 user = 1000 | user = "" | user = ":a" | user = "a:b:c"
 group_add = true | group_add = [1.5]

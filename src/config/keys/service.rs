@@ -88,7 +88,7 @@ pub static SERVICE: &[Key] = &[
     },
     Key {
         name: "notify",
-        kind: "systemd, or the number of a descriptor, 3 to 1023",
+        kind: "systemd, or the number of a descriptor, 0 to 1023",
         default: "ready as soon as it runs",
         meaning: "how it says that it is ready: to the socket that NOTIFY_SOCKET names, or with a newline on the descriptor",
         example: r#"notify = "systemd""#,

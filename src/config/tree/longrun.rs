@@ -126,17 +126,7 @@ fn s6(draft: &mut Draft, called: &str, dir: &Dir, report: &mut Report) {
     service.exec.arg0 = Some(OsString::from("run").into_boxed_os_str());
     let descriptor = dir.number("notification-fd", "a descriptor's number", 1023, report);
     if let Some(number) = descriptor {
-        match i32::try_from(number) {
-            Ok(number) if number > 2 => service.policy.notify = Some(Notify::Descriptor(number)),
-            _ => {
-                let help = "write 3 into it, and have the service write its newline there";
-                report.mistake(
-                    dir.at("notification-fd"),
-                    "descriptors 0, 1 and 2 are taken",
-                    Some(help.to_owned()),
-                );
-            }
-        }
+        service.policy.notify = i32::try_from(number).ok().map(Notify::Descriptor);
     }
     if let Some(grace) = millis(dir, "timeout-kill", report) {
         service.policy.stop_grace_period = grace;

@@ -20,7 +20,7 @@ const MEANT: [&str; 9] = [
     "Each service has a session and a process group of its own; under runit it shares those of `runsv`.",
     "`finish` of a runit tree has a session of its own as well.",
     "The environment has `RINIT_SERVICE` in it, that of `finish` `RINIT_EXIT_CODE` and `RINIT_EXIT_SIGNAL` too.",
-    "`finish` of an s6 tree always gets the process group as its fourth argument, as newer versions of s6 give it.",
+    "`finish` of an s6 tree always gets the process group as its fourth argument, as s6 gives it since 2.13.0.0.",
     "`finish` of a logger writes where rinit's own output goes; s6 and runit have closed it by then.",
 ];
 

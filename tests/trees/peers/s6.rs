@@ -98,6 +98,39 @@ side_by_side! { Style::S6;
 17
 ", [See("web", "waits", 1), See("db", "waits", 1), Down("web")];
 
+    notification_over_standard_descriptors: "\
+-- tree/web/run x
+#!${RECORDER} ready 1 times 1 exit 1 wait
+-- tree/web/notification-fd
+1
+-- tree/web/log/run x
+#!${RECORDER} read
+-- tree/db/run x
+#!${RECORDER} ready 2 wait
+-- tree/db/notification-fd
+2
+-- tree/cache/run x
+#!${RECORDER} ready 0 wait
+-- tree/cache/notification-fd
+0
+", [See("web", "waits", 1), See("db", "waits", 1), See("cache", "waits", 1), See("web/log", "reads", 1), Down("web")];
+
+    instances: "\
+-- tree/web@one/run x
+#!${RECORDER} times 1 exit 1 wait
+-- tree/web@one/finish x
+#!${RECORDER} exit 0
+-- tree/web@one/log/run x
+#!${RECORDER} read
+-- tree/@x/run x
+#!${RECORDER} wait
+-- tree/@x/finish x
+#!${RECORDER} exit 0
+-- tree/a@b@c/run x
+#!${RECORDER} wait
+", [See("web@one", "waits", 1), See("web@one/log", "reads", 1), See("@x", "waits", 1), See("a@b@c", "waits", 1),
+    Down("@x")];
+
     down_signal: "\
 -- tree/web/run x
 #!${RECORDER} wait
