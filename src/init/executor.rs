@@ -2,6 +2,7 @@
 
 use super::children::{Children, Kind};
 use super::contract::Contract;
+use super::deaths::Deaths;
 use super::events::{self, Events};
 use super::launch::{self, Surroundings};
 use super::narrate::narrate;
@@ -41,6 +42,7 @@ pub struct Executor {
     /// Old definitions of services that stop by them, to be started by new ones.
     leaving: BTreeMap<usize, Service>,
     pub(super) oom: OomCounter,
+    deaths: Deaths,
     report: Report,
     /// Room for those that a reaping finds.
     pub(super) ended: Vec<(i32, Status)>,
@@ -92,6 +94,7 @@ impl Executor {
             pipes: Pipes::default(),
             leaving: BTreeMap::new(),
             oom: OomCounter::default(),
+            deaths: Deaths::default(),
             report: Report::default(),
             ended: Vec::new(),
             groups: Vec::new(),
@@ -258,7 +261,8 @@ impl Executor {
         let Some(service) = service else {
             return Event::HookSpawnFailed { service: id, hook, error: lost() };
         };
-        let spec = self.surroundings.hook(service, hook, end);
+        let death_tally = self.deaths.count(id.0, service, hook, end);
+        let spec = self.surroundings.hook(service, hook, end).map(|spec| Spec { death_tally, ..spec });
         match self.make(id, Kind::Hook(hook), spec) {
             Ok(pid) => Event::HookSpawned { service: id, hook, pid },
             Err(error) => Event::HookSpawnFailed { service: id, hook, error },

@@ -79,6 +79,7 @@ impl Surroundings {
             attributes: Attributes::default(),
             notify: None,
             streams: [None; 3],
+            death_tally: Vec::new(),
             session,
             as_inherited: true,
         }
@@ -139,6 +140,7 @@ impl Surroundings {
             attributes: attributes::build(service, ids.as_ref())?,
             notify: None,
             streams: [None; 3],
+            death_tally: Vec::new(),
             ids,
             session: Session::New,
             as_inherited: false,

@@ -9,6 +9,7 @@
 mod answer;
 mod children;
 pub mod contract;
+mod deaths;
 mod details;
 mod events;
 mod executor;

@@ -70,6 +70,7 @@ fn spec(command: &[OsString], stdin: &File) -> io::Result<Spec> {
         attributes: Attributes::default(),
         notify: None,
         streams: [Some(stdin.as_raw_fd()), None, None],
+        death_tally: Vec::new(),
         session: Session::Background,
         as_inherited: true,
     })

@@ -209,3 +209,36 @@ finish = "runit""#;
     assert_eq!((refused.status, refused.stdout.as_str()), (1, ""));
     assert!(refused.stderr.contains("= chmod +x tree/web/run"), "{refused:?}");
 }
+
+#[test]
+fn finish_runs_where_no_deaths_can_be_written() {
+    require_namespace!();
+    let init = start(
+        "\
+-- tree/web/run x
+#!/bin/sh
+exit 3
+-- tree/web/finish x
+#!/bin/sh
+echo $3 >> ${DIR}/told
+exit 125
+-- tree/web/supervise
+in the way
+-- tree/db/run x
+#!/bin/sh
+exit 3
+-- tree/db/finish x
+#!/bin/sh
+echo $3 >> ${DIR}/told
+exit 125
+-- tree/db/supervise/death_tally -> ${DIR}/elsewhere
+-- tree/idle/run x
+#!/bin/sh
+exec sleep 100000
+",
+    );
+    let mut names = wait_for("both", PATIENCE, || Some(told(&init)).filter(|told| told.len() == 2));
+    names.sort();
+    assert_eq!(names, ["db", "web"]);
+    assert!(!init.dir().join("elsewhere").exists(), "a link is not followed");
+}

@@ -299,7 +299,7 @@ pub static SERVICE: &[Key] = &[
         name: "finish",
         kind: "s6, s6:NAME or runit",
         default: "",
-        meaning: "post_stop is such a finish program: it is told by arguments how the service has ended, that it fails is no news, and with s6 its status 125 means that the service has failed for good",
+        meaning: "post_stop is such a finish program: it is told by arguments how the service has ended, that it fails is no news, and with s6 its status 125 means that the service has failed for good; supervise/death_tally, for s6-permafailon, is written below working_dir",
         example: r#"finish = "s6""#,
         keys: &[],
         read: service::finish,

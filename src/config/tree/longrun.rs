@@ -20,6 +20,8 @@ const PACE: Backoff = Backoff {
 };
 /// The default of s6.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
+/// So many deaths are remembered for `s6-permafailon`: the default of s6.
+const DEATH_TALLY: u32 = 100;
 /// As `sv check` has it: so long `check` is asked again and again.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(7);
 
@@ -138,7 +140,10 @@ fn s6(draft: &mut Draft, called: &str, dir: &Dir, report: &mut Report) {
     if signal(dir, "reload-signal", report).is_some() {
         report.note(&dir.at("reload-signal"), "not used: `rinit signal NAME SIGNAL` sends it");
     }
-    dir.number("max-death-tally", "how many deaths to remember", 4096, report);
+    let tally = dir.number("max-death-tally", "how many deaths to remember", 4096, report);
+    if tally.is_some_and(|tally| tally != DEATH_TALLY) {
+        report.note(&dir.at("max-death-tally"), "not used: the last 100 deaths are remembered");
+    }
     for (name, why) in [
         ("nosetsid", "each service has a session of its own"),
         ("flag-newpidns", "services share the namespace of rinit"),

@@ -54,6 +54,18 @@ side_by_side! { Style::S6;
 #!${RECORDER} times 3 exit 1 wait
 ", [See("web", "finish", 1), See("db", "waits", 1)];
 
+    finish_that_gives_up_after_three_deaths: "\
+-- tree/web/run x
+#!${RECORDER} times 1 exit 7 times 2 exit 3 times 3 kill 9 exit 3
+-- tree/web/finish x
+#!/bin/sh
+${RECORDER} \"exit 0\" ./finish \"$@\"
+od -An -v -tx1 -w14 supervise/death_tally | cut -c37- >> tally
+exec s6-permafailon 3600 3 3,137 true
+-- tree/db/run x
+#!${RECORDER} times 6 exit 1 wait
+", [See("web", "finish", 4), File("web/tally", 10), See("db", "waits", 1)];
+
     finish_that_hangs: "\
 -- tree/web/run x
 #!${RECORDER} times 1 exit 1 wait
