@@ -65,3 +65,10 @@ extern "C" fn _dl_init_paths(
     _b: *const c_void,
 ) {
 }
+
+/// Where the program lies, which is looked up in `/proc` at each start, for shared libraries that are named relative to
+/// it: unknown, as where there is no `/proc`.
+#[unsafe(no_mangle)]
+extern "C" fn _dl_get_origin() -> *const c_char {
+    std::ptr::without_provenance(usize::MAX)
+}
