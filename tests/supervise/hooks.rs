@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 /// A main process that says when it begins and when it is told to end, and then ends with this code.
 fn main_process(code: i32) -> String {
     let script = format!(
-        "echo main; echo >&3; trap 'echo told; exit {code}' TERM; while :; do sleep 1 & wait $!; done"
+        "trap 'echo told; exit {code}' TERM; echo main; echo >&3; while :; do sleep 1 & wait $!; done"
     );
     format!("command = [\"bash\", \"-c\", {script:?}]\nnotify = 3\n")
 }

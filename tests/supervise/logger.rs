@@ -144,7 +144,7 @@ fn a_chain_stops_from_its_beginning_and_each_reads_to_the_end() {
     let mut init = Launch::pid1()
         .service(
             "a",
-            "command = ['sh', '-c', 'echo a; trap \"echo last; exit\" TERM; while :; do sleep 1 & wait $!; done']\n\
+            "command = ['sh', '-c', 'trap \"echo last; exit\" TERM; echo a; while :; do sleep 1 & wait $!; done']\n\
              stdout = \"service:b\"\n",
         )
         .service("b", &format!("{}stdout = \"service:c\"\n", pass_on("b")))
@@ -168,7 +168,7 @@ fn a_reload_adds_changes_and_removes_readers_without_a_loss() {
     let read =
         |file: &str| format!("command = ['sh', '-c', 'exec cat >> {}']\n", launch.dir().join(file).display());
     let (one, two) = (read("one"), read("two"));
-    let web = "command = ['sh', '-c', 'echo begun; trap \"echo told; exit\" TERM; while :; do sleep 1 & wait $!; done']\n";
+    let web = "command = ['sh', '-c', 'trap \"echo told; exit\" TERM; echo begun; while :; do sleep 1 & wait $!; done']\n";
     let mut init =
         launch.service("web", web).service("log", &one).service("x", "command = \"sleep 1000\"\n").start();
     init.wait_line("web", |line| line == "begun");

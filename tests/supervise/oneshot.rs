@@ -12,7 +12,7 @@ fn task(name: &str) -> String {
 
 fn says(name: &str) -> String {
     format!(
-        "command = ['sh', '-c', 'echo begun {name}; trap \"echo told {name}; exit\" TERM; while :; do sleep 1 & wait $!; done']\n"
+        "command = ['sh', '-c', 'trap \"echo told {name}; exit\" TERM; echo begun {name}; while :; do sleep 1 & wait $!; done']\n"
     )
 }
 
