@@ -6,7 +6,7 @@ use super::reader::{Reader, Surroundings};
 use super::source::Source;
 use super::ulimits::LimitDraft;
 use super::{files, keys, readiness, service, streams, syntax};
-use crate::model::{Condition, Dependency, Exec, Hooks, MAIN, Origin, Policy, Service, Variable};
+use crate::model::{Condition, Dependency, Exec, MAIN, Origin, Policy, Service, Shared, Variable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::ops::Range;
@@ -65,8 +65,8 @@ impl Draft {
             name: name.to_owned(),
             description: None,
             exec: Exec::default(),
-            policy,
-            hooks: Hooks::default(),
+            policy: policy.into(),
+            hooks: Shared::default(),
             healthcheck: None,
             origin: None,
         };
@@ -86,20 +86,15 @@ impl Draft {
     }
 
     /// The finished service.
-    pub fn into_service(self) -> Service {
-        let mut service = self.service;
-        service.exec.environment = self.env_file;
-        service.exec.environment.extend(self.environment);
-        service.policy.depends_on = self
-            .depends_on
-            .into_iter()
-            .filter_map(|written| {
-                let Written { name, condition, required, restart, .. } = written;
-                Some(Dependency { name, condition: condition?, required, restart })
-            })
-            .collect();
-        // It stays for as long as rinit runs: nothing is kept for growing.
-        service.exec.command.shrink_to_fit();
+    pub fn finish(&mut self) -> &Service {
+        let service = &mut self.service;
+        service.exec.environment = std::mem::take(&mut self.env_file);
+        service.exec.environment.append(&mut self.environment);
+        let depends_on = std::mem::take(&mut self.depends_on).into_iter().filter_map(|written| {
+            let Written { name, condition, required, restart, .. } = written;
+            Some(Dependency { name, condition: condition?, required, restart })
+        });
+        service.policy.depends_on = depends_on.collect();
         service
     }
 }
@@ -142,6 +137,6 @@ fn read_keys(source: &Source, outside: &Surroundings, draft: &mut Draft) -> Vec<
         reader.add(Diagnostic::of_file(&source.path, "the key \"command\" is missing".into(), help));
     }
     let lines = std::mem::take(&mut reader.lines);
-    draft.service.origin = Some(Origin { file: source.path.clone(), lines: lines.finish() });
+    draft.service.origin = Some(Origin { file: source.path.clone(), lines: lines.finish().into() });
     reader.into_mistakes()
 }

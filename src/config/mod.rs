@@ -101,7 +101,7 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<Diagnostic>> {
 fn command_alone(command: &[OsString]) -> Config {
     let mut drafts = BTreeMap::new();
     let notes = main_service::set_command(&mut drafts, command);
-    let services = drafts.into_values().map(Draft::into_service).collect();
+    let services = drafts.values_mut().map(|draft| draft.finish().clone()).collect();
     Config { services, groups: BTreeMap::new(), directories: BTreeMap::new(), notes }
 }
 
@@ -161,11 +161,15 @@ fn read(sources: &Sources) -> Read {
 fn finish(read: Read) -> (Config, Vec<Option<Source>>) {
     let Read { mut drafts, groups, directories, mut notes, .. } = read;
     notes.extend(set::leave_out_missing(&mut drafts));
-    let finish = |mut draft: Draft| {
-        let file = draft.source.take();
-        (draft.into_service(), file)
-    };
-    let (mut services, files): (Vec<Service>, Vec<_>) = drafts.into_values().map(finish).unzip();
+    // What stays for as long as rinit runs is copied while all is there that was read, and so lies behind it: when that
+    // goes, it leaves no holes that would cost a page each.
+    let mut services: Vec<Service> = Vec::with_capacity(drafts.len());
+    for draft in drafts.values_mut() {
+        let mut service = draft.finish().anew();
+        service.share(&services);
+        services.push(service);
+    }
+    let files = drafts.into_values().map(|draft| draft.source).collect();
     streams::link(&mut services);
     main_service::wait_for_others(&mut services);
     (Config { services, groups, directories, notes }, files)

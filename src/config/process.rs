@@ -17,7 +17,7 @@ const WIDEST_UMASK: u32 = 0o777;
 pub(super) fn user(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(text) = reader.text(value) else { return };
     match reader.outside.accounts.resolve(&text) {
-        Ok(user) => draft.service.exec.user = Some(user),
+        Ok(user) => draft.service.exec.context.user = Some(user),
         Err(problem) => report(reader, value, problem),
     }
 }
@@ -38,8 +38,8 @@ pub(super) fn group_add(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut 
             _ => reader.string(group),
         };
         match text.map(|text| reader.outside.accounts.group_id(&text)) {
-            Some(Ok(id)) if draft.service.exec.group_add.contains(&id) => {}
-            Some(Ok(id)) => draft.service.exec.group_add.push(id),
+            Some(Ok(id)) if draft.service.exec.context.group_add.contains(&id) => {}
+            Some(Ok(id)) => draft.service.exec.context.group_add.push(id),
             Some(Err(problem)) => report(reader, group, problem),
             None => {}
         }
@@ -100,7 +100,7 @@ pub(super) fn umask(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draf
         let help = "for instance \"027\" or 0o027";
         reader.report(&value.span(), "expected an octal number from 0 to 777", Some(help.into()));
     }
-    draft.service.exec.umask = mask;
+    draft.service.exec.context.umask = mask;
 }
 
 fn octal(digits: &str) -> Option<u32> {
@@ -111,22 +111,22 @@ fn octal(digits: &str) -> Option<u32> {
 
 /// `oom_score_adj`.
 pub(super) fn oom_score_adj(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    draft.service.exec.oom_score_adj = reader.number(value, -1000..=1000);
+    draft.service.exec.context.oom_score_adj = reader.number(value, -1000..=1000);
 }
 
 /// `nice`.
 pub(super) fn nice(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    draft.service.exec.nice = reader.number(value, -20..=19);
+    draft.service.exec.context.nice = reader.number(value, -20..=19);
 }
 
 /// `cap_drop`.
 pub(super) fn cap_drop(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    set(&mut draft.service.exec.cap_drop, capabilities(reader, value));
+    set(&mut draft.service.exec.context.cap_drop, capabilities(reader, value));
 }
 
 /// `cap_add`.
 pub(super) fn cap_add(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    set(&mut draft.service.exec.cap_add, capabilities(reader, value));
+    set(&mut draft.service.exec.context.cap_add, capabilities(reader, value));
 }
 
 fn capabilities(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Capabilities> {

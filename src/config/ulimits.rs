@@ -34,7 +34,7 @@ pub(super) fn ulimit(
 ) {
     let DeValue::Table(table) = value.get_ref() else {
         if let Some(both) = limit(reader, value, "a number, \"unlimited\" or a table") {
-            draft.service.exec.ulimits.push(Ulimit { resource, soft: both, hard: both });
+            draft.service.exec.context.ulimits.push(Ulimit { resource, soft: both, hard: both });
         }
         return;
     };
@@ -49,7 +49,7 @@ pub(super) fn ulimit(
             let place = table.get("soft").map_or(value.span(), |soft| soft.span());
             reader.report(&place, "soft is more than hard", None);
         }
-        (Some(soft), Some(hard)) => draft.service.exec.ulimits.push(Ulimit { resource, soft, hard }),
+        (Some(soft), Some(hard)) => draft.service.exec.context.ulimits.push(Ulimit { resource, soft, hard }),
         (soft, _) => {
             let missing = if soft.is_none() { "soft" } else { "hard" };
             let help = "write both, or one number for both";

@@ -38,22 +38,7 @@ pub fn files(config: &Config) -> Result<String, String> {
 fn toml(service: &Service, bundles: &[&str]) -> Result<String, String> {
     let Service { name, description: _, exec, policy, hooks, healthcheck, origin: _ } = service;
     let mut out = Lines::default();
-    let Exec {
-        command,
-        arg0,
-        streams,
-        user: _,
-        working_dir,
-        group_add: _,
-        umask: _,
-        environment: _,
-        ulimits: _,
-        oom_score_adj: _,
-        nice: _,
-        cap_drop: _,
-        cap_add: _,
-        no_new_privileges: _,
-    } = exec;
+    let Exec { command, arg0, streams, working_dir, environment: _, context: _ } = exec;
     out.command("command", command)?;
     if let Some(arg0) = arg0 {
         out.line("arg0", &quoted(arg0.to_str().ok_or("arg0")?));

@@ -79,7 +79,7 @@ fn definition(facts: &mut Facts, service: &Service, privileged: bool) {
     facts.add("withheld", Value::Bool(!privileged));
     facts.text(
         "user",
-        exec.user.as_ref().map(|user| user.name.clone().unwrap_or_else(|| user.uid.to_string())),
+        exec.context.user.as_ref().map(|user| user.name.clone().unwrap_or_else(|| user.uid.to_string())),
     );
     facts.text("working_dir", exec.working_dir.as_ref().map(|dir| cut(dir.as_os_str())));
     facts.text("restart", Some(restart(policy.restart)));

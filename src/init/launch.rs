@@ -132,7 +132,7 @@ impl Surroundings {
             Some(program) => Program::named(program, &environment),
             None => Program::Nothing,
         };
-        let ids = ids(service.exec.user.as_ref());
+        let ids = ids(service.exec.context.user.as_ref());
         Ok(Spec {
             program,
             arguments: words.iter().map(|word| c_string(word)).collect(),

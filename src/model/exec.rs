@@ -1,6 +1,6 @@
 //! What is executed for a service, and in what surroundings.
 
-use super::Signal;
+use super::{Shared, Signal};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -17,16 +17,23 @@ pub struct Exec {
     pub arg0: Option<Box<OsStr>>,
     /// Where its standard input comes from and its output goes to; `None`: /dev/null and where rinit's own goes.
     pub streams: Option<Box<Streams>>,
-    /// Who it runs as; `None`: as rinit does.
-    pub user: Option<User>,
     /// Its working directory; `None`: the one that rinit was started in.
     pub working_dir: Option<PathBuf>,
+    /// Variables added to rinit's own environment (those of `env_file` first, `environment` over them).
+    pub environment: BTreeMap<OsString, Variable>,
+    /// As whom it runs, and within which bounds.
+    pub context: Shared<Context>,
+}
+
+/// As whom a service's processes run, and within which bounds. Many services have the same.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Context {
+    /// Who they run as; `None`: as rinit does.
+    pub user: Option<User>,
     /// Supplementary group IDs beside those of the user.
     pub group_add: Vec<u32>,
     /// File mode creation mask; `None`: that of rinit.
     pub umask: Option<u32>,
-    /// Variables added to rinit's own environment (those of `env_file` first, `environment` over them).
-    pub environment: BTreeMap<OsString, Variable>,
     /// Resource limits that differ from rinit's own.
     pub ulimits: Vec<Ulimit>,
     /// How readily the kernel kills it when memory runs out, -1000 to 1000; `None`: what rinit was started with.

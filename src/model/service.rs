@@ -1,6 +1,6 @@
 //! The definition of one service, as every format (TOML file, command line) is read into it.
 
-use super::{Exec, HealthCheck, Hooks, Signal};
+use super::{Exec, HealthCheck, Hooks, Shared, Signal};
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,13 +18,38 @@ pub struct Service {
     /// What is executed, and as whom.
     pub exec: Exec,
     /// How it is supervised.
-    pub policy: Policy,
+    pub policy: Shared<Policy>,
     /// What is run around its main process.
-    pub hooks: Hooks,
+    pub hooks: Shared<Hooks>,
     /// How its health is found out, if at all.
     pub healthcheck: Option<Box<HealthCheck>>,
     /// Where it is defined; `None` for COMMAND.
     pub origin: Option<Origin>,
+}
+
+impl Service {
+    /// A copy that shares nothing with this one.
+    pub fn anew(&self) -> Service {
+        let mut copy = self.clone();
+        copy.exec.context = self.exec.context.anew();
+        copy.policy = self.policy.anew();
+        copy.hooks = self.hooks.anew();
+        if let Some(origin) = &mut copy.origin {
+            origin.lines = origin.lines.anew();
+        }
+        copy
+    }
+
+    /// Shares with the last of the others what is equal.
+    pub fn share(&mut self, others: &[Service]) {
+        self.exec.context.share(others.iter().map(|other| &other.exec.context));
+        self.policy.share(others.iter().map(|other| &other.policy));
+        self.hooks.share(others.iter().map(|other| &other.hooks));
+        if let Some(origin) = &mut self.origin {
+            let origins = others.iter().filter_map(|other| other.origin.as_ref());
+            origin.lines.share(origins.map(|other| &other.lines));
+        }
+    }
 }
 
 /// Where a service is defined, for messages that come after the files were read.
@@ -33,11 +58,10 @@ pub struct Origin {
     /// The definition file as the user would name it.
     pub file: PathBuf,
     /// Where its keys are.
-    pub lines: KeyLines,
+    pub lines: Shared<KeyLines>,
 }
 
-/// The line of each key that is written, counted from 1; keys of tables as `healthcheck.test`. There is one for each
-/// service, so it is small.
+/// The line of each key that is written, counted from 1; keys of tables as `healthcheck.test`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeyLines(Vec<(Cow<'static, str>, u32)>);
 
@@ -65,7 +89,6 @@ impl KeyLines {
     /// Nothing more is added.
     pub fn finish(mut self) -> KeyLines {
         self.0.sort_unstable();
-        self.0.shrink_to_fit();
         self
     }
 }

@@ -110,7 +110,7 @@ impl Unit {
         let unready = self.state == State::Starting;
         let deadline = Some(now.saturating_add(grace));
         self.start_by = None;
-        self.ending = Some(Ending {
+        self.ending = Some(Box::new(Ending {
             since: now,
             purpose,
             signal,
@@ -120,7 +120,7 @@ impl Unit {
             struck: false,
             unready,
             permanent: false,
-        });
+        }));
         self.enter(now, State::Stopping);
     }
 
@@ -397,7 +397,7 @@ impl Unit {
                 self.enter(now, State::Waiting);
                 Next::Restart(Duration::ZERO)
             }
-            (Purpose::Restart | Purpose::CleanUp, Some(error)) => self.after_start_error(now, error),
+            (Purpose::Restart | Purpose::CleanUp, Some(error)) => self.after_start_error(now, *error),
             (Purpose::Restart | Purpose::CleanUp, None) if ending.permanent => self.give_up(now),
             (Purpose::Restart, None) => self.after_end(now, false, ran),
             (Purpose::CleanUp, None) => {

@@ -30,10 +30,9 @@ pub use reload::{Plan, merge, plan};
 pub use state::State;
 pub use view::{Exit, Problem, Scale, Tie, View};
 
-use crate::model::{Condition, Hook, OnUnhealthy, Policy, Service, Signal, text};
+use crate::model::{Condition, Hook, OnUnhealthy, Service, Signal, text};
 use shutdown::Shutdown;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::rc::Rc;
 use std::time::Duration;
 use unit::{Need, Unit};
 
@@ -68,11 +67,8 @@ impl Supervisor {
     /// A supervisor of these services. A dependency that names none of them, or a cycle, is left out: the
     /// configuration has refused both.
     pub fn new(services: &[Service], stop_timeout: Duration) -> Supervisor {
-        let mut units = Vec::with_capacity(services.len());
-        for (index, service) in services.iter().enumerate() {
-            let policy = shared_policy(&units, service);
-            units.push(Unit::new(ServiceId(index), service, &policy));
-        }
+        let units = services.iter().enumerate().map(|(index, service)| Unit::new(ServiceId(index), service));
+        let mut units: Vec<Unit> = units.collect();
         graph::link(&mut units, services);
         let order = graph::dependencies_first(&units);
         let armed = vec![None; units.len()];
@@ -375,15 +371,6 @@ impl Supervisor {
         }
     }
 }
-
-/// The policy of a service: where one of the units before has the same, that one, for most services of a container have.
-fn shared_policy(units: &[Unit], service: &Service) -> Rc<Policy> {
-    let known = units.iter().rev().take(NEAR).find(|unit| *unit.policy == service.policy);
-    known.map_or_else(|| Rc::new(service.policy.clone()), |unit| Rc::clone(&unit.policy))
-}
-
-/// So many units back an equal policy is looked for.
-const NEAR: usize = 8;
 
 /// Whether a dependency is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -70,7 +70,7 @@ impl Unit {
         let was_ready = self.state != State::Starting;
         let Some(process) = self.process.take() else { return };
         if let Some(error) = process.setup {
-            return self.spawn_failed(now, error, out);
+            return self.spawn_failed(now, *error, out);
         }
         let next = self.after_end(now, status.success() && was_ready, ran);
         out.push(Effect::Notice(Notice::Died(self.id, status, self.oom, ran, next)));

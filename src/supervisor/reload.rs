@@ -1,13 +1,12 @@
 //! A changed configuration: what it means for each service, and carrying that out.
 
+use super::Supervisor;
 use super::ending::Purpose;
 use super::event::*;
 use super::graph;
 use super::state::State;
 use super::unit::Unit;
-use super::{Supervisor, shared_policy};
 use crate::model::{Policy, Service, Streams, ordered};
-use std::rc::Rc;
 use std::time::Duration;
 
 /// What a reload does, by name.
@@ -69,9 +68,10 @@ fn for_start(service: &Service) -> Service {
         backoff: defaults.backoff,
         stop_signal: defaults.stop_signal,
         stop_grace_period: defaults.stop_grace_period,
-        ..service.policy.clone()
+        ..(*service.policy).clone()
     };
-    let mut same = Service { description: None, healthcheck: None, policy, ..without_origin(service) };
+    let mut same =
+        Service { description: None, healthcheck: None, policy: policy.into(), ..without_origin(service) };
     if let Some(streams) = &mut same.exec.streams {
         streams.reads = false;
     }
@@ -121,8 +121,7 @@ impl Supervisor {
         for (index, service) in services.iter().enumerate() {
             let id = ServiceId(index);
             if index >= self.units.len() {
-                let policy = shared_policy(&self.units, service);
-                self.units.push(Unit::new(id, service, &policy));
+                self.units.push(Unit::new(id, service));
                 self.armed.push(None);
             }
             let (starts, restarts) = (is_in(&plan.start, service), is_in(&plan.restart, service));
@@ -166,9 +165,9 @@ impl Unit {
         }
         // What stops by its old definition does so to the end.
         let stops = (restarts && self.is_alive()) || self.next_hooks.is_some();
-        let old = stops.then(|| std::mem::take(&mut self.hooks));
-        self.define(service, Rc::new(service.policy.clone()));
-        self.next_hooks = old.map(|old| Box::new(std::mem::replace(&mut self.hooks, old)));
+        let old = stops.then(|| self.hooks.clone());
+        self.define(service);
+        self.next_hooks = old.map(|old| std::mem::replace(&mut self.hooks, old));
         if let Some(health) = &mut self.health
             && !had_health
             && matches!(self.state, State::Running | State::Paused)

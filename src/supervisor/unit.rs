@@ -11,8 +11,7 @@ use super::ending::{Ending, Purpose};
 use super::event::*;
 use super::health::Health;
 use super::state::State;
-use crate::model::{Condition, Hook, Hooks, OnUnhealthy, Policy, Service};
-use std::rc::Rc;
+use crate::model::{Condition, Hook, Hooks, OnUnhealthy, Policy, Service, Shared};
 use std::time::Duration;
 
 /// A dependency, resolved.
@@ -29,7 +28,7 @@ pub struct Need {
 pub(super) struct Process {
     pub(super) pid: Pid,
     pub(super) started: Time,
-    pub(super) setup: Option<StartError>,
+    pub(super) setup: Option<Box<StartError>>,
     pub(super) exit: Option<ExitStatus>,
     /// After its end: others of its group are left.
     pub(super) group_left: bool,
@@ -51,9 +50,8 @@ pub(super) struct RunningHook {
 pub struct Unit {
     pub id: ServiceId,
     pub name: String,
-    /// Shared with others that have the same.
-    pub policy: Rc<Policy>,
-    pub hooks: Hooks,
+    pub policy: Shared<Policy>,
+    pub hooks: Shared<Hooks>,
     pub is_main: bool,
     pub needs: Vec<Need>,
     pub needed_by: Vec<ServiceId>,
@@ -100,23 +98,22 @@ pub struct Unit {
     pub(super) process: Option<Process>,
     pub(super) hook: Option<RunningHook>,
     pub(super) controlling: Option<Box<Controlling>>,
-    pub(super) ending: Option<Ending>,
+    pub(super) ending: Option<Box<Ending>>,
     pub(super) retry_at: Option<Time>,
     pub(super) retries: Retries,
     pub(super) start_by: Option<Time>,
     pub(super) alive_by: Option<Time>,
     /// Those of its new definition, while it stops by those of the old one.
-    pub(super) next_hooks: Option<Box<Hooks>>,
+    pub(super) next_hooks: Option<Shared<Hooks>>,
 }
 
 impl Unit {
-    /// `policy` is that of the service, or an equal one that others have already.
-    pub fn new(id: ServiceId, service: &Service, policy: &Rc<Policy>) -> Unit {
+    pub fn new(id: ServiceId, service: &Service) -> Unit {
         let mut unit = Unit {
             id,
             name: service.name.clone(),
-            policy: Rc::clone(policy),
-            hooks: Hooks::default(),
+            policy: service.policy.clone(),
+            hooks: service.hooks.clone(),
             is_main: service.name == crate::model::MAIN,
             needs: Vec::new(),
             needed_by: Vec::new(),
@@ -153,13 +150,13 @@ impl Unit {
             alive_by: None,
             next_hooks: None,
         };
-        unit.define(service, Rc::clone(policy));
+        unit.define(service);
         unit
     }
 
     /// Takes over a definition, the first one or a changed one. What runs goes on running.
-    pub fn define(&mut self, service: &Service, policy: Rc<Policy>) {
-        self.policy = policy;
+    pub fn define(&mut self, service: &Service) {
+        self.policy = service.policy.clone();
         self.hooks = service.hooks.clone();
         self.reads = service.exec.reads_others();
         self.retired = false;
@@ -225,7 +222,7 @@ impl Unit {
     fn due(&self) -> Option<Time> {
         match self.state {
             State::Backoff => self.retry_at,
-            State::Stopping => self.ending.as_ref().and_then(Ending::next),
+            State::Stopping => self.ending.as_deref().and_then(Ending::next),
             State::Starting => {
                 let hook = self.hook.and_then(|running| running.until);
                 [self.start_by, hook].into_iter().flatten().min()
@@ -285,7 +282,7 @@ impl Unit {
         self.reason = None;
         self.status = None;
         if let Some(hooks) = self.next_hooks.take() {
-            self.hooks = *hooks;
+            self.hooks = hooks;
         }
         let limit = self.policy.start_timeout.filter(|_| !self.container_stops);
         self.start_by = limit.map(|timeout| now.saturating_add(timeout));
@@ -346,7 +343,7 @@ impl Unit {
     /// Its process cannot execute its program, and is about to exit.
     pub fn setup_failed(&mut self, error: StartError) {
         if let Some(process) = &mut self.process {
-            process.setup = Some(error);
+            process.setup = Some(Box::new(error));
         }
     }
 

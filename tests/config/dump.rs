@@ -3,7 +3,7 @@
 use rinit::config::Config;
 use rinit::model::duration::format;
 use rinit::model::{
-    Backoff, Capabilities, Exec, HealthCheck, HealthTiming, Hook, KillMode, OnUnhealthy, Policy, Probe,
+    Backoff, Capabilities, Context, HealthCheck, HealthTiming, Hook, KillMode, OnUnhealthy, Policy, Probe,
     Service, Variable,
 };
 use std::ffi::OsString;
@@ -34,7 +34,7 @@ fn service(out: &mut String, service: &Service) {
         line(format!("description: {text}"));
     }
     line(format!("command: {}", words(&service.exec.command)));
-    if let Some(user) = &service.exec.user {
+    if let Some(user) = &service.exec.context.user {
         let home = user.home.as_ref().map(|home| home.display().to_string());
         line(format!(
             "user: {:?} uid {} gid {} groups {:?} home {home:?}",
@@ -55,7 +55,7 @@ fn service(out: &mut String, service: &Service) {
             Variable::File(path) => format!("environment: {name:?} in {}", path.display()),
         });
     }
-    limits(&mut line, &service.exec);
+    limits(&mut line, &service.exec.context);
     policy(&mut line, &service.policy);
     if let Some(streams) = &service.exec.streams {
         for (key, name) in [("stdout", &streams.stdout), ("stderr", &streams.stderr)] {
@@ -88,29 +88,29 @@ fn line_if(line: &mut dyn FnMut(String), text: Option<String>) {
     text.into_iter().for_each(line);
 }
 
-fn limits(line: &mut dyn FnMut(String), exec: &Exec) {
-    if !exec.group_add.is_empty() {
-        line(format!("group_add: {:?}", exec.group_add));
+fn limits(line: &mut dyn FnMut(String), context: &Context) {
+    if !context.group_add.is_empty() {
+        line(format!("group_add: {:?}", context.group_add));
     }
-    if let Some(umask) = exec.umask {
+    if let Some(umask) = context.umask {
         line(format!("umask: {umask:03o}"));
     }
-    for limit in &exec.ulimits {
+    for limit in &context.ulimits {
         let number = |value: Option<u64>| value.map_or("unlimited".to_owned(), |value| value.to_string());
         line(format!("ulimit: {:?} soft {} hard {}", limit.resource, number(limit.soft), number(limit.hard)));
     }
-    if let Some(adj) = exec.oom_score_adj {
+    if let Some(adj) = context.oom_score_adj {
         line(format!("oom_score_adj: {adj}"));
     }
-    if let Some(nice) = exec.nice {
+    if let Some(nice) = context.nice {
         line(format!("nice: {nice}"));
     }
-    for (key, set) in [("cap_drop", exec.cap_drop), ("cap_add", exec.cap_add)] {
+    for (key, set) in [("cap_drop", context.cap_drop), ("cap_add", context.cap_add)] {
         if set != Capabilities::default() {
             line(format!("{key}: {:#x}", set.0));
         }
     }
-    if exec.no_new_privileges {
+    if context.no_new_privileges {
         line("no_new_privileges".to_owned());
     }
 }

@@ -54,7 +54,7 @@ fn steps(services: &[Service], after: Vec<Vec<usize>>) -> Vec<Vec<&str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Condition, Dependency, Exec, Hooks, Policy};
+    use crate::model::{Condition, Dependency, Exec, Policy, Shared};
 
     fn service(name: &str, depends_on: &[&str]) -> Service {
         let depends_on = depends_on
@@ -70,8 +70,8 @@ mod tests {
             name: name.into(),
             description: None,
             exec: Exec::default(),
-            policy: Policy { depends_on, ..Policy::default() },
-            hooks: Hooks::default(),
+            policy: Policy { depends_on, ..Policy::default() }.into(),
+            hooks: Shared::default(),
             healthcheck: None,
             origin: None,
         }

@@ -129,7 +129,10 @@ mod tests {
         assert_eq!(default(SERVICE, "refuse_manual_stop"), policy.refuse_manual_stop.to_string());
         assert_eq!(default(SERVICE, "autostart"), policy.autostart.to_string());
         assert_eq!(default(SERVICE, "stop_grace_period"), show(policy.stop_grace_period));
-        assert_eq!(default(SERVICE, "no_new_privileges"), draft.service.exec.no_new_privileges.to_string());
+        assert_eq!(
+            default(SERVICE, "no_new_privileges"),
+            draft.service.exec.context.no_new_privileges.to_string()
+        );
         assert!(policy.kill_mode == KillMode::Mixed && default(SERVICE, "kill_mode") == "mixed");
         assert_eq!(default(BACKOFF, "initial"), show(policy.backoff.initial));
         assert_eq!(default(BACKOFF, "factor"), policy.backoff.factor.to_string());

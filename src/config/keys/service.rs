@@ -357,7 +357,7 @@ pub static SERVICE: &[Key] = &[
         example: "no_new_privileges = true",
         keys: &[],
         read: |reader, value, draft| {
-            set(&mut draft.service.exec.no_new_privileges, reader.boolean(value));
+            set(&mut draft.service.exec.context.no_new_privileges, reader.boolean(value));
         },
     },
     Key {

@@ -52,9 +52,12 @@ fn writer<'a>(metadata: &fs::Metadata, drafts: &'a BTreeMap<String, Draft>) -> O
     let by_owner = metadata.mode() & 0o200 != 0;
     let by_group = metadata.mode() & 0o020 != 0;
     let may = |draft: &&Draft| {
-        draft.service.exec.user.as_ref().is_some_and(|user| {
-            let in_group =
-                user.groups.iter().chain(&draft.service.exec.group_add).any(|id| *id == metadata.gid());
+        draft.service.exec.context.user.as_ref().is_some_and(|user| {
+            let in_group = user
+                .groups
+                .iter()
+                .chain(&draft.service.exec.context.group_add)
+                .any(|id| *id == metadata.gid());
             user.uid != 0
                 && (by_owner && user.uid == metadata.uid() || by_group && metadata.gid() != 0 && in_group)
         })

@@ -1,7 +1,7 @@
 //! The records of `rinit events`: what is told, how much of it is kept, and who sees what.
 
 use super::*;
-use crate::model::{Exec, Hooks, Policy, Service};
+use crate::model::{Exec, Service, Shared};
 use crate::supervisor::{Pid, StopCause};
 
 fn supervisor(names: &[&str]) -> Supervisor {
@@ -9,8 +9,8 @@ fn supervisor(names: &[&str]) -> Supervisor {
         name: (*name).to_owned(),
         description: None,
         exec: Exec::default(),
-        hooks: Hooks::default(),
-        policy: Policy::default(),
+        hooks: Shared::default(),
+        policy: Shared::default(),
         healthcheck: None,
         origin: None,
     };

@@ -2,7 +2,7 @@
 
 use super::errors::refusal;
 use crate::model::text::cause;
-use crate::model::{Capabilities, Exec, Service, capability};
+use crate::model::{Capabilities, Context, Service, capability};
 use crate::supervisor::StartError;
 use crate::sys::attributes::Attributes;
 use crate::sys::caps::{self, Change, Own};
@@ -12,28 +12,28 @@ use std::io;
 
 /// `ids`: whom the process becomes, if not rinit's own user.
 pub fn build(service: &Service, ids: Option<&Ids>) -> Result<Attributes, StartError> {
-    let exec = &service.exec;
+    let context = &*service.exec.context;
     Ok(Attributes {
-        groups: groups(exec, ids, process::groups),
-        umask: exec.umask,
-        oom_score_adj: exec.oom_score_adj.map(|score| score.to_string()),
-        limits: exec.ulimits.clone(),
-        nice: exec.nice,
+        groups: groups(context, ids, process::groups),
+        umask: context.umask,
+        oom_score_adj: context.oom_score_adj.map(|score| score.to_string()),
+        limits: context.ulimits.clone(),
+        nice: context.nice,
         capabilities: capabilities(service, ids, caps::own)?,
-        no_new_privileges: exec.no_new_privileges,
+        no_new_privileges: context.no_new_privileges,
     })
 }
 
 /// The user's groups, or without another user rinit's own, and those of `group_add`. `None`: they are as they should
 /// be; without root even that would be refused.
-fn groups(exec: &Exec, ids: Option<&Ids>, own: fn() -> Vec<u32>) -> Option<Vec<u32>> {
-    let (mut groups, is_as_it_is) = match (ids, &exec.user) {
+fn groups(context: &Context, ids: Option<&Ids>, own: fn() -> Vec<u32>) -> Option<Vec<u32>> {
+    let (mut groups, is_as_it_is) = match (ids, &context.user) {
         (Some(_), Some(user)) => (user.groups.clone(), false),
-        _ if exec.group_add.is_empty() => return None,
+        _ if context.group_add.is_empty() => return None,
         _ => (own(), true),
     };
     let before = groups.len();
-    for group in &exec.group_add {
+    for group in &context.group_add {
         if !groups.contains(group) {
             groups.push(*group);
         }
@@ -46,7 +46,7 @@ fn capabilities(
     ids: Option<&Ids>,
     own: fn() -> io::Result<Own>,
 ) -> Result<Option<Change>, StartError> {
-    let (drop, add) = (service.exec.cap_drop, service.exec.cap_add);
+    let (drop, add) = (service.exec.context.cap_drop, service.exec.context.cap_add);
     if drop.0 & !add.0 == 0 && add.0 == 0 {
         return Ok(None);
     }
@@ -57,7 +57,7 @@ fn capabilities(
         return Err(refusal(service, "cap_add", message));
     }
     let uid = ids.map_or_else(process::user_id, |ids| ids.uid);
-    Ok(Some(Change::plan(own, drop.0, add.0, uid == 0, service.exec.no_new_privileges)))
+    Ok(Some(Change::plan(own, drop.0, add.0, uid == 0, service.exec.context.no_new_privileges)))
 }
 
 /// What is to be given and is not there. `ALL` is all that there is.
@@ -79,10 +79,10 @@ mod tests {
         let ids = Ids { uid: 7, gid: 7 };
         let own = || vec![1, 2];
         let user = Some(User { uid: 7, gid: 7, groups: vec![7, 8], ..User::default() });
-        let with = |user: &Option<User>, add: &[u32]| Exec {
+        let with = |user: &Option<User>, add: &[u32]| Context {
             user: user.clone(),
             group_add: add.to_vec(),
-            ..Exec::default()
+            ..Context::default()
         };
         assert_eq!(groups(&with(&user, &[]), Some(&ids), own), Some(vec![7, 8]));
         assert_eq!(groups(&with(&user, &[9, 8, 9, 3]), Some(&ids), own), Some(vec![7, 8, 9, 3]));
@@ -99,7 +99,8 @@ mod tests {
         let own = || Ok(Own { permitted: 0b1, ..Own::default() });
         let mut service = crate::init::launch::tests::service(&["true"]);
         let mut plan = |drop, add| {
-            (service.exec.cap_drop, service.exec.cap_add) = (Capabilities(drop), Capabilities(add));
+            (service.exec.context.cap_drop, service.exec.context.cap_add) =
+                (Capabilities(drop), Capabilities(add));
             capabilities(&service, None, own).map(|change| change.is_some()).map_err(|e| e.message)
         };
         assert_eq!(plan(0, 0), Ok(false));

@@ -98,7 +98,7 @@ pub fn origins<'a>(
 fn from_rinit_to(service: &Service) -> impl Iterator<Item = (OsString, OsString)> {
     let is_main = service.name == crate::model::MAIN;
     let name = (!is_main).then(|| ("RINIT_SERVICE".into(), OsString::from(&service.name)));
-    name.into_iter().chain(service.exec.user.iter().flat_map(user_environment))
+    name.into_iter().chain(service.exec.context.user.iter().flat_map(user_environment))
 }
 
 /// What a login would set.

@@ -91,12 +91,16 @@ fn described(service: &Service, purpose: Purpose, stage: Stage) -> (&'static str
         Stage::Signals => (purpose.key(), "reset its signals".to_owned()),
         Stage::Stdio => (purpose.key(), "open its standard input and output".to_owned()),
         Stage::Notify => ("notify", "open its descriptor".to_owned()),
-        Stage::OomScore => ("oom_score_adj", format!("set it to {}", exec.oom_score_adj.unwrap_or_default())),
+        Stage::OomScore => {
+            ("oom_score_adj", format!("set it to {}", exec.context.oom_score_adj.unwrap_or_default()))
+        }
         Stage::Limits => ("ulimits", format!("set {}", limit_names(service))),
-        Stage::Nice => ("nice", format!("set it to {}", exec.nice.unwrap_or_default())),
+        Stage::Nice => ("nice", format!("set it to {}", exec.context.nice.unwrap_or_default())),
         Stage::CapDrop => ("cap_drop", "take capabilities away".to_owned()),
         Stage::CapAdd => ("cap_add", "give capabilities".to_owned()),
-        Stage::Groups if super::ids(exec.user.as_ref()).is_none() => ("group_add", "add groups".to_owned()),
+        Stage::Groups if super::ids(exec.context.user.as_ref()).is_none() => {
+            ("group_add", "add groups".to_owned())
+        }
         Stage::Groups | Stage::Group | Stage::User => ("user", switch_text(service)),
         Stage::NoNewPrivileges => ("no_new_privileges", "give privileges up".to_owned()),
         Stage::WorkingDir => ("working_dir", dir_text(service)),
@@ -106,12 +110,13 @@ fn described(service: &Service, purpose: Purpose, stage: Stage) -> (&'static str
 
 /// They are called as they are written.
 fn limit_names(service: &Service) -> String {
-    let names = service.exec.ulimits.iter().map(|limit| format!("{:?}", limit.resource).to_lowercase());
+    let names =
+        service.exec.context.ulimits.iter().map(|limit| format!("{:?}", limit.resource).to_lowercase());
     names.collect::<Vec<_>>().join(", ")
 }
 
 fn switch_text(service: &Service) -> String {
-    let user = service.exec.user.as_ref();
+    let user = service.exec.context.user.as_ref();
     let name = user.map(|user| user.name.clone().unwrap_or_else(|| user.uid.to_string()));
     format!("become user {}", name.unwrap_or_default())
 }

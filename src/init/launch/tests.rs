@@ -1,7 +1,7 @@
 //! From definitions to processes that tell what they were given.
 
 use super::*;
-use crate::model::{Capabilities, Hooks, Origin, Policy, Resource, Ulimit, User, Variable, capability};
+use crate::model::{Capabilities, KeyLines, Origin, Resource, Shared, Ulimit, User, Variable, capability};
 use crate::supervisor::ExitStatus;
 use crate::sys::spawn::{Outcome, Stage, read_outcome};
 use nix::fcntl::OFlag;
@@ -26,10 +26,10 @@ pub(super) fn service(command: &[&str]) -> Service {
         name: "web".into(),
         description: None,
         exec,
-        policy: Policy::default(),
-        hooks: Hooks::default(),
+        policy: Shared::default(),
+        hooks: Shared::default(),
         healthcheck: None,
-        origin: Some(Origin { file: "web.toml".into(), lines: lines.into() }),
+        origin: Some(Origin { file: "web.toml".into(), lines: KeyLines::from(lines).into() }),
     }
 }
 
@@ -116,10 +116,10 @@ fn limits_mask_and_priorities() {
         "umask; cat /proc/self/oom_score_adj; read a b c d e f g h i j k l m n o p q r nice rest < /proc/self/stat; \
          echo $nice; cat /proc/self/limits",
     );
-    service.exec.umask = Some(0o27);
-    service.exec.oom_score_adj = Some(1000);
-    service.exec.nice = Some(19);
-    service.exec.ulimits = vec![
+    service.exec.context.umask = Some(0o27);
+    service.exec.context.oom_score_adj = Some(1000);
+    service.exec.context.nice = Some(19);
+    service.exec.context.ulimits = vec![
         limit(Resource::Nofile, 50, 60),
         limit(Resource::Core, 0, 0),
         limit(Resource::Cpu, 1000, 1001),
@@ -168,7 +168,7 @@ fn every_limit_is_the_one_of_its_name() {
             Ok(hard) => (hard / 2, hard),
             Err(_) => (1 << 33, 1 << 34),
         };
-        service.exec.ulimits = vec![Ulimit { resource, soft: Some(soft), hard: Some(hard) }];
+        service.exec.context.ulimits = vec![Ulimit { resource, soft: Some(soft), hard: Some(hard) }];
         let after = output(&service);
         let values: Vec<&str> = status_line(&after, name).split_whitespace().take(2).collect();
         assert_eq!(values, [soft.to_string(), hard.to_string()], "{name}");
@@ -192,20 +192,20 @@ fn groups_are_added() {
         return;
     }
     let mut service = shell("grep Groups: /proc/self/status");
-    service.exec.group_add = vec![1234];
+    service.exec.context.group_add = vec![1234];
     let groups = output(&service);
     assert!(status_line(&groups, "Groups:").split(' ').any(|group| group == "1234"), "{groups}");
-    service.exec.user = nobody();
+    service.exec.context.user = nobody();
     assert_eq!(status_line(&output(&service), "Groups:"), "7 1234 65533");
 }
 
 #[test]
 fn a_group_that_is_there_already_takes_no_root() {
     let mut service = shell("true");
-    service.exec.group_add = process::groups();
+    service.exec.context.group_add = process::groups();
     assert_eq!(output(&service), "");
     if process::user_id() != 0 {
-        service.exec.group_add = vec![1234];
+        service.exec.context.group_add = vec![1234];
         let error = setup_failure(&service);
         assert!(error.message.starts_with("web.toml: group_add: cannot add groups: "), "{error:?}");
     }
@@ -219,7 +219,8 @@ fn capabilities_of_root() {
     let [.., bounding, _] = capability_sets(&output(&shell("cat /proc/self/status")));
     let sets = |drop: u64, add: u64| {
         let mut service = shell("cat /proc/self/status");
-        (service.exec.cap_drop, service.exec.cap_add) = (Capabilities(drop), Capabilities(add));
+        (service.exec.context.cap_drop, service.exec.context.cap_add) =
+            (Capabilities(drop), Capabilities(add));
         capability_sets(&output(&service))
     };
     let (chown, kill) = (1, 1 << 5);
@@ -239,8 +240,9 @@ fn capabilities_of_another_user() {
     let [.., bounding, _] = capability_sets(&output(&shell("cat /proc/self/status")));
     let sets = |drop: u64, add: u64| {
         let mut service = shell("id -u; cat /proc/self/status");
-        service.exec.user = nobody();
-        (service.exec.cap_drop, service.exec.cap_add) = (Capabilities(drop), Capabilities(add));
+        service.exec.context.user = nobody();
+        (service.exec.context.cap_drop, service.exec.context.cap_add) =
+            (Capabilities(drop), Capabilities(add));
         let output = output(&service);
         assert!(output.starts_with("65534\n"), "{output}");
         capability_sets(&output)
@@ -256,10 +258,10 @@ fn capabilities_of_another_user() {
 #[test]
 fn privileges_are_given_up() {
     let mut service = shell("grep NoNewPrivs: /proc/self/status");
-    service.exec.no_new_privileges = true;
+    service.exec.context.no_new_privileges = true;
     assert_eq!(status_line(&output(&service), "NoNewPrivs:"), "1");
     // A user other than root cannot make the bounding set smaller; then it does not matter.
-    service.exec.cap_drop = Capabilities::ALL;
+    service.exec.context.cap_drop = Capabilities::ALL;
     assert_eq!(status_line(&output(&service), "NoNewPrivs:"), "1");
 }
 
@@ -294,7 +296,7 @@ fn what_cannot_be_set_up_is_said_with_its_key() {
     assert_eq!(error.message, "web.toml:7: notify: cannot open its descriptor: Bad file descriptor");
     let mut service = shell("true");
     let limit = Ulimit { resource: Resource::Nofile, soft: Some(u64::MAX - 1), hard: Some(u64::MAX - 1) };
-    service.exec.ulimits = vec![limit];
+    service.exec.context.ulimits = vec![limit];
     let error = setup_failure(&service);
     assert!(
         error
@@ -303,7 +305,7 @@ fn what_cannot_be_set_up_is_said_with_its_key() {
         "{error:?}"
     );
     let mut service = shell("true");
-    service.exec.oom_score_adj = Some(2000);
+    service.exec.context.oom_score_adj = Some(2000);
     let error = setup_failure(&service);
     assert_eq!(error.message, "web.toml: oom_score_adj: cannot set it to 2000: Invalid argument");
     assert_eq!(setup_failure(&self::service(&["/nonexistent"])).code, 127);
@@ -312,7 +314,7 @@ fn what_cannot_be_set_up_is_said_with_its_key() {
 #[test]
 fn every_stage_has_a_description() {
     let mut service = shell("true");
-    service.exec.user = nobody();
+    service.exec.context.user = nobody();
     service.hooks.pre_start = Some(vec!["prepare".into()]);
     let denied = || std::io::Error::from_raw_os_error(1 /* EPERM */);
     let purposes = [Purpose::Main, Purpose::Probe, Purpose::Hook(Hook::PreStart)];
@@ -399,7 +401,7 @@ fn the_main_process_may_go_by_another_name() {
 fn hooks_and_probes_run_in_the_service_s_surroundings() {
     let surroundings = Surroundings::record();
     let mut service = shell("true");
-    service.exec.umask = Some(0o77);
+    service.exec.context.umask = Some(0o77);
     service.exec.environment.insert("RINIT_EXIT_CODE".into(), Variable::Text("x".into()));
     service.policy.notify = Some(Notify::Descriptor(3));
     let script = ["sh", "-c", "echo $RINIT_SERVICE $RINIT_EXIT_CODE $(umask) $(pwd)"].map(OsString::from);

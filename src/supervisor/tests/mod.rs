@@ -10,7 +10,7 @@ mod reload;
 mod stop;
 
 use super::*;
-use crate::model::{Dependency, Exec, HealthCheck, HealthTiming, Hooks, Policy, Probe, Restart};
+use crate::model::{Dependency, Exec, HealthCheck, HealthTiming, Policy, Probe, Restart, Shared};
 
 fn ms(millis: u64) -> Time {
     Duration::from_millis(millis)
@@ -22,8 +22,8 @@ fn service(name: &str) -> Service {
         name: name.to_owned(),
         description: None,
         exec: Exec::default(),
-        hooks: Hooks::default(),
-        policy: if name == "main" { Policy::main() } else { Policy::default() },
+        hooks: Shared::default(),
+        policy: if name == "main" { Policy::main() } else { Policy::default() }.into(),
         healthcheck: None,
         origin: None,
     }

@@ -82,7 +82,7 @@ fn services(r: &mut Random, mood: &Mood, names: &[String], main: bool, old: &[Se
             Some(service) if r.percent(60) => service,
             Some(service) if r.percent(60) => tuned(r, mood, service),
             Some(mut service) => {
-                service.exec.umask = Some(r.below(512) as u32);
+                service.exec.context.umask = Some(r.below(512) as u32);
                 service
             }
             None => service(r, mood, name),
@@ -194,6 +194,7 @@ fn service(r: &mut Random, mood: &Mood, name: &str) -> Service {
     }
     let healthcheck = r.maybe(mood.health, check).map(Box::new);
     let exec = Exec { command: vec!["program".into()], ..Exec::default() };
+    let (policy, hooks) = (policy.into(), hooks.into());
     Service { name: name.to_owned(), description: None, exec, policy, hooks, healthcheck, origin: None }
 }
 
@@ -210,7 +211,7 @@ fn tuned(r: &mut Random, mood: &Mood, mut service: Service) -> Service {
 
 fn main_service(r: &mut Random, mood: &Mood, others: &[Service]) -> Service {
     let mut main = service(r, mood, MAIN);
-    main.policy = Policy { depends_on: Vec::new(), ..Policy::main() };
+    main.policy = Policy { depends_on: Vec::new(), ..Policy::main() }.into();
     main.policy.stop_signal = r.maybe(20, |_| Signal::INT);
     main.policy.stop_grace_period = r.time(&GRACES);
     for other in others.iter().filter(|other| other.policy.autostart) {

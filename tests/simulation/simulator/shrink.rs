@@ -2,7 +2,7 @@
 
 use super::scenario::*;
 use super::world;
-use rinit::model::{Backoff, Hooks, KillMode, Service};
+use rinit::model::{Backoff, KillMode, Service, Shared};
 
 /// Tries each way to make it simpler, again and again, until none fails any more in the same way.
 pub fn shrink(mut scenario: Scenario) -> Scenario {
@@ -81,7 +81,7 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
 type Change = &'static dyn Fn(&mut Service);
 
 const SERVICE_CHANGES: [Change; 20] = [
-    &|service| service.hooks = Hooks::default(),
+    &|service| service.hooks = Shared::default(),
     &|service| service.hooks.pre_start = None,
     &|service| service.hooks.post_start = None,
     &|service| service.hooks.pre_stop = None,
