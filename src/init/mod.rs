@@ -41,9 +41,9 @@ use crate::control::server::Server;
 use crate::model::{MAIN, Service, Signal};
 use crate::supervisor::{Event, Supervisor};
 use crate::sys::poll::{Interest, Poller, Ready};
-use crate::sys::process;
 use crate::sys::signals::{Caught, Reading, Signals};
 use crate::sys::spawn::Session;
+use crate::sys::{memory, process};
 use children::Channel;
 use executor::Executor;
 use gather::{Gather, REST};
@@ -89,6 +89,10 @@ pub fn run(settings: Settings) -> u8 {
     if services.is_empty() {
         log::error!("there is no service and no COMMAND: nothing to run. Try 'rinit --help'.");
         return EXIT_OWN_FAILURE;
+    }
+    if !settings.services.is_empty() {
+        // Each process that is made would be given what reading has left behind, and give it back.
+        memory::trim_heap();
     }
     let source = Source::new(&settings, groups);
     Init::new(settings, source, services, poller, signals).run()
