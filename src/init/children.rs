@@ -5,7 +5,7 @@ use crate::supervisor::OUTPUT_LIMIT;
 use crate::sys::io::read;
 use crate::sys::poll::{Interest, Poller};
 use crate::sys::spawn::{Outcome, Spawned, read_outcome};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 
 /// What is read of it at a time.
@@ -42,6 +42,10 @@ const FIRST_TOKEN: u64 = 16;
 /// No child's token is as large as this.
 pub const TOKEN_LIMIT: u64 = 1 << 40;
 
+/// When more children than that are being set up, it is looked how the oldest of them went: each has a descriptor open,
+/// which every child that is made meanwhile is given, and has to close.
+const MOST_SET_UP: usize = 32;
+
 struct Child {
     /// Which service it was made for, in the caller's numbers.
     service: usize,
@@ -72,6 +76,8 @@ pub struct Ended {
 #[derive(Default)]
 pub struct Children {
     by_pid: BTreeMap<i32, Child>,
+    /// Those that were being set up when we looked last, the oldest first.
+    set_up: VecDeque<i32>,
 }
 
 impl Children {
@@ -101,6 +107,26 @@ impl Children {
         let child =
             Child { service, kind, status, awaited, output, notify, written: Vec::new(), outcome: None };
         self.by_pid.insert(pid, child);
+        self.set_up.push_back(pid);
+    }
+
+    /// Where many are being set up, what the oldest of the main processes among them has told: its process ID, and
+    /// what `outcome` says. To be called for each child that is made: it looks at two.
+    pub fn oldest_outcome(&mut self, poller: &Poller) -> Option<(i32, usize, Outcome)> {
+        for _ in 0..2 {
+            if self.set_up.len() <= MOST_SET_UP {
+                break;
+            }
+            let pid = self.set_up.pop_front()?;
+            let told = self.outcome(poller, pid);
+            if self.is_being_set_up(pid) {
+                self.set_up.push_back(pid);
+            }
+            if let Some((service, outcome)) = told {
+                return Some((pid, service, outcome));
+            }
+        }
+        None
     }
 
     /// Which child and descriptor a token stands for.
@@ -238,6 +264,32 @@ fn token(pid: i32, channel: Channel) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A child that is not there, and the descriptor by which it would tell how its set-up goes.
+    fn spawned(pid: i32) -> (Spawned, OwnedFd) {
+        let (status, writer) = crate::sys::spawn::output_pipe().unwrap();
+        (Spawned { pid, status, notify: None }, writer)
+    }
+
+    #[test]
+    fn of_many_that_are_made_at_once_few_are_waited_for() {
+        let poller = Poller::new().unwrap();
+        let mut children = Children::default();
+        let hangs = spawned(1000);
+        children.insert(&poller, hangs.0, (0, Kind::Main), true, None);
+        for pid in 1001..1201 {
+            let (child, _) = spawned(pid);
+            children.insert(&poller, child, (0, Kind::Main), true, None);
+            if let Some((told, _, outcome)) = children.oldest_outcome(&poller) {
+                assert!(matches!(outcome, Outcome::Executed) && (1001..=pid).contains(&told));
+            }
+            let open = children.by_pid.values().filter(|child| child.status.is_some()).count();
+            assert!(open <= MOST_SET_UP + 2, "{open} of them are open");
+        }
+        assert!(children.is_being_set_up(1000));
+        drop(hangs.1);
+        assert!(matches!(children.outcome(&poller, 1000), Some((0, Outcome::Executed))));
+    }
 
     #[test]
     fn tokens_stand_for_one_child_and_channel() {

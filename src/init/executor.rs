@@ -183,8 +183,15 @@ impl Executor {
                 if let Some(answer) = self.carry_out(effect) {
                     events.push_back(answer);
                 }
+                events.extend(self.oldest_set_up());
             }
         }
+    }
+
+    /// When many children are made one after the other, what the first of them has told meanwhile.
+    fn oldest_set_up(&mut self) -> Option<Event> {
+        let (pid, service, outcome) = self.children.oldest_outcome(&self.poller)?;
+        self.outcome_event(pid, service, &outcome)
     }
 
     fn carry_out(&mut self, effect: Effect) -> Option<Event> {
