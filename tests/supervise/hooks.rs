@@ -58,6 +58,8 @@ fn every_end_has_its_post_stop_and_every_start_its_pre_start() {
     assert!(!story(&init).contains(&"pre_stop".to_owned()), "it was not told to stop");
 
     init.rinit(&["stop", "web"]).ok();
+    // It was written before the answer, and may be read after it.
+    init.wait_line("the last", |line| line == "post_stop code=0 signal=");
     let told = story(&init);
     assert_eq!(told[told.len() - 3..], ["pre_stop", "told", "post_stop code=0 signal="]);
 }
