@@ -1,7 +1,8 @@
 //! Faults that are planted in a copy of the supervisor, to see that the simulator finds each.
 
-use crate::support::{output, repository};
+use crate::support::repository;
 use std::path::Path;
+use std::process::Command;
 
 const BEGIN: &str = "<!-- faults: measured and written by tests/simulation/plant -->\n";
 const END: &str = "<!-- end of faults -->\n";
@@ -49,6 +50,12 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Compiles, however long that takes on a busy machine.
+fn compile(args: &[&str]) {
+    let compiled = Command::new("rustc").args(args).output().unwrap();
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+}
+
 /// Builds the simulator with the fault in it, and plays seeds until one fails. Returns how many that took.
 fn seeds_needed(fault: &Fault) -> u64 {
     let dir = tempfile::tempdir().unwrap();
@@ -65,14 +72,13 @@ fn seeds_needed(fault: &Fault) -> u64 {
     let out = format!("--out-dir={}", dir.path().display());
     let shared = ["--edition=2024", "-Copt-level=1", "-Awarnings"];
     let library = ["--crate-type=rlib", "--crate-name=rinit", &out, &at("src/lib.rs")];
-    let compiled = output("rustc", &[&shared[..], &library[..]].concat()).unwrap();
-    assert_eq!(compiled.status, 0, "{}", compiled.stderr);
+    compile(&[&shared[..], &library[..]].concat());
     let extern_library = format!("--extern=rinit={}", at("librinit.rlib"));
     let test = ["--test", "--crate-name=simulator", &extern_library, &out, &at("main.rs")];
-    let compiled = output("rustc", &[&shared[..], &test[..]].concat()).unwrap();
-    assert_eq!(compiled.status, 0, "{}", compiled.stderr);
-    let played = output("env", &[&format!("RINIT_SEEDS={MOST}"), &at("simulator"), "no_seed_breaks_a_rule"]);
-    let told = played.unwrap().stdout;
+    compile(&[&shared[..], &test[..]].concat());
+    let mut simulator = Command::new(at("simulator"));
+    let played = simulator.arg("no_seed_breaks_a_rule").env("RINIT_SEEDS", MOST.to_string()).output();
+    let told = String::from_utf8_lossy(&played.unwrap().stdout).into_owned();
     let seed = told.lines().find_map(|line| line.strip_prefix("seed ")?.split_once(':'));
     let (seed, broken) = seed.unwrap_or_else(|| panic!("{} was not found: {told}", fault.name));
     println!("{}: seed {seed}:{broken}", fault.name);

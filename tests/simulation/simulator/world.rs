@@ -16,6 +16,9 @@ const STEPS_AT_ONCE: usize = 400;
 /// After so many steps the container is told to stop, so that a crash loop does not take all of the time.
 const STEPS: usize = 500;
 
+/// The same where nothing but the clock brings anything about, so that there is no turn for it.
+const STEPS_OF_THE_CLOCK: usize = 2000;
+
 /// One step, for the story.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
@@ -115,7 +118,9 @@ impl World<'_> {
 
     fn turn(&mut self, due: bool) -> Check {
         self.inputs_end();
-        if due && (self.scenario.tick_first || self.kernel.next().is_none_or(|at| at > self.now)) {
+        let endless = self.total > STEPS_OF_THE_CLOCK && !self.supervisor.is_stopping();
+        if due && !endless && (self.scenario.tick_first || self.kernel.next().is_none_or(|at| at > self.now))
+        {
             return self.feed(Event::Tick);
         }
         if self.total > STEPS && !self.supervisor.is_stopping() {
