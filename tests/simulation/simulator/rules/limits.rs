@@ -129,8 +129,9 @@ impl Limits {
         Ok(())
     }
 
-    fn forgotten(&self, scene: &Scene<'_>, service: usize, book: &Book) -> Check {
-        let over = |limit: Option<Time>| limit.is_some_and(|limit| limit <= scene.now);
+    /// A limit that is over, or will be before anything else happens.
+    fn forgotten(&self, scene: &Scene<'_>, service: usize, book: &Book, until: Time) -> Check {
+        let over = |limit: Option<Time>| limit.is_some_and(|limit| limit < until);
         let what = match scene.state(service) {
             State::Starting if over(book.start_by) && !self.stopping => "start_timeout",
             State::Running if over(book.alive_by) && !self.stopping => "watchdog",
@@ -251,7 +252,7 @@ impl Rule for Limits {
         Ok(())
     }
 
-    fn still(&mut self, scene: &Scene<'_>, _: Time) -> Check {
-        self.books.iter().try_for_each(|(service, book)| self.forgotten(scene, *service, book))
+    fn still(&mut self, scene: &Scene<'_>, until: Time) -> Check {
+        self.books.iter().try_for_each(|(service, book)| self.forgotten(scene, *service, book, until))
     }
 }
