@@ -242,3 +242,34 @@ exec sleep 100000
     assert_eq!(names, ["db", "web"]);
     assert!(!init.dir().join("elsewhere").exists(), "a link is not followed");
 }
+
+/// As s6-overlay's images have them. What follows it is executed, with the environment that all services have.
+#[test]
+fn scripts_for_with_contenv_run_without_it() {
+    require_namespace!();
+    let mut init = start(
+        "\
+-- tree/once/type
+oneshot
+-- tree/once/up
+${DIR}/tree/once/script word
+-- tree/once/script x
+#!/command/with-contenv sh
+echo \"once $1 $RINIT_SERVICE\" >> ${DIR}/told
+-- tree/web/type
+longrun
+-- tree/web/dependencies.d/once
+-- tree/web/run x
+#!/usr/bin/with-contenv sh
+echo \"web $1 $RINIT_SERVICE\" >> ${DIR}/told
+exec sleep 100000
+-- tree/web/finish x
+#!/usr/bin/with-contenv sh
+echo \"ended $1 $2 $3\" >> ${DIR}/told
+",
+    );
+    wait_for("both", PATIENCE, || (told(&init).len() == 2).then_some(()));
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.wait_exit(PATIENCE).status, 0);
+    assert_eq!(told(&init), ["once word once", "web web web", "ended 256 15 web"]);
+}

@@ -1,6 +1,7 @@
 //! A directory with a `run`: a service that s6 or runit keeps running.
 
 use super::super::definition::Draft;
+use super::contenv;
 use super::raw::{Dir, Report};
 use super::style::Style;
 use crate::model::duration::MAX;
@@ -101,7 +102,7 @@ pub(super) fn read(name: &str, called: &str, dir: &Dir, style: Style, report: &m
         let help = "a service directory has a program named run in it";
         report.mistake(&dir.path, "it has no run", Some(help.to_owned()));
     }
-    draft.service.exec.command = program("./run");
+    draft.service.exec.command = contenv::command(&dir.path, "./run".into());
     draft.service.policy.backoff = PACE;
     // Neither looks after what the main process leaves behind.
     draft.service.policy.kill_mode = KillMode::Process;
@@ -124,8 +125,11 @@ pub(super) fn read(name: &str, called: &str, dir: &Dir, style: Style, report: &m
 
 fn s6(draft: &mut Draft, called: &str, dir: &Dir, report: &mut Report) {
     let service = &mut draft.service;
+    // An interpreter goes by its own name.
+    if service.exec.command.len() == 1 {
+        service.exec.arg0 = Some(OsString::from("run").into_boxed_os_str());
+    }
     service.exec.command.push(called.into());
-    service.exec.arg0 = Some(OsString::from("run").into_boxed_os_str());
     let descriptor = dir.number("notification-fd", "a descriptor's number", 1023, report);
     if let Some(number) = descriptor {
         service.policy.notify = i32::try_from(number).ok().map(Notify::Descriptor);
@@ -159,7 +163,7 @@ fn s6(draft: &mut Draft, called: &str, dir: &Dir, report: &mut Report) {
     };
     if dir.has("finish") {
         dir.program("finish", report);
-        service.hooks.post_stop = Some(program("./finish"));
+        service.hooks.post_stop = Some(contenv::command(&dir.path, "./finish".into()));
         service.hooks.finish = Some(Finish::S6(called.into()));
         service.hooks.post_stop_timeout = Some(timeout);
     }
@@ -170,7 +174,7 @@ fn runit(draft: &mut Draft, alone: bool, dir: &Dir, report: &mut Report) {
     let service = &mut draft.service;
     if dir.has("finish") {
         dir.program("finish", report);
-        service.hooks.post_stop = Some(program("./finish"));
+        service.hooks.post_stop = Some(contenv::command(&dir.path, "./finish".into()));
         service.hooks.finish = Some(Finish::Runit);
         service.hooks.post_stop_timeout = Some(MAX);
     }

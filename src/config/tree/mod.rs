@@ -4,6 +4,7 @@
 //! execline's command lines), and `link` puts together what they say of each other: bundles, pipelines, and what starts
 //! by itself.
 
+mod contenv;
 mod link;
 mod longrun;
 mod raw;

@@ -4,7 +4,7 @@ use super::super::definition::{Draft, Written};
 use super::super::excerpt::quote;
 use super::raw::{Dir, Named, Report};
 use super::style::Style;
-use super::{Bundle, Outside, Pipe, longrun, words};
+use super::{Bundle, Outside, Pipe, contenv, longrun, words};
 use crate::model::{Condition, Restart, suggest};
 use std::ffi::OsString;
 
@@ -171,7 +171,9 @@ fn command_line(dir: &Dir, name: &str, outside: &Outside<'_>, report: &mut Repor
         report.note(&dir.at(name), help);
     }
     if !line.has_blocks {
-        return line.words;
+        let mut words = line.words.into_iter();
+        let program = words.next().map(|program| contenv::command(&dir.path, program));
+        return program.into_iter().flatten().chain(words).collect();
     }
     match outside.execlineb() {
         Some(program) => vec![program.into(), "-Pc".into(), OsString::from_vec(text)],
