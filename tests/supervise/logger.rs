@@ -50,40 +50,27 @@ fn missing(dir: &Path) -> usize {
     counts.iter().enumerate().map(|(life, count)| count - found.get(&life).copied().unwrap_or_default()).sum()
 }
 
-#[test]
-fn what_is_written_is_read_though_writer_and_reader_are_killed_again_and_again() {
-    require_namespace!();
-    // RINIT_PIPE_MB=1024 has a gigabyte go through.
-    let megabytes = std::env::var("RINIT_PIPE_MB").map_or(200, |text| text.parse().unwrap());
-    let records: usize = megabytes * 1024 * 1024 / PAGE;
-    let program = repository().join("tests/supervise/records.py").display().to_string();
-    let launch = Launch::pid1();
-    let dir = launch.dir().display().to_string();
-    let pace = "backoff = { initial = \"1ms\", max = \"10ms\" }\nstop_grace_period = \"60s\"\n";
-    let write =
-        format!("command = [\"python3\", \"-S\", \"{program}\", \"write\", \"{dir}\", \"{records}\"]\n");
-    let read = format!("command = [\"python3\", \"-S\", \"{program}\", \"read\", \"{dir}\"]\n");
-    let mut init = launch
-        .service("web", &format!("{write}stdout = \"service:log\"\n{pace}"))
-        .service("log", &format!("{read}{pace}"))
-        .arg("--stop-timeout")
-        .arg("60s")
-        .start();
+const PROGRAM: &str = "tests/supervise/records.py";
+
+/// Kills the writer and the reader of so many megabytes again and again, and looks at what has come through.
+#[track_caller]
+fn kill_again_and_again(mut init: Running, megabytes: usize, reader: &str) {
+    let records = megabytes * 1024 * 1024 / PAGE;
     let begun = std::time::Instant::now();
     let size = |init: &Running| {
         std::fs::metadata(init.dir().join("read")).map_or(0, |file| file.len() as usize / PAGE)
     };
+    let deadline = Duration::from_secs(240);
     for kill in 0..2 * KILLS {
         let reached = records * (kill + 1) / (2 * KILLS + 2);
-        wait_for_seen("records to come through", Duration::from_secs(120), || {
+        wait_for_seen("records to come through", deadline, || {
             let size = size(&init);
             if size >= reached { Ok(()) } else { Err(format!("{size} of {reached}")) }
         });
-        let name = if kill % 2 == 0 { "web" } else { "log" };
+        let name = if kill % 2 == 0 { "web" } else { reader };
         let pid = init.wait_state(name, "running").pid.unwrap();
         init.run(&["sh", "-c", &format!("kill -9 {pid}")]).ok();
     }
-    let deadline = Duration::from_secs(240);
     wait_for_seen("all to be written", deadline, || match init.stderr().contains("all is written") {
         true => Ok(()),
         false => Err(format!("{} of {records}", size(&init))),
@@ -98,6 +85,47 @@ fn what_is_written_is_read_though_writer_and_reader_are_killed_again_and_again()
         "{megabytes} MB in {took:.1?}, {missing} records of 4096 bytes gone with {KILLS} killed readers"
     );
     assert!(missing <= KILLS, "{missing} records are missing: a killed reader holds one at most");
+}
+
+#[test]
+fn what_is_written_is_read_though_writer_and_reader_are_killed_again_and_again() {
+    require_namespace!();
+    let megabytes = 200;
+    let records = megabytes * 1024 * 1024 / PAGE;
+    let program = repository().join(PROGRAM).display().to_string();
+    let launch = Launch::pid1();
+    let dir = launch.dir().display().to_string();
+    let pace = "backoff = { initial = \"1ms\", max = \"10ms\" }\nstop_grace_period = \"60s\"\n";
+    let write =
+        format!("command = [\"python3\", \"-S\", \"{program}\", \"write\", \"{dir}\", \"{records}\"]\n");
+    let read = format!("command = [\"python3\", \"-S\", \"{program}\", \"read\", \"{dir}\"]\n");
+    let init = launch
+        .service("web", &format!("{write}stdout = \"service:log\"\n{pace}"))
+        .service("log", &format!("{read}{pace}"))
+        .arg("--stop-timeout")
+        .arg("60s")
+        .start();
+    kill_again_and_again(init, megabytes, "log");
+}
+
+/// The same as a tree of s6 has it.
+#[test]
+fn a_gigabyte_goes_through_run_and_log_run() {
+    require_namespace!();
+    let megabytes = 1024;
+    let records = megabytes * 1024 * 1024 / PAGE;
+    let program = repository().join(PROGRAM).display().to_string();
+    let launch = Launch::pid1();
+    let dir = launch.dir().to_owned();
+    let run = format!("exec python3 -S {program}");
+    let tree = format!(
+        "-- tree/web/run x\n#!/bin/sh\n{run} write {0} {records}\n-- tree/web/timeout-kill\n60000\n\
+         -- tree/web/log/run x\n#!/bin/sh\n{run} read {0}\n-- tree/web/log/timeout-kill\n60000\n",
+        dir.display()
+    );
+    crate::trees::text::make(&tree, &dir);
+    let init = launch.services(&dir.join("tree")).arg("--stop-timeout").arg("60s").start();
+    kill_again_and_again(init, megabytes, "web-log");
 }
 
 #[test]
