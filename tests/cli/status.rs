@@ -97,16 +97,10 @@ fn all_there_is_to_know_is_told_and_no_secret() {
 fn another_user_sees_neither_arguments_nor_values() {
     require_root!();
     let init = init();
-    let copy = init.dir().join("rinit-for-all");
-    std::fs::copy(rinit_bin(), &copy).unwrap();
-    let copy = copy.display().to_string();
     // The socket of an init that is not PID 1 is in a directory that no other user may enter.
     std::fs::set_permissions(init.dir().join("run"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .unwrap();
-    let as_nobody = |words: &[&str]| {
-        let before = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", &copy];
-        init.run(&[&before[..], words].concat()).ok()
-    };
+    let as_nobody = |words: &[&str]| output_of(&mut init.verb_of_nobody(words)).unwrap().ok();
     let told = as_nobody(&["status", "web"]);
     has_lines(&told, &["command sleep ...", "PORT", "PASSWORD from", "only for root and rinit's own user"]);
     let json = as_nobody(&["status", "--json", "web"]);

@@ -2,7 +2,7 @@
 
 use super::events::make_events;
 use crate::support::services::Status;
-use crate::support::{Launch, PATIENCE, Running, rinit_bin, wait_for};
+use crate::support::{Launch, PATIENCE, Running, wait_for};
 use crate::{require_namespace, require_root};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::socket::{MsgFlags, recv};
@@ -225,13 +225,7 @@ fn other_users_may_read_but_not_take_every_place() {
     require_root!();
     let init = Launch::pid1().service("web", QUICK).start();
     init.wait_healthy(PATIENCE);
-    let copy = init.dir().join("rinit-for-all");
-    std::fs::copy(rinit_bin(), &copy).unwrap();
-    let copy = copy.display().to_string();
-    let as_nobody = |words: &[&str]| {
-        let before = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", &copy];
-        init.command(&[&before[..], words].concat())
-    };
+    let as_nobody = |words: &[&str]| init.verb_of_nobody(words);
     let followers: Vec<Follower> = (0..32)
         .map(|_| {
             let mut follower = Follower::start(as_nobody(&["events", "-f", "--json"]));

@@ -1,7 +1,7 @@
 //! Who may do what.
 
 use crate::support::docker::{ContainerBuilder, SCRATCH, docker};
-use crate::support::{Launch, Output, PATIENCE, Running, output, rinit_bin};
+use crate::support::{Launch, Output, PATIENCE, Running, output, output_of, rinit_bin};
 use crate::{require_docker, require_namespace, require_root};
 use nix::sys::signal::Signal;
 
@@ -13,13 +13,7 @@ fn another_user_may_read_and_not_change() {
     require_root!();
     let mut init = Launch::pid1().service("web", QUICK).start();
     init.wait_healthy(PATIENCE);
-    let copy = init.dir().join("rinit-for-all");
-    std::fs::copy(rinit_bin(), &copy).unwrap();
-    let copy = copy.display().to_string();
-    let as_nobody = |words: &[&str]| {
-        let before = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", &copy];
-        init.run(&[&before[..], words].concat())
-    };
+    let as_nobody = |words: &[&str]| output_of(&mut init.verb_of_nobody(words)).unwrap();
     assert_eq!(as_nobody(&["health"]).status, 0);
     let status = as_nobody(&["status"]).ok();
     assert!(status.contains("web") && status.contains("running"), "{status}");

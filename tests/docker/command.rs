@@ -60,13 +60,13 @@ fn stopping_a_container_with_a_command_stops_the_command_too() {
     container.wait_log(&["the command is up"], PATIENCE);
     container.stop();
     assert_eq!(container.exit_code(), 3);
-    container.assert_story(&[&["bye"], &["nginx", "stopping"], &["redis", "stopping"], &["stopped in"]]);
+    container.wait_story(&[&["bye"], &["nginx", "stopping"], &["redis", "stopping"], &["stopped in"]]);
 }
 
 /// The main process first, then nginx, which depends on redis, then redis.
 #[track_caller]
 fn assert_stopped_in_order(container: &Container) {
-    container.assert_story(&[
+    container.wait_story(&[
         &["redis", "healthy"],
         &["nginx", "started"],
         &["main", "started"],

@@ -46,7 +46,7 @@ fn works_with(options: &[&str]) {
 
     let took = container.stop();
     assert_eq!(container.exit_code(), 0, "the stop took {took:?}");
-    container.assert_story(&[
+    container.wait_story(&[
         &["web", "healthy"],
         &["ticker", "started"],
         &["web", "SIGKILL"],

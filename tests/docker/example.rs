@@ -55,7 +55,7 @@ fn both_services_come_up_in_order_and_docker_sees_them_healthy() {
     assert_eq!(container.exec(&["/sbin/rinit", "health"]).status, 0);
     let status = container.exec(&["/sbin/rinit", "status"]).ok();
     assert!(status.contains("nginx") && status.contains("redis"), "{status}");
-    container.assert_story(&[
+    container.wait_story(&[
         &["redis", "started"],
         &["redis", "healthy"],
         &["nginx", "started"],
@@ -76,7 +76,7 @@ fn nginx_killed_comes_back_and_serves() {
     });
     wait_served(&container);
     container.wait_health("healthy", HEALTHY);
-    container.assert_story(&[&["nginx", "SIGKILL"], &["nginx", "started"]]);
+    container.wait_story(&[&["nginx", "SIGKILL"], &["nginx", "started"]]);
     assert_eq!(container.count_log(&["redis", "started"]), 1, "redis had no part in it");
     container.wait_no_zombies();
 }
@@ -95,7 +95,7 @@ fn hanging_redis_is_reported_and_restarted() {
     let after = container.wait_processes("redis-server", 1)[0].pid;
     assert_ne!(after, hanging);
     assert_eq!(container.exec(&["redis-cli", "ping"]).ok(), "PONG");
-    container.assert_story(&[&["redis", "unhealthy"], &["redis", "started"], &["redis", "healthy"]]);
+    container.wait_story(&[&["redis", "unhealthy"], &["redis", "started"], &["redis", "healthy"]]);
 }
 
 /// What was written is there after `docker stop` and `docker start`; the stop is fast, in order, and clean.
@@ -108,7 +108,7 @@ fn stop_is_fast_and_in_order_and_loses_nothing() {
 
     let mut took = vec![container.stop()];
     assert_eq!(container.exit_code(), 0);
-    container.assert_story(&[
+    container.wait_story(&[
         &["redis", "started"],
         &["redis", "healthy"],
         &["nginx", "started"],

@@ -77,7 +77,7 @@ fn sigquit_lets_a_slow_download_finish() {
     require_docker!();
     let container = start(ITSELF, "stop_grace_period = \"8s\"\n");
     assert_eq!(stop_during_a_download(&container), (SIZE, 0));
-    container.assert_story(&[&["nginx: stopping with SIGQUIT"], &["nginx: stopped", "exited with code 0"]]);
+    container.wait_story(&[&["nginx: stopping with SIGQUIT"], &["nginx: stopped", "exited with code 0"]]);
 }
 
 /// The workers know SIGQUIT too.
@@ -96,7 +96,7 @@ fn under_a_script_the_default_cuts_the_download_off_at_the_end_of_the_grace() {
     let (count, code) = stop_during_a_download(&container);
     assert!(count < SIZE, "{count}");
     assert_eq!(code, 137);
-    container.assert_story(&[&["nginx: stopping with SIGQUIT"], &["nginx: still there", "killed"]]);
+    container.wait_story(&[&["nginx: stopping with SIGQUIT"], &["nginx: still there", "killed"]]);
 }
 
 #[test]

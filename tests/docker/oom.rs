@@ -6,11 +6,13 @@ use crate::support::PATIENCE;
 use crate::support::docker::{ContainerBuilder, POSTGRES};
 use crate::support::services::Status;
 
-/// After its end nothing happens for long enough to be looked at.
+/// It waits for a word, so that nothing else has just begun to run in the container when its memory is used up. After its
+/// end nothing happens for long enough to be looked at.
 const HOG: &str = r#"
 command = ["python3", "-c", '''
-import time
-print("the hog is up", flush=True)
+import os, time
+while not os.path.exists("/shared/go"):
+    time.sleep(0.02)
 hoard = []
 while True:
     hoard.append(bytearray(1 << 20))
@@ -31,17 +33,20 @@ fn a_memory_hog_s_end_is_called_by_its_name_and_the_other_service_lives() {
     let container = ContainerBuilder::new(POSTGRES)
         // Docker's own probe would need memory too.
         .options(&["--memory=64m", "--memory-swap=64m", "--no-healthcheck"])
+        .shared("/shared")
         .service("hog", HOG)
         .service("idle", IDLE)
         .start();
     let idle = container.wait_state("idle", "running").pid.unwrap();
+    container.wait_state("hog", "running");
+    std::fs::write(container.dir().join("shared/go"), "").unwrap();
+    container.wait_log(&["hog: killed by SIGKILL", "oom"], PATIENCE);
     let hog = container.wait_state("hog", "backoff");
     assert!(hog.last_exit.as_deref().is_some_and(|exit| exit.contains("oom")), "{hog:?}");
     let status = container.exec(&["/sbin/rinit", "status", "hog"]).ok();
     assert!(status.contains("killed by SIGKILL (oom"), "{status}");
     let health = container.exec(&["/sbin/rinit", "health"]);
     assert!(health.status == 1 && health.stdout.contains("oom"), "{health:?}");
-    container.wait_log(&["hog: killed by SIGKILL", "oom"], PATIENCE);
     assert_eq!(container.pid_of("idle"), idle);
     assert_eq!(container.service("idle").restarts, 0);
 

@@ -139,7 +139,7 @@ fn twenty_stops_under_load_are_clean_and_lose_nothing() {
     require_docker!();
     let container = builder().start();
     container.wait_healthy(FIRST_START);
-    container.assert_story(&[
+    container.wait_story(&[
         &["postgres: started"],
         &["postgres: healthy"],
         &["migrate: started"],
@@ -166,7 +166,7 @@ fn a_web_server_that_ignores_sigterm_does_not_harm_the_database() {
         stop_and_start(&container, 137);
     }
     assert_clean(&container, 5);
-    container.assert_story(&[
+    container.wait_story(&[
         &["deaf: stopping with SIGTERM"],
         &["deaf: still there", "killed"],
         &["app: stopping with SIGTERM"],

@@ -62,7 +62,7 @@ fn on_unhealthy_shutdown_has_the_engine_start_the_container_again() {
     let container = builder(&ON_FAILURE).service("app", CHECKED).service("other", OTHER).start();
     wait_restarts(&container, 1);
     container.wait_healthy(PATIENCE);
-    container.assert_story(&[
+    container.wait_story(&[
         &["app: unhealthy"],
         &["other: stopping"],
         &["stopped in"],

@@ -66,7 +66,7 @@ fn on_a_read_only_root_nothing_is_remembered() {
     require_docker!();
     let container = start(&["--read-only"]);
     stop_by_hand(&container);
-    container.assert_story(&[&["cannot remember that patient is stopped: Read-only"]]);
+    container.wait_story(&[&["cannot remember that patient is stopped: Read-only"]]);
     restart(&container);
     container.wait_state("patient", "running");
 }

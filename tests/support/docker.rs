@@ -102,6 +102,7 @@ impl ContainerBuilder {
     #[track_caller]
     pub fn start(self) -> Container {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
+        super::failures::tell_at_once();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("rinit-test-{}-{number}", std::process::id());
         let mut words = vec!["run", "--detach", "--name", &name];
@@ -212,18 +213,19 @@ impl Container {
         self.logs().iter().filter(|line| contains(line, words)).count()
     }
 
-    /// Asserts that standard error, where rinit writes, tells this story: for each entry a line that contains all of
-    /// its words, in this order, with whatever else between them.
+    /// Waits until standard error, where rinit writes, tells this story: for each entry a line that contains all of its
+    /// words, in this order, with whatever else between them. The engine reads what rinit writes some time later, when
+    /// rinit may already have told the same by other means.
     #[track_caller]
-    pub fn assert_story(&self, story: &[&[&str]]) {
-        let logs = self.docker(&["logs"]).stderr;
-        let mut lines = logs.lines();
-        for words in story {
-            assert!(
-                lines.any(|line| contains(line, words)),
-                "no line with {words:?} at its place in the story {story:#?}"
-            );
-        }
+    pub fn wait_story(&self, story: &[&[&str]]) {
+        poll(&format!("the story {story:#?}"), PATIENCE, || {
+            let logs = self.docker(&["logs"]).stderr;
+            let mut lines = logs.lines();
+            match story.iter().find(|words| !lines.any(|line| contains(line, words))) {
+                Some(words) => Err(format!("no line with {words:?} at its place")),
+                None => Ok(()),
+            }
+        });
     }
 
     /// The process id of the container's PID 1, as the host sees it.

@@ -151,6 +151,7 @@ impl Launch {
     /// Starts it. It may have ended already when this returns: with a configuration error, say.
     #[track_caller]
     pub fn start(mut self) -> Running {
+        super::failures::tell_at_once();
         let program = self.program();
         self.runtime_dir();
         let mut words = match self.place {

@@ -6,11 +6,13 @@
 //! - `docker`: containers
 //! - `services`: what either says of its services
 //! - `swarm`: the engine of the orchestrators' tests
+//! - `failures`: tells them at once
 //! - `wait`, `lines`, `processes`, `skip`: what these are made of
 
 #![allow(dead_code, unused_imports)] // not every test file needs all of it
 
 pub mod docker;
+pub mod failures;
 pub mod launch;
 pub mod lines;
 pub mod processes;

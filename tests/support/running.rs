@@ -3,7 +3,7 @@
 use super::launch::clean_environment;
 use super::lines::{Line, Lines};
 use super::processes::{Process, process, processes};
-use super::{Output, PATIENCE, output, output_of, skip, wait_for};
+use super::{Output, PATIENCE, output, output_of, rinit_bin, skip, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::os::unix::process::ExitStatusExt;
@@ -157,6 +157,18 @@ impl Running {
         let program = self.program.display().to_string();
         let words: Vec<&str> = std::iter::once(program.as_str()).chain(words.iter().copied()).collect();
         self.command(&words)
+    }
+
+    /// The same verb as user 65534, by a copy of the binary that every user may execute. Needs root.
+    #[track_caller]
+    pub fn verb_of_nobody(&self, words: &[&str]) -> Command {
+        let copy = self.dir().join("rinit-for-all");
+        if !copy.exists() {
+            std::fs::copy(rinit_bin(), &copy).unwrap();
+        }
+        let copy = copy.display().to_string();
+        let before = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", &copy];
+        self.command(&[&before[..], words].concat())
     }
 
     /// Waits until `rinit health` says that all is well.
