@@ -39,6 +39,7 @@ systemd, or the number of a descriptor, 0 to 1023 => "anyOf":[{"enum":["systemd"
 table of name = value or table, or array of "NAME=VALUE" => "anyOf":[{"type":"object","additionalProperties":{"anyOf":[{"type":["string","number","boolean"]},{@environment.NAME,"required":["file"]}]}},{"type":"array","items":{"type":"string","pattern":"^[^=]+="}}]
 table of signal, up, down or exit = as command => "type":"object","additionalProperties":{@COMMAND}
 whole number from -1000 to 1000 => "type":"integer","minimum":-1000,"maximum":1000
+whole number from 0 to 4096 => "type":"integer","minimum":0,"maximum":4096
 whole number from -20 to 19 => "type":"integer","minimum":-20,"maximum":19
 whole number of at least 1 => "type":"integer","minimum":1,"maximum":4294967295
 whole number, or unlimited => "anyOf":[{"type":"integer","minimum":-1},{"enum":["unlimited"]}]
@@ -91,7 +92,7 @@ fn default(text: &mut String, key: &Key) {
     let value = key.default;
     let is_word = !value.is_empty() && !value.contains(' ');
     match key.kind {
-        "boolean" | "number of at least 1" | "whole number of at least 1" => {
+        "boolean" | "number of at least 1" | "whole number of at least 1" | "whole number from 0 to 4096" => {
             text.extend(["\"default\":", value, ","]);
         }
         _ if is_word => text.extend(["\"default\":", &quoted(value), ","]),

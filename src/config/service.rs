@@ -6,7 +6,7 @@ use super::keys::{self, set};
 use super::reader::{Reader, Value, in_written_order};
 use super::values::Zero;
 use crate::model::suggest;
-use crate::model::{Control, Finish, KillMode, Restart, Signal, words};
+use crate::model::{Control, Finish, KillMode, MOST_DEATHS, Restart, Signal, words};
 use std::ffi::OsString;
 use std::ops::Range;
 use toml::de::DeTable;
@@ -57,6 +57,11 @@ pub(super) fn post_stop_timeout(reader: &mut Reader<'_>, value: &Value<'_>, draf
     draft.service.hooks.post_stop_timeout = reader.duration(value, Zero::Refused);
 }
 
+/// `max_death_tally`. The bound is that of s6.
+pub(super) fn max_death_tally(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    draft.service.hooks.max_death_tally = reader.number(value, 0..=MOST_DEATHS);
+}
+
 /// What the keys say of each other, when all are read.
 pub(super) fn check(reader: &mut Reader<'_>, table: &DeTable<'_>, draft: &Draft) {
     if let Some(value) = table.get("command").filter(|value| is_empty_array(value))
@@ -65,13 +70,16 @@ pub(super) fn check(reader: &mut Reader<'_>, table: &DeTable<'_>, draft: &Draft)
         let help = "only a task, with restart = \"no\", may do nothing";
         reader.report(&value.span(), "the command is empty", Some(help.into()));
     }
-    let is_there = table.contains_key("post_stop") || reader.is_misspelt("post_stop");
-    if draft.service.hooks.post_stop.is_some() || is_there {
-        return;
-    }
-    for name in ["post_stop_timeout", "finish"] {
-        if let Some(key) = table.keys().find(|key| key.get_ref() == name) {
-            reader.report(&key.span(), &format!("{name} needs post_stop"), None);
+    let has = |reader: &Reader<'_>, key| table.contains_key(key) || reader.is_misspelt(key);
+    let post_stop = has(reader, "post_stop");
+    let of_s6 = has(reader, "finish") && draft.service.hooks.finish != Some(Finish::Runit);
+    for (name, needed, is_there) in [
+        ("post_stop_timeout", "post_stop", post_stop),
+        ("finish", "post_stop", post_stop),
+        ("max_death_tally", "finish = \"s6\"", of_s6),
+    ] {
+        if let Some(key) = table.keys().find(|key| key.get_ref() == name).filter(|_| !is_there) {
+            reader.report(&key.span(), &format!("{name} needs {needed}"), None);
         }
     }
 }

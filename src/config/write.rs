@@ -149,6 +149,9 @@ fn hooks(out: &mut Lines, hooks: &Hooks, name: &str) -> Result<(), String> {
         Some(Finish::S6(called)) => out.line("finish", &quoted(&format!("s6:{called}"))),
         Some(Finish::Runit) => out.line("finish", "\"runit\""),
     }
+    if let Some(tally) = hooks.max_death_tally {
+        out.line("max_death_tally", &tally.to_string());
+    }
     Ok(())
 }
 

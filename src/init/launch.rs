@@ -79,7 +79,7 @@ impl Surroundings {
             attributes: Attributes::default(),
             notify: None,
             streams: [None; 3],
-            death_tally: Vec::new(),
+            death_tally: None,
             session,
             as_inherited: true,
         }
@@ -140,7 +140,7 @@ impl Surroundings {
             attributes: attributes::build(service, ids.as_ref())?,
             notify: None,
             streams: [None; 3],
-            death_tally: Vec::new(),
+            death_tally: None,
             ids,
             session: Session::New,
             as_inherited: false,

@@ -142,6 +142,9 @@ impl Capabilities {
     pub const ALL: Capabilities = Capabilities(u64::MAX);
 }
 
+/// The largest [`Hooks::max_death_tally`]: that of s6.
+pub const MOST_DEATHS: u16 = 4096;
+
 /// Commands that are run around a service's main process, as its user and in its surroundings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
@@ -161,6 +164,8 @@ pub struct Hooks {
     pub post_stop_timeout: Option<Duration>,
     /// `post_stop` is a `finish` program; `None`: it is told by its environment, and its exit status says nothing.
     pub finish: Option<Finish>,
+    /// How many ends of the service a `finish` of s6 finds in `supervise/death_tally`; `None`: 100, as with s6.
+    pub max_death_tally: Option<u16>,
     /// What `control/` of runit holds, in the order of what each is for, which none has twice.
     pub control: Vec<(Control, Vec<OsString>)>,
 }

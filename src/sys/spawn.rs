@@ -68,8 +68,8 @@ pub struct Spec {
     pub notify: Option<RawFd>,
     /// Descriptors of rinit's that become its standard input, output and error.
     pub streams: [Option<RawFd>; 3],
-    /// What it leaves in `supervise/death_tally` below its working directory; empty: no such file is written.
-    pub death_tally: Vec<u8>,
+    /// What it leaves in `supervise/death_tally` below its working directory; `None`: no such file is written.
+    pub death_tally: Option<Vec<u8>>,
     /// Its session.
     pub session: Session,
     /// Everything as rinit found it: standard input, inherited descriptors, signals ignored or blocked. Otherwise
@@ -296,10 +296,7 @@ impl Child<'_> {
 
     /// It may well be that nothing can be written there. What is no regular file is not waited for.
     fn leave_tally(&self) {
-        let bytes = &self.spec.death_tally;
-        if bytes.is_empty() {
-            return;
-        }
+        let Some(bytes) = &self.spec.death_tally else { return };
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC;
         // SAFETY: the strings end with a null byte, and `bytes` is valid for its length.
         unsafe {

@@ -70,7 +70,7 @@ fn spec(command: &[OsString], stdin: &File) -> io::Result<Spec> {
         attributes: Attributes::default(),
         notify: None,
         streams: [Some(stdin.as_raw_fd()), None, None],
-        death_tally: Vec::new(),
+        death_tally: None,
         session: Session::Background,
         as_inherited: true,
     })

@@ -73,6 +73,8 @@ fn service(out: &mut String, service: &Service) {
         line(format!("control.{}: {}", control.name(), words(command)));
     }
     line_if(&mut line, service.hooks.finish.as_ref().map(|finish| format!("finish: {finish:?}")));
+    let tally = service.hooks.max_death_tally;
+    line_if(&mut line, tally.map(|tally| format!("max_death_tally: {tally}")));
     let limit = service.hooks.post_stop_timeout;
     line_if(&mut line, limit.map(|limit| format!("post_stop_timeout: {}", format(limit))));
     if let Some(check) = &service.healthcheck {

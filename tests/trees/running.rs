@@ -213,30 +213,17 @@ finish = "runit""#;
 #[test]
 fn finish_runs_where_no_deaths_can_be_written() {
     require_namespace!();
-    let init = start(
-        "\
--- tree/web/run x
-#!/bin/sh
-exit 3
--- tree/web/finish x
-#!/bin/sh
-echo $3 >> ${DIR}/told
-exit 125
--- tree/web/supervise
-in the way
--- tree/db/run x
-#!/bin/sh
-exit 3
--- tree/db/finish x
-#!/bin/sh
-echo $3 >> ${DIR}/told
-exit 125
--- tree/db/supervise/death_tally -> ${DIR}/elsewhere
--- tree/idle/run x
-#!/bin/sh
-exec sleep 100000
-",
-    );
+    let ends = |name: &str| {
+        let run = format!("-- tree/{name}/run x\n#!/bin/sh\nexit 3\n");
+        format!("{run}-- tree/{name}/finish x\n#!/bin/sh\necho $3 >> ${{DIR}}/told\nexit 125\n")
+    };
+    let init = start(&format!(
+        "{}-- tree/web/supervise\nin the way\n\
+         {}-- tree/db/supervise/death_tally -> ${{DIR}}/elsewhere\n\
+         -- tree/idle/run x\n{SLEEP}",
+        ends("web"),
+        ends("db")
+    ));
     let mut names = wait_for("both", PATIENCE, || Some(told(&init)).filter(|told| told.len() == 2));
     names.sort();
     assert_eq!(names, ["db", "web"]);

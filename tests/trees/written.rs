@@ -62,6 +62,7 @@ fn what_is_printed_says_the_same() {
 fn a_tree_as_toml() {
     let base = tempfile::tempdir().unwrap();
     let tree = "-- tree/web/run x\n#!/bin/sh\n-- tree/web/finish x\n#!/bin/sh\n-- tree/web/notification-fd\n3\n\
+                -- tree/web/max-death-tally\n20\n\
                 -- tree/web/log/run x\n#!/bin/sh\n-- tree/once/type\noneshot\n-- tree/once/up\n\
                 /bin/sh -c \"echo ${HOME}\\t\"\n-- tree/all/contents.d/once\n";
     text::make(tree, base.path());
@@ -84,6 +85,7 @@ kill_mode = "process"
 post_stop = ["./finish"]
 post_stop_timeout = "5s"
 finish = "s6"
+max_death_tally = 20
 
 # web-log.toml
 command = ["./run", "web/log"]

@@ -87,6 +87,7 @@ mod tests {
             let more = match key.name {
                 "watchdog" => "notify = \"systemd\"\n",
                 "post_stop_timeout" | "finish" => "post_stop = \"true\"\n",
+                "max_death_tally" => "post_stop = \"true\"\nfinish = \"s6\"\n",
                 _ => "",
             };
             assert_eq!(mistakes(&format!("{more}{}", key.example)), [""; 0], "{}", key.name);

@@ -305,6 +305,15 @@ pub static SERVICE: &[Key] = &[
         read: service::finish,
     },
     Key {
+        name: "max_death_tally",
+        kind: "whole number from 0 to 4096",
+        default: "100",
+        meaning: "how many ends of the service a finish of s6 finds in supervise/death_tally",
+        example: "max_death_tally = 20",
+        keys: &[],
+        read: service::max_death_tally,
+    },
+    Key {
         name: "ulimits",
         kind: "table",
         default: "",

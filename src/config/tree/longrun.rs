@@ -6,8 +6,8 @@ use super::raw::{Dir, Report};
 use super::style::Style;
 use crate::model::duration::MAX;
 use crate::model::{
-    Backoff, Control, Finish, HealthCheck, HealthTiming, KillMode, Notify, OnUnhealthy, Origin, Probe,
-    Signal, suggest,
+    Backoff, Control, Finish, HealthCheck, HealthTiming, KillMode, MOST_DEATHS, Notify, OnUnhealthy, Origin,
+    Probe, Signal, suggest,
 };
 use std::ffi::OsString;
 use std::time::Duration;
@@ -21,8 +21,6 @@ const PACE: Backoff = Backoff {
 };
 /// The default of s6.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
-/// So many deaths are remembered for `s6-permafailon`: the default of s6.
-const DEATH_TALLY: u32 = 100;
 /// As `sv check` has it: so long `check` is asked again and again.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(7);
 
@@ -144,10 +142,8 @@ fn s6(draft: &mut Draft, called: &str, dir: &Dir, report: &mut Report) {
     if signal(dir, "reload-signal", report).is_some() {
         report.note(&dir.at("reload-signal"), "not used: `rinit signal NAME SIGNAL` sends it");
     }
-    let tally = dir.number("max-death-tally", "how many deaths to remember", 4096, report);
-    if tally.is_some_and(|tally| tally != DEATH_TALLY) {
-        report.note(&dir.at("max-death-tally"), "not used: the last 100 deaths are remembered");
-    }
+    let tally = dir.number("max-death-tally", "how many deaths to remember", u32::MAX, report);
+    let tally = tally.map(|number| u16::try_from(number).map_or(MOST_DEATHS, |few| few.min(MOST_DEATHS)));
     for (name, why) in [
         ("nosetsid", "each service has a session of its own"),
         ("flag-newpidns", "services share the namespace of rinit"),
@@ -166,6 +162,7 @@ fn s6(draft: &mut Draft, called: &str, dir: &Dir, report: &mut Report) {
         service.hooks.post_stop = Some(contenv::command(&dir.path, "./finish".into()));
         service.hooks.finish = Some(Finish::S6(called.into()));
         service.hooks.post_stop_timeout = Some(timeout);
+        service.hooks.max_death_tally = tally;
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::ordered;
 use crate::model::text::cause;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -225,10 +225,8 @@ impl Dir {
         if metadata.permissions().mode() & 0o111 == 0 {
             return Err(("it is not executable".to_owned(), self.remedy("chmod +x", name)));
         }
-        let mut head = Vec::new();
-        let read = File::open(&path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-        match read {
-            Ok(_) => after_hash_bang(&head).map_err(|(message, command)| {
+        match head(&path) {
+            Ok(head) => interpreter(&head).map_err(|(message, command)| {
                 let help = command.and_then(|command| self.remedy(command, name));
                 (message.to_owned(), help.or_else(|| Some("begin it with #!/bin/sh, say".to_owned())))
             }),
@@ -238,15 +236,29 @@ impl Dir {
     }
 }
 
+/// How a regular file begins.
+///
+/// # Errors
+/// It cannot be opened or read.
+pub(super) fn head(path: &Path) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    File::open(path)?.take(HEAD).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// What follows `#!` in the first line of a script; `None`: it is none.
+pub(super) fn after_hash_bang(head: &[u8]) -> Option<&[u8]> {
+    head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()
+}
+
 /// The program that the first line names, as the kernel reads it.
-fn after_hash_bang(head: &[u8]) -> Result<String, (&'static str, Option<&'static str>)> {
-    let Some(rest) = head.strip_prefix(b"#!") else {
+fn interpreter(head: &[u8]) -> Result<String, (&'static str, Option<&'static str>)> {
+    let Some(line) = after_hash_bang(head) else {
         return match head {
             [0x7f, b'E', b'L', b'F', ..] => Ok(String::new()),
             _ => Err(("it is neither a script with #! in its first line nor a program", None)),
         };
     };
-    let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
     if line.ends_with(b"\r") {
         let message = "its lines end as on Windows, so that the interpreter in its first line is not found";
         return Err((message, Some("sed -i 's/\\r$//'")));

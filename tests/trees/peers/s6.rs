@@ -66,6 +66,26 @@ exec s6-permafailon 3600 3 3,137 true
 #!${RECORDER} times 6 exit 1 wait
 ", [See("web", "finish", 4), File("web/tally", 10), See("db", "waits", 1)];
 
+    finish_that_is_told_of_the_last_two_deaths: "\
+-- tree/web/run x
+#!${RECORDER} times 1 exit 7 times 2 exit 3 times 3 kill 9 times 4 exit 5 wait
+-- tree/web/finish x
+#!/bin/sh
+${RECORDER} \"exit 0\" ./finish \"$@\"
+od -An -v -tx1 -w14 supervise/death_tally | cut -c37- >> tally
+echo . >> tally
+-- tree/web/max-death-tally
+2
+-- tree/db/run x
+#!${RECORDER} times 2 exit 7 wait
+-- tree/db/finish x
+#!/bin/sh
+${RECORDER} \"exit 0\" ./finish \"$@\"
+wc -c < supervise/death_tally > tally
+-- tree/db/max-death-tally
+0
+", [See("web", "waits", 1), File("web/tally", 11), See("db", "waits", 1), File("db/tally", 1)];
+
     finish_that_hangs: "\
 -- tree/web/run x
 #!${RECORDER} times 1 exit 1 wait
