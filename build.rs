@@ -36,12 +36,26 @@ extern "C" fn main() -> i32 {
 }
 "#;
 
+/// Asks whether the C library is one whose start src/sys/start.rs knows: that of Debian 12, or of Debian 13.
+const KNOWN_START: &str = r#"
+unsafe extern "C" {
+    fn gnu_get_libc_version() -> *const std::ffi::c_char;
+}
+#[unsafe(no_mangle)]
+extern "C" fn main() -> i32 {
+    // SAFETY: it is a constant string.
+    let version = unsafe { std::ffi::CStr::from_ptr(gnu_get_libc_version()) };
+    i32::from(![c"2.36", c"2.41"].contains(&version))
+}
+"#;
+
 fn main() {
-    for input in ["release.ld", "lean.rs", "no_stdio.rs"] {
+    for input in ["release.ld", "lean.rs", "no_stdio.rs", "start.rs"] {
         println!("cargo::rerun-if-changed=src/sys/{input}");
     }
     println!("cargo::rustc-check-cfg=cfg(lean)");
     println!("cargo::rustc-check-cfg=cfg(no_stdio)");
+    println!("cargo::rustc-check-cfg=cfg(lean_start)");
     let is_linux = var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux");
     let is_release = var("PROFILE").is_ok_and(|profile| profile == "release");
     if !is_linux || !is_release {
@@ -61,7 +75,13 @@ fn main() {
         println!("cargo::rustc-cfg=lean");
         let no_stdio = format!("{lean}#[path = \"{root}/src/sys/no_stdio.rs\"]\nmod no_stdio;\n");
         let is_gnu = var("CARGO_CFG_TARGET_ENV").is_ok_and(|library| library == "gnu");
-        if is_gnu && links(&no_stdio, &flags) {
+        let start = format!("{no_stdio}#[path = \"{root}/src/sys/start.rs\"]\nmod start;\n");
+        let is_x86_64 = var("CARGO_CFG_TARGET_ARCH").is_ok_and(|machine| machine == "x86_64");
+        // Debian 13's start leads to the streams, so that the one goes with the other.
+        if is_gnu && is_x86_64 && is_native() && links(KNOWN_START, &flags) && links(&start, &flags) {
+            println!("cargo::rustc-cfg=no_stdio");
+            println!("cargo::rustc-cfg=lean_start");
+        } else if is_gnu && links(&no_stdio, &flags) {
             println!("cargo::rustc-cfg=no_stdio");
         }
     }
@@ -93,6 +113,9 @@ fn try_linking(source: &str, flags: &str) -> Option<bool> {
 
 /// What was built for this machine must run as well.
 fn runs_here(program: &Path) -> bool {
-    let is_native = var("TARGET").ok() == var("HOST").ok();
-    !is_native || Command::new(program).status().is_ok_and(|status| status.success())
+    !is_native() || Command::new(program).status().is_ok_and(|status| status.success())
+}
+
+fn is_native() -> bool {
+    var("TARGET").ok() == var("HOST").ok()
 }

@@ -24,5 +24,7 @@ pub mod signals;
 pub mod socket;
 pub mod spawn;
 pub mod stage;
+#[cfg(all(lean_start, panic = "abort"))]
+mod start;
 pub mod timed;
 pub mod tty;

@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicPtr;
 // The allocator writes its statistics with these, when `malloc_stats` and `malloc_info` are called.
 never_called! {
     _IO_fputs
+    __fprintf_chk
     fprintf
     fwrite
 }

@@ -2,11 +2,12 @@
 
 use super::terminal::Terminal;
 use super::{Init, PEERS, Place, Recorder, puppet, puppeteer};
+use crate::support::wait::PAUSE;
 use crate::support::{PATIENCE, Running, wait_for};
 use crate::{require_namespace, require_programs, require_root};
 use nix::sys::signal::Signal;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The columns.
 pub const PROGRAMS: [&str; 5] = ["rinit", "tini", "docker-init", "dumb-init", "catatonit"];
@@ -209,7 +210,8 @@ fn foreground(init: &Init) -> String {
     yes(terminal.text().contains("foreground=yes"))
 }
 
-/// Whether the end of a pipe that was inherited, and that the command has closed, is closed.
+/// Whether the end of a pipe that was inherited, and that the command has closed, is closed within some seconds: rinit
+/// does that when nothing has happened for a moment.
 fn descriptors(init: &Init) -> String {
     let (reader, writer) = std::io::pipe().unwrap();
     let launch = init.launch(Place::Pid1, &["sh", "-c", "exec 7>&-; echo there; exec sleep 1000"]);
@@ -217,8 +219,12 @@ fn descriptors(init: &Init) -> String {
     let running = launch.through(&through).stdin(Stdio::from(writer)).start();
     running.wait_line("the command is there", |line| line == "there");
     drop(reader);
-    let open = std::fs::read_dir(format!("/proc/{}/fd", running.pid())).unwrap().flatten();
-    yes(!open.map(|entry| entry.file_name()).any(|name| name == "7"))
+    let inherited = format!("/proc/{}/fd/7", running.pid());
+    let start = Instant::now();
+    while std::fs::symlink_metadata(&inherited).is_ok() && start.elapsed() < Duration::from_secs(3) {
+        std::thread::sleep(PAUSE);
+    }
+    yes(std::fs::symlink_metadata(&inherited).is_err())
 }
 
 fn directory(init: &Init) -> String {
