@@ -4,7 +4,9 @@
 //! In the release profile alone, as its `panic = "abort"` makes an unwinder needless, and only where build.rs could link
 //! a program with it. So this file needs nothing but the standard library.
 
-use std::ffi::{c_char, c_int, c_uint, c_void};
+#[cfg(target_env = "gnu")]
+use std::ffi::{c_char, c_uint};
+use std::ffi::{c_int, c_void};
 
 /// Finds no frames. A panic prints its message and place, then aborts; in between, the standard library may walk the
 /// stack and look up each frame's name, with a reader of debugging information that is a tenth of the binary. The binary
