@@ -1,6 +1,7 @@
 //! What rinit was started with, recorded before `main` begins and anything can change it: the command is to find
 //! everything as it was.
 
+use super::mask::Mask;
 use nix::libc;
 use std::ffi::{CStr, c_char};
 use std::os::fd::RawFd;
@@ -16,7 +17,7 @@ static IGNORED: AtomicU64 = AtomicU64::new(0);
 /// The same for all signals, once somebody has asked.
 static ALL_IGNORED: OnceLock<u64> = OnceLock::new();
 /// The signals that were blocked.
-static BLOCKED: OnceLock<libc::sigset_t> = OnceLock::new();
+static BLOCKED: OnceLock<Mask> = OnceLock::new();
 
 /// Bit N is set if descriptor N, one of 0, 1 and 2, was closed.
 static CLOSED: AtomicU64 = AtomicU64::new(0);
@@ -29,13 +30,7 @@ static FOREGROUND: AtomicI32 = AtomicI32::new(-1);
 static RECORD: extern "C" fn() = record;
 
 extern "C" fn record() {
-    // SAFETY: a zeroed `sigset_t` is a valid value, and the call only writes into the local that it is given.
-    let blocked = unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigprocmask(libc::SIG_BLOCK, std::ptr::null(), &mut set);
-        set
-    };
-    let _ = BLOCKED.set(blocked);
+    let _ = BLOCKED.set(Mask::current());
     IGNORED.store(those_ignored(CHANGED), Ordering::Relaxed);
     CLOSED.store(fill_standard_descriptors(), Ordering::Relaxed);
     // SAFETY: both calls take numbers. In a PID namespace the group of a shell outside of it is 0, for both.
@@ -114,8 +109,8 @@ pub fn bit(number: i32) -> u64 {
 }
 
 /// The signals that were blocked when rinit was started.
-pub fn blocked() -> Option<&'static libc::sigset_t> {
-    BLOCKED.get()
+pub fn blocked() -> Mask {
+    BLOCKED.get().copied().unwrap_or_default()
 }
 
 /// The environment, entry by entry and byte for byte, also what is not `NAME=VALUE`.

@@ -12,6 +12,7 @@ pub mod io;
 #[macro_use]
 mod lean;
 mod listen_pid;
+mod mask;
 pub mod memory;
 #[cfg(all(no_stdio, panic = "abort"))]
 mod no_stdio;

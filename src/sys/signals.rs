@@ -2,9 +2,9 @@
 //! interrupt anything, or get lost while a process is made. A fault that the kernel finds in rinit ends it all the same,
 //! for the kernel forces the signals that it raises itself on a process that blocks them, PID 1 among them.
 
+use super::mask::Mask;
 use crate::model::Signal;
 use nix::libc;
-use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -38,8 +38,8 @@ impl Signals {
     /// From here on every signal waits to be read; those that were blocked before and have come already, too. Where
     /// there is nothing else to wait for, reading waits for the next one.
     pub fn catch_all(reading: Reading) -> io::Result<Signals> {
-        let set = SigSet::all();
-        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&set), None)?;
+        let set = Mask::all();
+        set.block()?;
         // Ignored, as it may have been inherited, it would let the children vanish unseen.
         // SAFETY: the default disposition runs no code.
         unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
@@ -47,24 +47,17 @@ impl Signals {
             Reading::Waits => libc::SFD_CLOEXEC,
             Reading::Returns => libc::SFD_CLOEXEC | libc::SFD_NONBLOCK,
         };
-        // SAFETY: the set is a valid local.
-        let descriptor = unsafe { libc::signalfd(-1, set.as_ref(), flags) };
-        if descriptor < 0 {
-            return Err(io::Error::last_os_error());
-        }
+        let descriptor = set.descriptor(-1, flags)?;
         // SAFETY: the descriptor was made a moment ago, and nobody else has it.
         Ok(Signals { descriptor: unsafe { OwnedFd::from_raw_fd(descriptor) } })
     }
 
     /// Whether SIGCHLD is told. What comes meanwhile is told later, as one.
     pub fn tell_of_children(&self, tell: bool) {
-        let mut set = SigSet::all();
-        if !tell {
-            set.remove(nix::sys::signal::Signal::SIGCHLD);
-        }
+        let all = Mask::all();
+        let set = if tell { all } else { all.without(libc::SIGCHLD) };
         // Cannot fail: the arguments are valid. The flags of a descriptor that is there stay as they are.
-        // SAFETY: the set is a valid local.
-        unsafe { libc::signalfd(self.descriptor.as_raw_fd(), set.as_ref(), 0) };
+        let _ = set.descriptor(self.descriptor.as_raw_fd(), 0);
     }
 
     /// Puts the signals that have come into `signals`; where there are many, the rest comes with the next call.
@@ -98,16 +91,14 @@ fn caught(info: &libc::signalfd_siginfo) -> Option<Caught> {
 
 /// Blocks every signal until dropped.
 pub struct Blocked {
-    before: SigSet,
+    before: Mask,
 }
 
 impl Blocked {
     /// For the time of a fork, and until the first signal can be read.
     pub fn all() -> Blocked {
-        let mut before = SigSet::empty();
-        // Cannot fail: the arguments are valid. If it did, a signal could come early, no more.
-        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before));
-        Blocked { before }
+        // If it failed, a signal could come early, no more.
+        Blocked { before: Mask::all().block().unwrap_or_default() }
     }
 
     /// Leaves them blocked for good.
@@ -118,6 +109,6 @@ impl Blocked {
 
 impl Drop for Blocked {
     fn drop(&mut self) {
-        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.before), None);
+        let _ = self.before.block();
     }
 }

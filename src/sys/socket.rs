@@ -4,17 +4,19 @@
 
 use super::process::user_id;
 use super::rights;
+use nix::fcntl::OFlag;
 use nix::sys::socket as nix_socket;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sockopt};
+use nix::sys::stat::Mode;
 use nix::sys::time::TimeVal;
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -114,8 +116,9 @@ fn remove_if_stale(path: &Path) -> io::Result<()> {
 /// Sets a socket file's mode, but never that of what somebody may have put in its place. Not to succeed is no
 /// error: the umask has made the file narrower than wanted, not wider than the umask allows.
 fn set_mode(path: &Path, mode: u32) {
-    let opened = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path);
-    if let Ok(file) = opened
+    // Not by `OpenOptions`: with musl its flag for how a file is opened has O_PATH in it, which is then left out.
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    if let Ok(file) = nix::fcntl::open(path, flags, Mode::empty()).map(File::from)
         && file.metadata().is_ok_and(|meta| meta.file_type().is_socket())
     {
         // A descriptor opened with O_PATH takes no fchmod; through /proc it does.

@@ -3,6 +3,7 @@
 
 use super::attributes::Attributes;
 use super::listen_pid::ListenPid;
+use super::mask::Mask;
 pub use super::program::{Program, c_string};
 use super::signals::Blocked;
 pub use super::stage::Stage;
@@ -348,14 +349,8 @@ impl Child<'_> {
                 set_disposition(number, inherited && was_ignored);
             }
         }
-        // SAFETY: a zeroed sigset_t is a valid value and emptied before use; the pointers are those of sets that are
-        // there.
-        check(unsafe {
-            let mut none: libc::sigset_t = std::mem::zeroed();
-            libc::sigemptyset(&mut none);
-            let mask = inherit::blocked().filter(|_| inherited).unwrap_or(&none);
-            libc::sigprocmask(libc::SIG_SETMASK, mask, std::ptr::null_mut())
-        })
+        let mask = if inherited { inherit::blocked() } else { Mask::default() };
+        mask.block().map(drop).or(Err(()))
     }
 
     fn standard_descriptors(&self) -> Result<(), ()> {

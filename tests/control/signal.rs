@@ -115,7 +115,7 @@ fn a_command_takes_the_place_of_a_signal() {
     require_namespace!();
     let mut init = Launch::pid1().service("web", CONTROLLED).start();
     init.wait_line("it is up", |line| line == "main up");
-    assert_eq!(count(&init, "first"), 1);
+    init.wait_line("what goes before it", |line| line == "first");
     let pid = init.pid_of("web");
     let told = init.rinit(&["signal", "USR1", "web"]).ok();
     assert_eq!(told, "web: SIGUSR1 taken in: a control command runs first");
@@ -127,7 +127,7 @@ fn a_command_takes_the_place_of_a_signal() {
     init.wait_line("the log", |line| line.contains("web: control failed: exited with code 3"));
     // Its command has succeeded, so it is not halted.
     assert_eq!(init.rinit(&["pause", "web"]).ok(), "web: paused");
-    assert_eq!(count(&init, "to pause"), 1);
+    init.wait_line("the command", |line| line == "to pause");
     let state = init.processes().into_iter().find(|process| process.pid == pid).unwrap().state;
     assert!(state != 'T', "{state}");
     assert_eq!(init.rinit(&["resume", "web"]).ok(), "web: running");
