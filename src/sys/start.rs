@@ -60,8 +60,8 @@ sizes! {
     __x86_string_control = 0;
 }
 
-/// Prepares the C library and runs the program. What the library's own does beside: reads GLIBC_TUNABLES, asks for the size of
-/// a thread's stack, registers what is to run at the end and nothing of which rinit has, and tells a debugger.
+/// Prepares the C library and runs the program. What the library's own does beside, rinit has no use for: it reads
+/// GLIBC_TUNABLES, asks how large a thread's stack is to be, registers functions to be run at the end, and tells a debugger.
 ///
 /// # Safety
 ///
@@ -77,8 +77,9 @@ unsafe extern "C" fn __libc_start_main(
     _loader_fini: *const c_void,
     stack_end: *const c_void,
 ) -> ! {
-    // SAFETY: the words lie as the caller says, and nothing else runs. Until the choices are made no function may be called
-    // that is one; until there is a thread's own memory, none that uses that; `exit` returns from neither.
+    // SAFETY: the words lie as the caller says, and nothing else runs. Until the choices are made nothing is called that
+    // is one of them, and until `__libc_setup_tls` nothing that uses a thread's own memory. The linker's names enclose whole
+    // tables.
     unsafe {
         let environment = words.add(count as usize).add(1);
         __environ = environment;
