@@ -129,7 +129,9 @@ impl Executor {
     /// Takes over a changed configuration: `services` are all that are defined now.
     pub fn reload(&mut self, now: Time, services: Vec<Service>, plan: &Plan) {
         for (index, service) in self.services.iter().enumerate() {
-            if plan.restart.contains(&service.name) && !self.leaving.contains_key(&index) {
+            // One that was gone and is back may stop still, by its old definition.
+            let anew = plan.restart.contains(&service.name) || plan.start.contains(&service.name);
+            if anew && !self.leaving.contains_key(&index) {
                 self.leaving.insert(index, service.clone());
             }
         }

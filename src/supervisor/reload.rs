@@ -5,7 +5,7 @@ use super::ending::Purpose;
 use super::event::*;
 use super::graph;
 use super::state::State;
-use super::unit::Unit;
+use super::unit::{Definition, Unit};
 use crate::model::{Policy, Service, Streams, ordered};
 use std::time::Duration;
 
@@ -153,7 +153,8 @@ impl Unit {
     /// Takes over a changed definition. One that is to restart stops as the old one says.
     fn redefine(&mut self, now: Time, service: &Service, restarts: bool, out: &mut Vec<Effect>) {
         // One that was gone and is back may run still, by its old definition.
-        if restarts || self.retired {
+        let anew = restarts || self.retired;
+        if anew {
             self.stop(now, Purpose::Cycle, None, self.policy.stop_grace_period, out);
         }
         if service.healthcheck.is_none() {
@@ -163,11 +164,12 @@ impl Unit {
         if self.retired {
             self.by_hand = false;
         }
-        // What stops by its old definition does so to the end.
-        let stops = (restarts && self.is_alive()) || self.next_hooks.is_some();
-        let old = stops.then(|| self.hooks.clone());
+        // What stops by its old definition does so to the end: its signal, its grace and its hooks.
+        if anew && self.is_alive() && self.next.is_none() {
+            let (policy, hooks, reads) = (self.policy.clone(), self.hooks.clone(), self.reads);
+            self.next = Some(Box::new(Definition { policy, hooks, reads }));
+        }
         self.define(service);
-        self.next_hooks = old.map(|old| std::mem::replace(&mut self.hooks, old));
         if let Some(health) = &mut self.health
             && !had_health
             && matches!(self.state, State::Running | State::Paused)

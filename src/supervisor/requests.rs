@@ -52,7 +52,9 @@ impl Supervisor {
     /// What was stopped by request stays so after a restart of the container, if it is to.
     fn remember(&self, id: ServiceId, stopped: bool, out: &mut Vec<Effect>) {
         let unit = self.units.get(id.0);
-        if unit.is_some_and(|unit| unit.policy.restart == Restart::UnlessStopped && unit.by_hand != stopped) {
+        if unit.is_some_and(|unit| {
+            unit.defined_policy().restart == Restart::UnlessStopped && unit.by_hand != stopped
+        }) {
             out.push(Effect::Remember { service: id, stopped });
         }
     }

@@ -103,8 +103,17 @@ pub struct Unit {
     pub(super) retries: Retries,
     pub(super) start_by: Option<Time>,
     pub(super) alive_by: Option<Time>,
-    /// Those of its new definition, while it stops by those of the old one.
-    pub(super) next_hooks: Option<Shared<Hooks>>,
+    /// Its new definition, while it stops by the old one.
+    pub(super) next: Option<Box<Definition>>,
+}
+
+/// What a definition says of how a unit runs and stops.
+#[derive(Clone, Debug)]
+pub(super) struct Definition {
+    pub(super) policy: Shared<Policy>,
+    pub(super) hooks: Shared<Hooks>,
+    /// Others write to its standard input.
+    pub(super) reads: bool,
 }
 
 impl Unit {
@@ -148,17 +157,24 @@ impl Unit {
             retries: Retries::default(),
             start_by: None,
             alive_by: None,
-            next_hooks: None,
+            next: None,
         };
         unit.define(service);
         unit
     }
 
-    /// Takes over a definition, the first one or a changed one. What runs goes on running.
+    /// Takes over a definition, the first one or a changed one. What runs goes on running, and what stops by an older
+    /// definition does so to the end.
     pub fn define(&mut self, service: &Service) {
-        self.policy = service.policy.clone();
-        self.hooks = service.hooks.clone();
-        self.reads = service.exec.reads_others();
+        let definition = Definition {
+            policy: service.policy.clone(),
+            hooks: service.hooks.clone(),
+            reads: service.exec.reads_others(),
+        };
+        match &mut self.next {
+            Some(next) => **next = definition,
+            None => self.take_over(definition),
+        }
         self.retired = false;
         let timing = service.healthcheck.as_ref().map(|check| check.timing);
         self.on_unhealthy = timing.map_or(OnUnhealthy::None, |timing| timing.on_unhealthy);
@@ -166,6 +182,22 @@ impl Unit {
             (Some(health), Some(timing)) => Some(Box::new(health.with_timing(timing))),
             (_, timing) => timing.map(Health::new).map(Box::new),
         };
+    }
+
+    pub(super) fn take_over(&mut self, definition: Definition) {
+        self.policy = definition.policy;
+        self.hooks = definition.hooks;
+        self.reads = definition.reads;
+    }
+
+    /// Its policy as it is defined now, though it may stop by an older one.
+    pub(super) fn defined_policy(&self) -> &Policy {
+        self.next.as_ref().map_or(&self.policy, |next| &next.policy)
+    }
+
+    /// Whether others write to it once it is started, though what stops may be of an older definition.
+    pub(super) fn will_read(&self) -> bool {
+        self.next.as_ref().map_or(self.reads, |next| next.reads)
     }
 
     /// The main process, while there is one.
@@ -281,9 +313,6 @@ impl Unit {
     pub fn start(&mut self, now: Time, out: &mut Vec<Effect>) {
         self.reason = None;
         self.status = None;
-        if let Some(hooks) = self.next_hooks.take() {
-            self.hooks = hooks;
-        }
         let limit = self.policy.start_timeout.filter(|_| !self.container_stops);
         self.start_by = limit.map(|timeout| now.saturating_add(timeout));
         self.enter(now, State::Starting);

@@ -1,7 +1,7 @@
 //! Stories that the simulator has found.
 
 use super::*;
-use crate::model::Notify;
+use crate::model::{Notify, Streams};
 
 fn hooked(mut service: Service, pre_start: bool, pre_stop: bool) -> Service {
     let command = |there: bool| there.then(|| vec!["true".into()]);
@@ -227,4 +227,53 @@ fn a_kill_that_was_the_stop_signal_is_no_oom_whatever_a_reload_makes_of_it() {
     world.supervisor.step(world.now, ended, &mut effects);
     let view = world.supervisor.view(world.now, ServiceId(0)).unwrap();
     assert_eq!(view.last_exit.as_deref(), Some("killed by SIGKILL"));
+}
+
+/// `web` is told to stop by a reload, and runs its `pre_stop`; another reload, or the same one, changes all that there
+/// is to say about its stop.
+#[test]
+fn what_stops_by_its_old_definition_has_that_signal_and_that_grace() {
+    let mut web = hooked(service("web"), false, true);
+    web.policy.stop_grace_period = ms(3000);
+    let mut changed = service("web");
+    changed.policy.stop_grace_period = ms(100);
+    changed.policy.stop_signal = Some(Signal::QUIT);
+    changed.exec.command = vec!["other".into()];
+    let old = [web, service("stays")];
+    for goes_first in [false, true] {
+        let mut world = World::boot(old.to_vec());
+        if goes_first {
+            reload(&mut world, &old, &[service("stays")]);
+        }
+        reload(&mut world, &old, &[changed.clone(), service("stays")]);
+        world.tell(Event::Stop { service: ServiceId(0) });
+        world.take_story();
+        world.exits("web:pre_stop", 0);
+        assert_eq!(world.take_story(), ["SIGTERM web"]);
+        assert_eq!(world.wait(), ms(3000));
+        assert_eq!(world.take_story(), ["SIGKILL web group"]);
+        // From here on it is what it is defined as now.
+        world.tell(Event::Start { service: ServiceId(0) });
+        world.tell(Event::Stop { service: ServiceId(0) });
+        assert_eq!(world.take_story(), ["start web", "SIGQUIT web"]);
+        assert_eq!(world.wait(), ms(100));
+    }
+}
+
+#[test]
+fn what_reads_by_its_old_definition_has_its_time_to_read_the_rest() {
+    let mut log = service("log");
+    log.exec.streams = Some(Box::new(Streams { reads: true, ..Streams::default() }));
+    log.policy.stop_grace_period = ms(3000);
+    let old = [log, service("stays")];
+    let mut plain = service("log");
+    plain.policy.stop_grace_period = ms(100);
+    let mut world = World::boot(old.to_vec());
+    world.take_story();
+    reload(&mut world, &old, &[service("stays")]);
+    assert_eq!(world.take_story(), ["end of input of log"]);
+    reload(&mut world, &old, &[plain, service("stays")]);
+    world.tell(Event::Stop { service: ServiceId(0) });
+    assert_eq!(world.wait(), ms(1500));
+    assert_eq!(world.take_story(), ["SIGTERM log"]);
 }

@@ -62,8 +62,9 @@ impl Rule for Input {
         match effect {
             Effect::Notice(Notice::StopBegun(..)) => {
                 self.stopping = true;
-                // Those that were at it already may have less time now.
+                // Those that were told to stop before have their share of the time now, which may be less.
                 self.drains.clear();
+                self.graces.clear();
                 self.lingering = scene
                     .current()
                     .filter(|it| {
