@@ -1,6 +1,6 @@
-//! The processes that rinit has made, and the descriptors over which they report.
+//! The descriptors over which the processes report that rinit has made. Which these are, and what each is to its
+//! service, is in the supervisor's table.
 
-use crate::model::Hook;
 use crate::supervisor::OUTPUT_LIMIT;
 use crate::sys::io::read;
 use crate::sys::poll::{Interest, Poller};
@@ -25,17 +25,6 @@ pub enum Channel {
     Notify,
 }
 
-/// What a child is to its service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Its main process.
-    Main,
-    /// A probe of its health check.
-    Probe,
-    /// One of its hooks.
-    Hook(Hook),
-}
-
 /// Tokens count up from here: four for each process ID.
 const FIRST_TOKEN: u64 = 16;
 
@@ -47,9 +36,6 @@ pub const TOKEN_LIMIT: u64 = 1 << 40;
 const MOST_SET_UP: usize = 32;
 
 struct Child {
-    /// Which service it was made for, in the caller's numbers.
-    service: usize,
-    kind: Kind,
     status: Option<OwnedFd>,
     /// `status` is watched.
     awaited: bool,
@@ -61,18 +47,15 @@ struct Child {
 }
 
 /// A child that was reaped.
+#[derive(Default)]
 pub struct Ended {
-    /// Which service it was made for.
-    pub service: usize,
-    /// What it was to that service.
-    pub kind: Kind,
     /// How its set-up went, if that was not told before.
     pub outcome: Option<Outcome>,
     /// What a probe has written.
     pub output: Vec<u8>,
 }
 
-/// All children that rinit has made and not reaped.
+/// The descriptors of all children that rinit has made and not reaped.
 #[derive(Default)]
 pub struct Children {
     by_pid: BTreeMap<i32, Child>,
@@ -83,14 +66,7 @@ pub struct Children {
 impl Children {
     /// Records a child, and watches its descriptors, that of its set-up only if it is `awaited`. What one that is not
     /// watched, or cannot be, has to tell is read when the child is reaped, or by `outcome` before.
-    pub fn insert(
-        &mut self,
-        poller: &Poller,
-        spawned: Spawned,
-        (service, kind): (usize, Kind),
-        awaited: bool,
-        output: Option<OwnedFd>,
-    ) {
+    pub fn insert(&mut self, poller: &Poller, spawned: Spawned, awaited: bool, output: Option<OwnedFd>) {
         let Spawned { pid, status, notify } = spawned;
         let watch = |channel, fd: &Option<OwnedFd>| match fd {
             Some(fd) => poller.add(fd.as_fd(), token(pid, channel), Interest::Read),
@@ -104,26 +80,25 @@ impl Children {
         if let Err(e) = watched {
             log::warn!("cannot watch process {pid}: {e}");
         }
-        let child =
-            Child { service, kind, status, awaited, output, notify, written: Vec::new(), outcome: None };
+        let child = Child { status, awaited, output, notify, written: Vec::new(), outcome: None };
         self.by_pid.insert(pid, child);
         self.set_up.push_back(pid);
     }
 
-    /// Where many are being set up, what the oldest of the main processes among them has told: its process ID, and
-    /// what `outcome` says. To be called for each child that is made: it looks at two.
-    pub fn oldest_outcome(&mut self, poller: &Poller) -> Option<(i32, usize, Outcome)> {
+    /// Where many are being set up, what the oldest of them has told: its process ID, and how it went. Not of those
+    /// that are not `heard` yet. To be called for each child that is made: it looks at two.
+    pub fn oldest_outcome(&mut self, poller: &Poller, heard: impl Fn(i32) -> bool) -> Option<(i32, Outcome)> {
         for _ in 0..2 {
             if self.set_up.len() <= MOST_SET_UP {
                 break;
             }
             let pid = self.set_up.pop_front()?;
-            let told = self.outcome(poller, pid);
+            let told = self.outcome(poller, pid, heard(pid));
             if self.is_being_set_up(pid) {
                 self.set_up.push_back(pid);
             }
-            if let Some((service, outcome)) = told {
-                return Some((pid, service, outcome));
+            if let Some(outcome) = told {
+                return Some((pid, outcome));
             }
         }
         None
@@ -140,13 +115,12 @@ impl Children {
         i32::try_from(number >> 2).ok().map(|pid| (pid, channel))
     }
 
-    /// A main process has told how its set-up went: the service that it was made for, and how. Told once. What a
-    /// probe or a hook tells is kept until it is reaped.
-    pub fn outcome(&mut self, poller: &Poller, pid: i32) -> Option<(usize, Outcome)> {
+    /// A child has told how its set-up went: how. Told once, and only if it is `heard` now; otherwise kept until it is
+    /// reaped.
+    pub fn outcome(&mut self, poller: &Poller, pid: i32, heard: bool) -> Option<Outcome> {
         let child = self.by_pid.get_mut(&pid)?;
         child.read_status(poller);
-        let outcome = child.outcome.take_if(|_| child.kind == Kind::Main)?;
-        Some((child.service, outcome))
+        child.outcome.take_if(|_| heard)
     }
 
     /// Whether a child has not told yet how its set-up went.
@@ -161,26 +135,20 @@ impl Children {
         }
     }
 
-    /// The service that a child was made for, if the child has just said that it is ready.
-    pub fn read_notify(&mut self, poller: &Poller, pid: i32) -> Option<usize> {
-        let child = self.by_pid.get_mut(&pid)?;
-        child.read_notify(poller).then_some(child.service)
+    /// Whether a child has just said that it is ready.
+    pub fn read_notify(&mut self, poller: &Poller, pid: i32) -> bool {
+        self.by_pid.get_mut(&pid).is_some_and(|child| child.read_notify(poller))
     }
 
-    /// The service whose main process this is.
-    pub fn main_of(&self, pid: i32) -> Option<usize> {
-        self.by_pid.get(&pid).filter(|child| child.kind == Kind::Main).map(|child| child.service)
-    }
-
-    /// A process was reaped. `None` if rinit has not made it.
-    pub fn remove(&mut self, poller: &Poller, pid: i32) -> Option<Ended> {
-        let mut child = self.by_pid.remove(&pid)?;
+    /// A process was reaped: what it still had to tell.
+    pub fn remove(&mut self, poller: &Poller, pid: i32) -> Ended {
+        let Some(mut child) = self.by_pid.remove(&pid) else { return Ended::default() };
         child.read_status(poller);
         let outcome = child.outcome.take();
         child.read_output(poller);
         child.close_output(poller);
         child.close_notify(poller);
-        Some(Ended { service: child.service, kind: child.kind, outcome, output: child.written })
+        Ended { outcome, output: child.written }
     }
 }
 
@@ -276,11 +244,11 @@ mod tests {
         let poller = Poller::new().unwrap();
         let mut children = Children::default();
         let hangs = spawned(1000);
-        children.insert(&poller, hangs.0, (0, Kind::Main), true, None);
+        children.insert(&poller, hangs.0, true, None);
         for pid in 1001..1201 {
             let (child, _) = spawned(pid);
-            children.insert(&poller, child, (0, Kind::Main), true, None);
-            if let Some((told, _, outcome)) = children.oldest_outcome(&poller) {
+            children.insert(&poller, child, true, None);
+            if let Some((told, outcome)) = children.oldest_outcome(&poller, |_| true) {
                 assert!(matches!(outcome, Outcome::Executed) && (1001..=pid).contains(&told));
             }
             let open = children.by_pid.values().filter(|child| child.status.is_some()).count();
@@ -288,7 +256,7 @@ mod tests {
         }
         assert!(children.is_being_set_up(1000));
         drop(hangs.1);
-        assert!(matches!(children.outcome(&poller, 1000), Some((0, Outcome::Executed))));
+        assert!(matches!(children.outcome(&poller, 1000, true), Some(Outcome::Executed)));
     }
 
     #[test]

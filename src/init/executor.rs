@@ -1,6 +1,6 @@
 //! Carries out what the supervisor decides, and tells it what came of it.
 
-use super::children::{Children, Kind};
+use super::children::Children;
 use super::contract::Contract;
 use super::deaths::Deaths;
 use super::events::{self, Events};
@@ -13,7 +13,7 @@ use super::report::Report;
 use super::state::State;
 use crate::model::{Hook, Notify, Service, Signal};
 use crate::supervisor::{
-    Effect, Event, News, Pid, Plan, Scope, ServiceId, StartError, Supervisor, Time, merge,
+    Effect, Event, News, Pid, Plan, Reach, Role, Scope, ServiceId, StartError, Supervisor, Time, merge,
 };
 use crate::sys::poll::{Interest, Poller};
 use crate::sys::process::Status;
@@ -46,8 +46,6 @@ pub struct Executor {
     report: Report,
     /// Room for those that a reaping finds.
     pub(super) ended: Vec<(i32, Status)>,
-    /// Leaders that are gone, of whose groups others were left when we looked last.
-    pub(super) groups: Vec<i32>,
     /// Once the services have stopped: what is sent to everything that is left.
     pub(super) rest: Option<Rest>,
     pub(super) more_to_reap: bool,
@@ -97,7 +95,6 @@ impl Executor {
             deaths: Deaths::default(),
             report: Report::default(),
             ended: Vec::new(),
-            groups: Vec::new(),
             rest: None,
             more_to_reap: false,
             exit: None,
@@ -192,8 +189,10 @@ impl Executor {
 
     /// When many children are made one after the other, what the first of them has told meanwhile.
     fn oldest_set_up(&mut self) -> Option<Event> {
-        let (pid, service, outcome) = self.children.oldest_outcome(&self.poller)?;
-        self.outcome_event(pid, service, &outcome)
+        let table = self.supervisor.processes();
+        let is_main = |pid: i32| table.main_of(Pid(pid)).is_some();
+        let (pid, outcome) = self.children.oldest_outcome(&self.poller, is_main)?;
+        self.outcome_event(pid, &outcome)
     }
 
     fn carry_out(&mut self, effect: Effect) -> Option<Event> {
@@ -213,7 +212,7 @@ impl Executor {
             }
             Effect::Signal { pid, scope, signal } => {
                 let wide = self.contract.to_group && self.supervisor.main_process() == Some(pid);
-                signal_process(pid, if wide { Scope::Group } else { scope }, signal);
+                self.send(pid, if wide { Scope::Group } else { scope }, signal);
                 None
             }
             Effect::TerminateRest => self.rest(Rest::Terminated),
@@ -243,7 +242,7 @@ impl Executor {
         };
         self.leaving.remove(&id.0);
         let spec = self.surroundings.service(service);
-        match self.make(id, Kind::Main, spec) {
+        match self.make(id, Role::Main, spec) {
             Ok(pid) => Event::Spawned { service: id, pid },
             Err(error) => Event::SpawnFailed { service: id, error },
         }
@@ -256,7 +255,7 @@ impl Executor {
             return Event::ProbeSpawnFailed { service: id, error: lost() };
         };
         let spec = self.surroundings.probe(service, &check.probe, check.timing.timeout);
-        match self.make(id, Kind::Probe, spec) {
+        match self.make(id, Role::Probe, spec) {
             Ok(pid) => Event::ProbeSpawned { service: id, pid },
             Err(error) => Event::ProbeSpawnFailed { service: id, error },
         }
@@ -272,26 +271,27 @@ impl Executor {
         };
         let death_tally = self.deaths.count(id.0, service, hook, end);
         let spec = self.surroundings.hook(service, hook, end).map(|spec| Spec { death_tally, ..spec });
-        match self.make(id, Kind::Hook(hook), spec) {
+        match self.make(id, Role::Hook(hook), spec) {
             Ok(pid) => Event::HookSpawned { service: id, hook, pid },
             Err(error) => Event::HookSpawnFailed { service: id, hook, error },
         }
     }
 
     /// Makes a process.
-    fn make(&mut self, id: ServiceId, kind: Kind, spec: Result<Spec, StartError>) -> Result<Pid, StartError> {
+    fn make(&mut self, id: ServiceId, role: Role, spec: Result<Spec, StartError>) -> Result<Pid, StartError> {
         let mut spec = spec?;
-        spec.streams = self.streams(id, kind)?;
-        let made = match kind {
-            Kind::Probe => spawn::output_pipe().and_then(|(reader, writer)| {
+        spec.streams = self.streams(id, role)?;
+        let made = match role {
+            Role::Probe => spawn::output_pipe().and_then(|(reader, writer)| {
                 spawn::spawn(&spec, Some(writer.as_fd())).map(|spawned| (spawned, Some(reader)))
             }),
-            Kind::Main | Kind::Hook(_) => spawn::spawn(&spec, None).map(|spawned| (spawned, None)),
+            Role::Main | Role::Hook(_) => spawn::spawn(&spec, None).map(|spawned| (spawned, None)),
         };
         let (spawned, output) = made.map_err(|e| launch::fork_error(&e))?;
         let pid = Pid(spawned.pid);
         let awaited = !self.is_alone(id);
-        self.children.insert(&self.poller, spawned, (id.0, kind), awaited, output);
+        self.supervisor.record(pid, id, role);
+        self.children.insert(&self.poller, spawned, awaited, output);
         if !awaited {
             self.unawaited = Some(pid.0);
         }
@@ -317,11 +317,11 @@ impl Executor {
     }
 
     /// The ends of pipes that a process of the service gets.
-    fn streams(&mut self, id: ServiceId, kind: Kind) -> Result<[Option<RawFd>; 3], StartError> {
-        let is_main = match kind {
-            Kind::Main => true,
-            Kind::Hook(_) => false,
-            Kind::Probe => return Ok([None; 3]),
+    fn streams(&mut self, id: ServiceId, role: Role) -> Result<[Option<RawFd>; 3], StartError> {
+        let is_main = match role {
+            Role::Main => true,
+            Role::Hook(_) => false,
+            Role::Probe => return Ok([None; 3]),
         };
         let service = self.leaving.get(&id.0).or_else(|| self.services.get(id.0));
         let Some((service, streams)) = service.and_then(|it| it.exec.streams.as_deref().map(|s| (it, s)))
@@ -346,8 +346,9 @@ impl Executor {
 
     /// A child has something to tell about its set-up.
     pub fn set_up(&mut self, now: Time, pid: i32) {
-        if let Some((service, outcome)) = self.children.outcome(&self.poller, pid)
-            && let Some(event) = self.outcome_event(pid, service, &outcome)
+        let is_main = self.supervisor.processes().main_of(Pid(pid)).is_some();
+        if let Some(outcome) = self.children.outcome(&self.poller, pid, is_main)
+            && let Some(event) = self.outcome_event(pid, &outcome)
         {
             self.feed(now, event);
         }
@@ -355,21 +356,24 @@ impl Executor {
 
     /// A child says, over its own descriptor, that it is ready.
     pub fn read_notify(&mut self, now: Time, pid: i32) {
-        if let Some(service) = self.children.read_notify(&self.poller, pid) {
-            self.feed(now, Event::Notified { service: ServiceId(service), news: News::Ready });
+        if self.children.read_notify(&self.poller, pid)
+            && let Some(service) = self.supervisor.processes().main_of(Pid(pid))
+        {
+            self.feed(now, Event::Notified { service, news: News::Ready });
         }
     }
 
     /// Services have said something of themselves, over the socket: at most `most` datagrams of it.
     pub fn read_news(&mut self, now: Time, most: usize) {
         let Some(socket) = &self.notify else { return };
+        let table = self.supervisor.processes();
         let is_main = |pid: i32| {
-            let service = self.children.main_of(pid).and_then(|service| self.services.get(service));
+            let service = table.main_of(Pid(pid)).and_then(|service| self.services.get(service.0));
             service.is_some_and(|service| service.policy.notify == Some(Notify::Systemd))
         };
         let mut events = Vec::new();
         for (pid, messages) in socket.receive(most, is_main) {
-            let Some(service) = self.children.main_of(pid).map(ServiceId) else { continue };
+            let Some(service) = table.main_of(Pid(pid)) else { continue };
             events.extend(messages.into_iter().map(|news| Event::Notified { service, news }));
         }
         for event in events {
@@ -382,16 +386,32 @@ impl Executor {
         self.children.read_output(&self.poller, pid);
     }
 
-    pub(super) fn outcome_event(&self, pid: i32, service: usize, outcome: &Outcome) -> Option<Event> {
+    /// What a main process has told of its set-up.
+    pub(super) fn outcome_event(&self, pid: i32, outcome: &Outcome) -> Option<Event> {
         let pid = Pid(pid);
         match outcome {
             Outcome::Pending => None,
             Outcome::Executed => Some(Event::Executed { pid }),
             Outcome::Failed(stage, error) => {
-                let service = self.services.get(service)?;
+                let service = self.services.get(self.supervisor.processes().main_of(pid)?.0)?;
                 let error = launch::setup_error(service, launch::Purpose::Main, *stage, error);
                 Some(Event::SetupFailed { pid, error })
             }
+        }
+    }
+
+    /// Sends a signal to whom it can reach; to nobody who is known to be gone.
+    pub fn send(&self, pid: Pid, scope: Scope, signal: Signal) {
+        let Some(target) = self.supervisor.processes().target(pid, scope) else {
+            return log::debug!("{signal} is not sent: process {} has ended", pid.0);
+        };
+        let sent = match target.reach() {
+            Reach::Process(pid) => process::kill(pid.0, signal),
+            Reach::Group(leader) => process::kill_group(leader.0, signal),
+            Reach::GroupLeft(leader) => process::kill_group_left(leader.0, signal),
+        };
+        if let Err(e) = sent {
+            log::warn!("cannot send {signal} to process {}: {e}", pid.0);
         }
     }
 
@@ -415,16 +435,6 @@ impl Executor {
 /// A service number that does not exist: cannot come about, but must not end PID 1 either.
 fn lost() -> StartError {
     StartError { message: "no such service".to_owned(), transient: false, code: 125 }
-}
-
-fn signal_process(pid: Pid, scope: Scope, signal: Signal) {
-    let result = match scope {
-        Scope::Process => process::kill(pid.0, signal),
-        Scope::Group => process::kill_group(pid.0, signal),
-    };
-    if let Err(e) = result {
-        log::warn!("cannot send {signal} to process {}: {e}", pid.0);
-    }
 }
 
 #[cfg(test)]

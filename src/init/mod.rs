@@ -39,7 +39,7 @@ use crate::config;
 use crate::control::address::{Address, Listener};
 use crate::control::server::Server;
 use crate::model::{MAIN, Service, Signal};
-use crate::supervisor::{Event, Supervisor};
+use crate::supervisor::{Event, Scope, Supervisor};
 use crate::sys::poll::{Interest, Poller, Ready};
 use crate::sys::signals::{Caught, Reading, Signals};
 use crate::sys::spawn::Session;
@@ -222,6 +222,7 @@ impl Init {
         }
         self.end_rest();
         if self.executor.supervisor.next_deadline().is_some_and(|at| at <= self.now()) {
+            self.executor.look_at_groups(self.now(), true);
             self.feed(Event::Tick);
         }
         self.requests.settle(&mut self.executor, self.epoch);
@@ -310,9 +311,7 @@ impl Init {
     fn continued(&mut self) {
         match self.executor.supervisor.main_process() {
             Some(command) if self.terminal.follow_continue(command.0) => {
-                if let Err(e) = process::kill_group(command.0, Signal::CONT) {
-                    log::warn!("cannot continue process group {}: {e}", command.0);
-                }
+                self.executor.send(command, Scope::Group, Signal::CONT);
             }
             _ => self.feed(Event::Forward { signal: Signal::CONT }),
         }

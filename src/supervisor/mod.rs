@@ -16,6 +16,7 @@ mod graph;
 mod health;
 mod hooks;
 mod outcome;
+mod processes;
 mod reload;
 mod requests;
 mod shutdown;
@@ -26,32 +27,23 @@ mod watch;
 
 pub use event::*;
 pub use health::{HealthState, OUTPUT_LIMIT, ProbeResult};
+pub use processes::{Process, Reach, Role, Table, Target};
 pub use reload::{Plan, merge, plan};
 pub use state::State;
 pub use view::{Exit, Problem, Scale, Tie, View};
 
-use crate::model::{Condition, Hook, OnUnhealthy, Service, Signal, text};
+use crate::model::{Condition, OnUnhealthy, Service, Signal, text};
 use shutdown::Shutdown;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 use unit::{Need, Unit};
-
-/// What a process is to its service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Main,
-    Probe,
-    Hook(Hook),
-}
 
 /// All services of one rinit.
 pub struct Supervisor {
     units: Vec<Unit>,
     /// Dependencies before dependents.
     order: Vec<ServiceId>,
-    processes: BTreeMap<Pid, (ServiceId, Role)>,
-    /// Main processes that are gone, of whose groups others are left.
-    groups: BTreeMap<Pid, ServiceId>,
+    processes: Table,
     timers: BTreeSet<(Time, ServiceId)>,
     /// The deadline under which each unit stands in `timers`.
     armed: Vec<Option<Time>>,
@@ -75,8 +67,7 @@ impl Supervisor {
         Supervisor {
             units,
             order,
-            processes: BTreeMap::new(),
-            groups: BTreeMap::new(),
+            processes: Table::default(),
             timers: BTreeSet::new(),
             armed,
             queue: VecDeque::new(),
@@ -93,6 +84,22 @@ impl Supervisor {
         [unit, stop].into_iter().flatten().min()
     }
 
+    /// The processes that rinit has made.
+    pub fn processes(&self) -> &Table {
+        &self.processes
+    }
+
+    /// A process was made: recorded at once, before anything can be reaped. Its unit is told by an event.
+    pub fn record(&mut self, pid: Pid, service: ServiceId, role: Role) {
+        self.processes.insert(pid, service, role);
+    }
+
+    /// A process was reaped: nothing can be sent to it any more. What it was, if rinit has made it; then
+    /// `Event::Exited` has to follow. Until that was told of all that were reaped together, nothing spreads.
+    pub fn reaped(&mut self, pid: Pid) -> Option<Process> {
+        self.processes.reap(pid)
+    }
+
     /// Takes in one event and appends what is to be done.
     pub fn step(&mut self, now: Time, event: Event, out: &mut Vec<Effect>) {
         if self.shutdown.as_ref().is_some_and(Shutdown::is_over) {
@@ -101,7 +108,7 @@ impl Supervisor {
         match event {
             Event::Boot => self.boot(now),
             Event::Spawned { service, pid } => {
-                self.processes.insert(pid, (service, Role::Main));
+                self.made(now, pid, service, Role::Main, out);
                 self.with(service, |unit| unit.spawned(now, pid, out));
             }
             Event::SpawnFailed { service, error } => {
@@ -112,20 +119,16 @@ impl Supervisor {
             Event::Exited { pid, status, group_left, oom, output } => {
                 self.exited(now, pid, Ended { status, group_left, oom, output }, out);
             }
-            Event::GroupGone { pid } => {
-                if let Some(service) = self.groups.remove(&pid) {
-                    self.with(service, |unit| unit.group_gone(now, pid, out));
-                }
-            }
+            Event::GroupGone { pid } => self.group_gone(now, pid, out),
             Event::ProbeSpawned { service, pid } => {
-                self.processes.insert(pid, (service, Role::Probe));
+                self.made(now, pid, service, Role::Probe, out);
                 self.with(service, |unit| unit.probe_spawned(pid, out));
             }
             Event::ProbeSpawnFailed { service, error } => {
                 self.with(service, |unit| unit.probe_not_run(now, error, out));
             }
             Event::HookSpawned { service, hook, pid } => {
-                self.processes.insert(pid, (service, Role::Hook(hook)));
+                self.made(now, pid, service, Role::Hook(hook), out);
                 self.with(service, |unit| unit.hook_spawned(now, hook, pid, out));
             }
             Event::HookSpawnFailed { service, hook, error } => {
@@ -147,7 +150,30 @@ impl Supervisor {
             Event::Forward { signal } => self.forward(signal, out),
             Event::NothingLeft => self.nothing_left(now, out),
         }
-        self.settle(now, out);
+        if !self.processes.has_untold() {
+            self.settle(now, out);
+        }
+        self.drop_unreachable(out);
+    }
+
+    /// Leaves out signals to whom nothing can be sent any more: its end is about to be told.
+    fn drop_unreachable(&self, out: &mut Vec<Effect>) {
+        out.retain(|effect| match effect {
+            Effect::Signal { pid, scope, .. } => self.processes.target(*pid, *scope).is_some(),
+            _ => true,
+        });
+    }
+
+    /// A unit is about to be told of its process. A group of that number is gone, if there was one.
+    fn made(&mut self, now: Time, pid: Pid, service: ServiceId, role: Role, out: &mut Vec<Effect>) {
+        self.group_gone(now, pid, out);
+        self.processes.insert(pid, service, role);
+    }
+
+    fn group_gone(&mut self, now: Time, pid: Pid, out: &mut Vec<Effect>) {
+        if let Some(Process { service, role: Role::Main, .. }) = self.processes.group_gone(pid) {
+            self.with(service, |unit| unit.group_gone(now, pid, out));
+        }
     }
 
     /// Lets a unit move on, and notes what that touches.
@@ -183,7 +209,7 @@ impl Supervisor {
     }
 
     fn with_main(&mut self, pid: Pid, act: impl FnOnce(&mut Unit)) {
-        if let Some(&(service, Role::Main)) = self.processes.get(&pid) {
+        if let Some(service) = self.processes.main_of(pid) {
             self.with(service, act);
         }
     }
@@ -218,19 +244,20 @@ impl Supervisor {
 
     fn exited(&mut self, now: Time, pid: Pid, ended: Ended, out: &mut Vec<Effect>) {
         let Ended { status, group_left, oom, output } = ended;
-        match self.processes.remove(&pid) {
-            Some((service, Role::Main)) => {
-                // With COMMAND alone the stop of the container follows at once, and is for whoever is left.
-                let group_left = group_left && !self.is_all(service);
-                if group_left {
-                    self.groups.insert(pid, service);
-                }
-                self.with(service, |unit| unit.exited(now, status, group_left, oom, out));
-            }
-            Some((service, Role::Probe)) => {
+        let Some(Process { service, role, .. }) = self.processes.get(pid) else { return };
+        // With COMMAND alone the stop of the container follows at once, and is for whoever is left.
+        let group_left = group_left && !(role == Role::Main && self.is_all(service));
+        self.processes.told(pid, group_left);
+        if group_left && role != Role::Main {
+            // What a probe or a hook has left behind is of no use to anybody.
+            out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
+        }
+        match role {
+            Role::Main => self.with(service, |unit| unit.exited(now, status, group_left, oom, out)),
+            Role::Probe => {
                 self.with(service, |unit| unit.probe_exited(now, pid, status, &output, out));
             }
-            Some((service, Role::Hook(hook))) => {
+            Role::Hook(hook) => {
                 // A hook whose program could not be executed has said why.
                 let said = text::printable(&output, OUTPUT_LIMIT);
                 let message = if said.is_empty() { status.to_string() } else { said };
@@ -241,7 +268,6 @@ impl Supervisor {
                 });
                 self.with(service, |unit| unit.hook_done(now, hook, Some(pid), problem, out));
             }
-            None => {}
         }
     }
 

@@ -106,6 +106,7 @@ impl Supervisor {
         self.want(now, wanted);
         self.queue.extend(&self.order);
         self.settle(now, out);
+        self.drop_unreachable(out);
     }
 
     /// Gives each unit its definition. Returns those that are to run now.

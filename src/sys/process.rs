@@ -109,6 +109,13 @@ pub fn group_exists(leader: i32) -> bool {
     }
 }
 
+/// Whether all members of a process group are zombies, as `/proc` shows them: the ends of these are somebody else's to
+/// take note of. Not where it is not mounted.
+pub fn is_group_dead(leader: i32) -> bool {
+    let mut members = all().filter_map(|(_, stat)| (stat.group == leader).then_some(stat.is_dead)).peekable();
+    members.peek().is_some() && members.all(|is_dead| is_dead)
+}
+
 fn send(pid: i32, number: i32) -> io::Result<()> {
     match try_send(pid, number) {
         Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(()),
@@ -190,14 +197,8 @@ pub fn kill_rest(signals: &[Signal]) {
 /// All descendants of a process, as `/proc` shows them. Empty where it is not mounted.
 fn descendants(of: i32) -> Vec<i32> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let pid = std::str::from_utf8(name.as_bytes()).ok().and_then(|name| name.parse::<i32>().ok());
-        if let Some(pid) = pid
-            && let Some(parent) = parent(pid)
-        {
-            children.entry(parent).or_default().push(pid);
-        }
+    for (pid, stat) in all() {
+        children.entry(stat.parent).or_default().push(pid);
     }
     let mut found = Vec::new();
     let mut open = vec![of];
@@ -209,17 +210,49 @@ fn descendants(of: i32) -> Vec<i32> {
     found
 }
 
-/// The parent of a process, as `/proc` shows it.
-pub fn parent(pid: i32) -> Option<i32> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    parent_in_stat(&stat)
+/// All processes that `/proc` shows.
+fn all() -> impl Iterator<Item = (i32, Stat)> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| {
+        let name = entry.file_name();
+        let pid = std::str::from_utf8(name.as_bytes()).ok()?.parse::<i32>().ok()?;
+        Some((pid, stat(pid)?))
+    })
 }
 
-/// The fourth field of `/proc/PID/stat`. The second one, a program's name in parentheses, may hold anything.
-fn parent_in_stat(stat: &[u8]) -> Option<i32> {
-    let after_name = stat.rsplitn(2, |byte| *byte == b')').next()?;
-    let mut fields = after_name.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
-    std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()
+/// The parent of a process, as `/proc` shows it.
+pub fn parent(pid: i32) -> Option<i32> {
+    stat(pid).map(|stat| stat.parent)
+}
+
+/// What `/proc/PID/stat` says of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stat {
+    is_dead: bool,
+    parent: i32,
+    group: i32,
+}
+
+/// So many fields are between the group and the number of threads.
+const THREADS_AFTER_GROUP: usize = 14;
+
+fn stat(pid: i32) -> Option<Stat> {
+    Stat::parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+impl Stat {
+    /// The second field, a program's name in parentheses, may hold anything.
+    fn parse(line: &[u8]) -> Option<Stat> {
+        let after_name = line.rsplitn(2, |byte| *byte == b')').next()?;
+        let mut fields = after_name.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
+        let state = fields.next()?;
+        let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<i32>().ok();
+        let (parent, group) = (number()?, number()?);
+        // A zombie whose first thread alone has ended is not dead.
+        let threads = fields.nth(THREADS_AFTER_GROUP);
+        let is_dead = matches!(state, b"Z" | b"X" | b"x") && matches!(threads, Some(b"0" | b"1"));
+        Some(Stat { is_dead, parent, group })
+    }
 }
 
 /// The process group that a process is in, be it a zombie.
@@ -265,9 +298,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parent_is_found_behind_any_program_name() {
-        assert_eq!(parent_in_stat(b"12 (sh) S 7 12 12 0"), Some(7));
-        assert_eq!(parent_in_stat(b"12 (a) S 9 (b)) R 7 12 12 0"), Some(7));
-        assert_eq!(parent_in_stat(b"12"), None);
+    fn a_process_is_found_behind_any_program_name() {
+        let of = |line: &[u8]| Stat::parse(line).map(|it| (it.is_dead, it.parent, it.group));
+        assert_eq!(of(b"12 (sh) S 7 11 12 0"), Some((false, 7, 11)));
+        let zombie = "12 (a) S 9 (b)) Z 7 12 12 0 -1 4194560 0 0 0 0 0 0 0 0 20 0";
+        assert_eq!(of(format!("{zombie} 1 0 6").as_bytes()), Some((true, 7, 12)));
+        assert_eq!(of(format!("{zombie} 2 0 6").as_bytes()), Some((false, 7, 12)));
+        assert_eq!(of(b"12"), None);
     }
 }

@@ -6,11 +6,12 @@ mod found;
 mod input;
 mod keys;
 mod life;
+mod processes;
 mod reload;
 mod stop;
 
 use super::*;
-use crate::model::{Dependency, Exec, HealthCheck, HealthTiming, Policy, Probe, Restart, Shared};
+use crate::model::{Dependency, Exec, HealthCheck, HealthTiming, Hook, Policy, Probe, Restart, Shared};
 
 fn ms(millis: u64) -> Time {
     Duration::from_millis(millis)

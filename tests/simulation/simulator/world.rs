@@ -332,7 +332,11 @@ impl World<'_> {
     }
 
     fn reap(&mut self) -> Check {
-        for process in self.kernel.reap() {
+        let ended = self.kernel.reap();
+        for process in &ended {
+            self.supervisor.reaped(process.pid);
+        }
+        for process in ended {
             let Some((status, oom)) = process.dead else { continue };
             let main = matches!(process.role, Role::Main(_));
             if matches!(process.role, Role::Member | Role::Orphan) {
@@ -355,7 +359,7 @@ impl World<'_> {
             {
                 self.kernel.signal(self.now, main, Scope::Group, Signal::CONT);
             }
-            let group_left = main && self.kernel.watch_group(process.pid);
+            let group_left = self.kernel.watch_group(process.pid);
             let output = if matches!(process.role, Role::Probe(_)) { b"said".to_vec() } else { Vec::new() };
             self.feed(Event::Exited { pid: process.pid, status, group_left, oom: main && oom, output })?;
         }

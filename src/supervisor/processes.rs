@@ -1,0 +1,208 @@
+//! The one table of processes: which there are, what each is to its service, and whom a signal can still reach.
+//!
+//! The supervisor owns the table, and whoever makes, watches, reaps or signals a process consults it; nobody else keeps
+//! a list of its own. A process enters with `insert`, as soon as it is forked and before anything can be reaped. It
+//! leaves in two steps. `reap` marks it the moment the kernel has given up its process ID, so that from then on nothing
+//! can be sent to it. `told` removes it when its service learns how it ended. All that ended together are marked before
+//! the first of them is told, and nothing spreads to other services until all of them are: so no service is told to
+//! stop, and nobody reads that it is, whose end was seen already. An orphan is in no table, and costs one look-up.
+//!
+//! A process group can outlive its leader. Its number stays taken as long as it has a member, so the table keeps it
+//! under the leader's process ID until `group_gone`. A member that somebody else reaps ends without a word to rinit;
+//! therefore whoever asks for `groups` looks at each of them again after every reaping, and before a deadline expires. A
+//! signal takes a [`Target`], and only [`Table::target`] makes one: for a process that is not reaped, for its group, or
+//! for a group that was left. There is no other way to send one to a service.
+
+use super::event::{Pid, Scope, ServiceId};
+use crate::model::Hook;
+use std::collections::BTreeMap;
+
+/// What a process is to its service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Its main process.
+    Main,
+    /// A probe of its health check.
+    Probe,
+    /// One of its hooks.
+    Hook(Hook),
+}
+
+/// A process of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Of this service.
+    pub service: ServiceId,
+    /// What it is to it.
+    pub role: Role,
+    /// The process group that is signalled with it.
+    pub group: Pid,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    process: Process,
+    /// Nothing can be sent to it any more, and its service is about to be told.
+    reaped: bool,
+}
+
+/// The processes that rinit has made, and the groups that they left.
+#[derive(Debug, Default)]
+pub struct Table {
+    entries: BTreeMap<Pid, Entry>,
+    /// Groups that have outlived their leaders, when they were looked at last.
+    groups: BTreeMap<Pid, Process>,
+    /// How many are reaped and not told yet.
+    untold: usize,
+}
+
+/// Somebody whom a signal can reach. Only the table makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target(Reach);
+
+/// Who that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// A process that is not reaped.
+    Process(Pid),
+    /// The group of a leader that is not reaped, who may not have made it yet.
+    Group(Pid),
+    /// What is left of a group whose leader is reaped.
+    GroupLeft(Pid),
+}
+
+impl Target {
+    /// Who it is.
+    pub fn reach(self) -> Reach {
+        self.0
+    }
+}
+
+impl Table {
+    /// Records a process. Recording it again changes nothing.
+    pub fn insert(&mut self, pid: Pid, service: ServiceId, role: Role) {
+        let process = Process { service, role, group: pid };
+        self.entries.entry(pid).or_insert(Entry { process, reaped: false });
+    }
+
+    /// A process that rinit has made and whose service was not told yet that it has ended.
+    pub fn get(&self, pid: Pid) -> Option<Process> {
+        self.entries.get(&pid).map(|entry| entry.process)
+    }
+
+    /// The service whose main process this is.
+    pub fn main_of(&self, pid: Pid) -> Option<ServiceId> {
+        self.get(pid).filter(|process| process.role == Role::Main).map(|process| process.service)
+    }
+
+    /// A process was reaped: marks it. `None` if it is not in the table.
+    pub fn reap(&mut self, pid: Pid) -> Option<Process> {
+        let entry = self.entries.get_mut(&pid)?;
+        if !std::mem::replace(&mut entry.reaped, true) {
+            self.untold = self.untold.saturating_add(1);
+        }
+        Some(entry.process)
+    }
+
+    /// Whether some are reaped whose services are still to be told.
+    pub fn has_untold(&self) -> bool {
+        self.untold > 0
+    }
+
+    /// The service of a process is told that it has ended. `group_left`: others of its group are there.
+    pub(super) fn told(&mut self, pid: Pid, group_left: bool) -> Option<Process> {
+        let Entry { process, reaped } = self.entries.remove(&pid)?;
+        if reaped {
+            self.untold = self.untold.saturating_sub(1);
+        }
+        if group_left {
+            self.groups.insert(process.group, process);
+        }
+        Some(process)
+    }
+
+    /// The groups that have outlived their leaders, as far as is known.
+    pub fn groups(&self) -> impl Iterator<Item = Pid> {
+        self.groups.keys().copied()
+    }
+
+    /// A group has lost its last member.
+    pub(super) fn group_gone(&mut self, leader: Pid) -> Option<Process> {
+        self.groups.remove(&leader)
+    }
+
+    /// Whom a signal for a process, or for its group, would reach. `None`: nobody is left, or nothing is known of it.
+    pub fn target(&self, pid: Pid, scope: Scope) -> Option<Target> {
+        let reach = match (self.entries.get(&pid), scope) {
+            (Some(entry), _) if entry.reaped => return None,
+            (Some(_), Scope::Process) => Reach::Process(pid),
+            (Some(entry), Scope::Group) => Reach::Group(entry.process.group),
+            (None, Scope::Group) => Reach::GroupLeft(*self.groups.get_key_value(&pid)?.0),
+            (None, Scope::Process) => return None,
+        };
+        Some(Target(reach))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PID: Pid = Pid(7);
+    const WEB: ServiceId = ServiceId(0);
+
+    fn reach(table: &Table, scope: Scope) -> Option<Reach> {
+        table.target(PID, scope).map(Target::reach)
+    }
+
+    #[test]
+    fn nothing_can_be_sent_to_what_is_reaped() {
+        let mut table = Table::default();
+        assert_eq!(reach(&table, Scope::Process), None);
+        table.insert(PID, WEB, Role::Main);
+        assert_eq!(reach(&table, Scope::Process), Some(Reach::Process(PID)));
+        assert_eq!(reach(&table, Scope::Group), Some(Reach::Group(PID)));
+        assert_eq!(table.reap(PID).map(|it| it.service), Some(WEB));
+        assert_eq!((reach(&table, Scope::Process), reach(&table, Scope::Group)), (None, None));
+        assert_eq!(table.main_of(PID), Some(WEB));
+        assert!(table.told(PID, false).is_some());
+        assert_eq!((table.told(PID, true), table.get(PID)), (None, None));
+        assert_eq!((reach(&table, Scope::Process), reach(&table, Scope::Group)), (None, None));
+    }
+
+    #[test]
+    fn a_group_that_outlives_its_leader_can_be_reached_until_it_is_gone() {
+        let mut table = Table::default();
+        table.insert(PID, WEB, Role::Main);
+        table.reap(PID);
+        table.told(PID, true);
+        assert_eq!(table.groups().collect::<Vec<_>>(), [PID]);
+        assert_eq!(reach(&table, Scope::Process), None);
+        assert_eq!(reach(&table, Scope::Group), Some(Reach::GroupLeft(PID)));
+        // A process that has the number anew is another one.
+        table.insert(PID, WEB, Role::Probe);
+        assert_eq!(reach(&table, Scope::Group), Some(Reach::Group(PID)));
+        assert!(table.group_gone(PID).is_some_and(|it| it.role == Role::Main));
+        assert_eq!((table.group_gone(PID), table.groups().count()), (None, 0));
+    }
+
+    #[test]
+    fn what_is_reaped_is_untold_once() {
+        let mut table = Table::default();
+        assert_eq!(table.reap(PID), None);
+        assert!(!table.has_untold());
+        table.insert(PID, WEB, Role::Main);
+        table.insert(Pid(8), WEB, Role::Probe);
+        table.reap(PID);
+        table.reap(PID);
+        table.reap(Pid(8));
+        table.told(PID, false);
+        assert!(table.has_untold());
+        table.told(Pid(8), false);
+        assert!(!table.has_untold());
+        // One that nobody has marked.
+        table.insert(PID, WEB, Role::Main);
+        table.told(PID, false);
+        assert!(!table.has_untold());
+    }
+}

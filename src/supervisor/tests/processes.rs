@@ -1,0 +1,67 @@
+//! What is told of processes that ended together, and of what they left behind.
+
+use super::*;
+
+impl World {
+    /// These were reaped at once, and are told one after the other.
+    fn end_together(&mut self, names: &[&str]) {
+        let ended: Vec<Event> =
+            names.iter().map(|name| self.end_event(name, ExitStatus::Signal(9), false)).collect();
+        for event in &ended {
+            let Event::Exited { pid, .. } = event else { continue };
+            assert!(self.supervisor.reaped(*pid).is_some());
+        }
+        ended.into_iter().for_each(|event| self.tell(event));
+    }
+}
+
+#[test]
+fn what_ended_with_the_cause_of_a_stop_is_not_told_to_stop() {
+    let mut essential = task("a");
+    essential.policy.essential = true;
+    let mut world = World::boot(vec![essential, service("b"), service("c")]);
+    world.take_story();
+    world.end_together(&["a", "b"]);
+    assert_eq!(world.take_story(), ["SIGTERM c"]);
+    assert_eq!(world.state("b"), State::Stopped);
+}
+
+#[test]
+fn a_probe_that_ended_with_its_service_is_not_killed() {
+    let mut world = World::boot(vec![checked(service("web"), OnUnhealthy::None)]);
+    world.wait();
+    assert_eq!(world.take_story(), ["start web", "start web?"]);
+    world.end_together(&["web", "web?"]);
+    assert_eq!((world.take_story(), world.state("web")), (vec![], State::Backoff));
+}
+
+#[test]
+fn what_a_probe_or_a_hook_leaves_behind_is_killed() {
+    let mut web = checked(service("web"), OnUnhealthy::None);
+    web.hooks.post_start = Some(vec!["warm".into()]);
+    let mut world = World::boot(vec![web]);
+    world.take_story();
+    let event = world.end_event("web:post_start", ExitStatus::Code(0), true);
+    world.tell(event);
+    assert_eq!(world.take_story(), ["SIGKILL web:post_start group"]);
+    world.wait();
+    world.take_story();
+    let event = world.end_event("web?", ExitStatus::Code(0), true);
+    world.tell(event);
+    assert_eq!(world.take_story(), ["SIGKILL web? group"]);
+    assert!(world.supervisor.processes().groups().count() == 2);
+    world.tell(Event::GroupGone { pid: Pid(2) });
+    world.tell(Event::GroupGone { pid: Pid(3) });
+    assert!(world.supervisor.processes().groups().count() == 0);
+}
+
+#[test]
+fn a_group_whose_number_is_given_anew_is_gone() {
+    let mut world = World::boot(vec![service("web"), service("db")]);
+    let event = world.end_event("web", ExitStatus::Code(1), true);
+    let Event::Exited { pid, .. } = event else { panic!("it exits") };
+    world.tell(event);
+    assert_eq!(world.state("web"), State::Stopping);
+    world.tell(Event::ProbeSpawned { service: ServiceId(1), pid });
+    assert_ne!(world.state("web"), State::Stopping);
+}
