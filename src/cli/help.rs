@@ -19,8 +19,8 @@ pub const ABOUT: &str = "rinit is a container's init. It starts the services tha
 
 /// The exit status of the init.
 pub const STATUS: &str = "Exit status: COMMAND's, or 128 + N if signal N ended it; 0 after a stop within its grace; \
-                          137 if a service had to be killed; 125 if rinit itself could not do it; 126 or 127 if \
-                          COMMAND cannot be run or is not there.";
+                          137 if a service had to be killed; 125 if rinit itself could not do it; 2 if another \
+                          rinit is the init here; 126 or 127 if COMMAND cannot be run or is not there.";
 
 /// Command lines of the init.
 pub const EXAMPLES: [(&str, &str); 3] = [

@@ -2,16 +2,17 @@
 
 #![forbid(unsafe_code)]
 
-use super::output;
-use super::parse::Words;
+use super::parse::{UsageError, Words};
+use super::role::{self, Role};
 use super::table::{self, Opt};
 use super::values::{self, Env, SERVICES_DIR};
+use super::{near, output};
 use crate::control::address::Address;
-use crate::init::{self, Contract, LogFormat, Remap, Settings};
-use crate::model::{Signal, suggest};
+use crate::init::{self, Contract, Listening, LogFormat, Remap, Settings};
+use crate::model::Signal;
 use log::LevelFilter;
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The exit status when rinit itself could not do it, as of env, timeout and docker.
@@ -23,8 +24,11 @@ pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(9);
 /// As a shell has it: there is no such program.
 const NOT_FOUND: u8 = 127;
 
-pub(super) fn run(words: &Words) -> Result<u8, String> {
-    let status = init::run(settings(words, &values::env, Path::new(SERVICES_DIR).is_dir())?);
+pub(super) fn run(words: &Words) -> Result<u8, UsageError> {
+    let role = role::role(words)?;
+    let default_is_there = values::default_services();
+    let settings = settings(words, &values::env, role, default_is_there).map_err(UsageError::of_init)?;
+    let status = init::run(settings);
     if status == NOT_FOUND
         && let Some(hint) = verb_hint(&words.operands)
     {
@@ -36,15 +40,25 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
 /// A COMMAND that may have been meant for a verb.
 fn verb_hint(command: &[OsString]) -> Option<String> {
     let name = command.first()?.to_str()?;
-    let known: Vec<&str> = table::COMMANDS.iter().map(|command| command.name).collect();
-    let near = suggest::nearest(name, &known)?;
-    Some(format!(
-        "rinit: {name:?} was taken for a COMMAND; did you mean the verb {near:?}? Try 'rinit --help'.\n"
-    ))
+    let near = near::verb(name)?;
+    Some(format!("rinit: {name:?} was taken for a COMMAND; did you mean {near:?}? Try 'rinit --help'.\n"))
 }
 
-fn settings(words: &Words, env: Env<'_>, default_is_there: bool) -> Result<Settings, String> {
-    let services = values::services(words, env, default_is_there);
+/// How the control socket is opened.
+fn listening(words: &Words, role: Role) -> Listening {
+    match role {
+        Role::Init => Listening::Wanted,
+        Role::Second => Listening::Required,
+        Role::Reaper if words.has(Opt::Socket) => Listening::Required,
+        Role::Reaper => Listening::Off,
+    }
+}
+
+fn settings(words: &Words, env: Env<'_>, role: Role, default_is_there: bool) -> Result<Settings, String> {
+    let services = match role {
+        Role::Init | Role::Second => values::services(words, env, default_is_there),
+        Role::Reaper => Vec::new(),
+    };
     let command = words.operands.clone();
     let default_level = match (services.is_empty(), command.is_empty()) {
         (true, true) => {
@@ -65,6 +79,7 @@ fn settings(words: &Words, env: Env<'_>, default_is_there: bool) -> Result<Setti
         command,
         stop_timeout: stop_timeout.unwrap_or(STOP_TIMEOUT),
         socket: values::read(words, env, &table::SOCKET, Address::parse)?,
+        listening: listening(words, role),
         state_dir: values::read(words, env, &table::STATE_DIR, read_dir)?,
         log_level: raised(log_level, words.all(Opt::Verbose).count()),
         log_format: log_format.unwrap_or(LogFormat::Text),
@@ -143,7 +158,7 @@ mod tests {
             panic!("{line} is not for the init");
         };
         let lookup = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
-        settings(&words, &lookup, false)
+        settings(&words, &lookup, Role::Init, false)
     }
 
     #[test]
@@ -154,6 +169,7 @@ mod tests {
             command: vec!["sh".into(), "-c".into()],
             stop_timeout: Duration::from_secs(9),
             socket: None,
+            listening: Listening::Wanted,
             state_dir: None,
             log_level: LevelFilter::Warn,
             log_format: LogFormat::Text,
@@ -206,8 +222,23 @@ mod tests {
     }
 
     #[test]
+    fn a_reaper_takes_no_services_and_no_socket() {
+        let Ok(Line::Init(words)) = parse(["--", "id"].map(OsString::from).to_vec()) else {
+            panic!("no init")
+        };
+        let env: Env<'_> = &|name| matches!(name, "RINIT_SERVICES" | "RINIT_SOCKET").then(|| "/x".into());
+        let of = |role| settings(&words, env, role, true).unwrap();
+        let reaper = of(Role::Reaper);
+        assert_eq!((reaper.services.len(), reaper.listening), (0, Listening::Off));
+        assert_eq!(reaper.log_level, LevelFilter::Warn);
+        let second = of(Role::Second);
+        assert_eq!((second.services.len(), second.listening), (1, Listening::Required));
+        assert_eq!(of(Role::Init).listening, Listening::Wanted);
+    }
+
+    #[test]
     fn a_command_that_looks_like_a_verb_gets_a_hint() {
-        assert!(verb_hint(&["helth".into()]).unwrap().contains("the verb \"health\""));
+        assert!(verb_hint(&["helth".into()]).unwrap().contains("did you mean \"health\""));
         assert_eq!(verb_hint(&["nginx".into()]), None);
         assert_eq!(verb_hint(&[]), None);
     }

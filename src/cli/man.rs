@@ -8,15 +8,17 @@ use super::show;
 use super::table::{COMMANDS, Command, Flag, INIT_FLAGS};
 
 /// The date of the page: to be set anew when what it says changes.
-const DATE: &str = "2026-11-21";
+const DATE: &str = "2026-11-28";
 
 /// Lines of the source are shorter than that: not every reader of roff takes longer ones well.
 const WIDTH: usize = 78;
 
-static DESCRIPTION: [&str; 3] = [
+static DESCRIPTION: [&str; 4] = [
     "The first word that is neither an option nor an option's value is a VERB, if one is called so, or else COMMAND. \
      After -- it is always COMMAND. COMMAND is run as the service main: when it ends, everything else is stopped and \
      rinit ends with its exit status.",
+    "Where another rinit is the init already, as in docker exec, no service is started unless --services is given, and \
+     COMMAND needs -- before it: it then runs under a reaper of its own.",
     "SIGTERM, SIGINT, SIGQUIT, SIGPWR and SIGRTMIN+3 stop everything in order: what depends on a service stops before \
      it, and at the end of the stop timeout the rest is killed. All other signals go to COMMAND; without COMMAND, SIGHUP \
      reads the definitions again.",

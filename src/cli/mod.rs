@@ -11,11 +11,13 @@ mod health;
 pub mod help;
 mod init;
 mod man;
+mod near;
 mod output;
 pub mod parse;
 mod personality;
 mod probe;
 mod reload;
+mod role;
 mod shutdown;
 mod signal;
 mod status;
@@ -67,7 +69,7 @@ fn dispatch(line: Line) -> Result<u8, UsageError> {
         Line::Init(words) if words.has(Opt::Version) => {
             return Ok(show(&format!("rinit {}\n", env!("CARGO_PKG_VERSION"))));
         }
-        Line::Init(words) => return init::run(&words).map_err(UsageError::of_init),
+        Line::Init(words) => return init::run(&words),
         Line::Verb(command, words) => (command, words),
     };
     if words.has(Opt::Help) {

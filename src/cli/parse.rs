@@ -27,6 +27,8 @@ pub struct Words {
     pub operands: Vec<OsString>,
     /// What came after `--`.
     pub rest: Option<Vec<OsString>>,
+    /// COMMAND came after `--`: it cannot have been meant for a verb.
+    pub after_dashes: bool,
 }
 
 impl Words {
@@ -62,6 +64,11 @@ impl UsageError {
         UsageError { message, help: "rinit --help".to_owned(), status: super::init::FAILED }
     }
 
+    /// Of a process that is not the init, where one runs.
+    pub fn of_client(message: String, help: &str) -> UsageError {
+        UsageError { message, help: help.to_owned(), status: super::USAGE }
+    }
+
     /// Of a verb.
     pub fn of_verb(command: &Command, message: String) -> UsageError {
         UsageError { message, help: format!("rinit {} --help", command.name), status: super::USAGE }
@@ -93,6 +100,7 @@ pub fn parse(words: Vec<OsString>) -> Result<Line, UsageError> {
             },
             Some(Word::Rest(rest)) => {
                 found.operands = rest;
+                found.after_dashes = true;
                 return Ok(Line::Init(found));
             }
             None => return Ok(Line::Init(found)),

@@ -8,7 +8,7 @@ use crate::config::Style;
 use crate::control::address::Address;
 use crate::model::duration;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where services are defined if nothing else is said.
@@ -65,6 +65,11 @@ pub(super) fn limit(words: &Words, default: Duration) -> Result<(u64, Duration),
 /// `--socket`.
 pub(super) fn socket(words: &Words) -> Result<Option<Address>, String> {
     read(words, &env, &table::SOCKET, Address::parse)
+}
+
+/// Whether the directory that the init takes by itself is there.
+pub(super) fn default_services() -> bool {
+    Path::new(SERVICES_DIR).is_dir()
 }
 
 /// `--services`, each of them, or else `/etc/services.d` if it is there.

@@ -24,14 +24,32 @@ pub struct Listener {
     pub address: Address,
 }
 
+/// Why there is no control socket.
+#[derive(Debug)]
+pub struct Refused {
+    /// For people.
+    pub message: String,
+    /// Somebody else listens there.
+    pub is_taken: bool,
+}
+
+impl Refused {
+    fn other(message: String) -> Refused {
+        Refused { message, is_taken: false }
+    }
+}
+
 impl Listener {
     /// Listens where it was told to, else on the abstract name of this PID namespace if this is its PID 1, else below
     /// the user's own directory; there as well if somebody else has taken the name, which is free for all.
-    pub fn open(given: Option<&Address>, is_pid_1: bool) -> Result<Listener, String> {
+    pub fn open(given: Option<&Address>, is_pid_1: bool) -> Result<Listener, Refused> {
         if let Some(address) = given {
             return Listener::at(address.clone(), GIVEN_MODE);
         }
-        let below_user_dir = || Listener::at(Address::Path(make_user_dir()?.join(FILE)), OWN_MODE);
+        let below_user_dir = || {
+            let dir = make_user_dir().map_err(Refused::other)?;
+            Listener::at(Address::Path(dir.join(FILE)), OWN_MODE)
+        };
         match is_pid_1.then(namespace_address).flatten() {
             Some(address) => {
                 Listener::at(address, OWN_MODE).or_else(|taken| below_user_dir().map_err(|_| taken))
@@ -40,7 +58,7 @@ impl Listener {
         }
     }
 
-    fn at(address: Address, mode: u32) -> Result<Listener, String> {
+    fn at(address: Address, mode: u32) -> Result<Listener, Refused> {
         match socket::listen(&address, mode) {
             Ok(socket) => Ok(Listener { socket, address }),
             Err(e) => {
@@ -49,7 +67,8 @@ impl Listener {
                     io::ErrorKind::AlreadyExists => "something is there that is not a socket".to_owned(),
                     _ => text::cause(&e),
                 };
-                Err(format!("cannot listen at {address}: {cause}"))
+                let message = format!("cannot listen at {address}: {cause}");
+                Err(Refused { message, is_taken: e.kind() == io::ErrorKind::AddrInUse })
             }
         }
     }
@@ -131,8 +150,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let given = Address::Path(dir.path().join("s"));
         let first = Listener::open(Some(&given), false).unwrap();
-        let message = Listener::open(Some(&given), false).unwrap_err();
-        assert!(message.contains("another rinit is running there; give --socket"), "{message}");
+        let refused = Listener::open(Some(&given), false).unwrap_err();
+        assert!(refused.is_taken);
+        assert!(refused.message.contains("another rinit is running there; give --socket"), "{refused:?}");
         first.address.remove();
         assert!(Listener::open(Some(&given), true).is_ok());
     }

@@ -4,4 +4,5 @@ pub mod address;
 pub mod client;
 mod connection;
 pub mod protocol;
+pub mod running;
 pub mod server;

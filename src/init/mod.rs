@@ -8,6 +8,7 @@
 
 mod answer;
 mod children;
+mod command;
 pub mod contract;
 mod deaths;
 mod details;
@@ -17,6 +18,7 @@ mod followers;
 mod gather;
 mod harvest;
 mod launch;
+mod listen;
 mod logger;
 mod narrate;
 mod notify;
@@ -33,11 +35,10 @@ mod tidy;
 mod wait;
 
 pub use contract::{Contract, Remap};
-pub use settings::{LogFormat, Settings};
+pub use settings::{Listening, LogFormat, Settings};
 
 use crate::config;
-use crate::control::address::{Address, Listener};
-use crate::control::server::Server;
+use crate::control::address::Address;
 use crate::model::{MAIN, Service, Signal};
 use crate::supervisor::{Event, Scope, Supervisor};
 use crate::sys::poll::{Interest, Poller, Ready};
@@ -95,7 +96,19 @@ pub fn run(settings: Settings) -> u8 {
         memory::trim_heap();
     }
     let source = Source::new(&settings, groups);
-    Init::new(settings, source, services, poller, signals).run()
+    match Init::new(settings, source, services, poller, signals) {
+        Ok(init) => init.run(),
+        Err(NotStarted { message, status }) => {
+            log::error!("{message}; nothing was started");
+            status
+        }
+    }
+}
+
+/// Why the init does not even begin.
+struct NotStarted {
+    message: String,
+    status: u8,
 }
 
 fn event_sources() -> std::io::Result<(Poller, Signals)> {
@@ -146,10 +159,13 @@ impl Init {
         services: Vec<Service>,
         poller: Poller,
         signals: Signals,
-    ) -> Init {
+    ) -> Result<Init, NotStarted> {
         let surroundings = Surroundings::record();
         let with_services = services.iter().any(|service| service.name != MAIN);
-        let (server, address) = serve(&settings, &poller, with_services);
+        if with_services && !settings.command.is_empty() {
+            command::look(&services, &surroundings)?;
+        }
+        let (server, address) = listen::open(&settings, &poller, with_services)?.unzip();
         let mut supervisor = Supervisor::new(&services, settings.stop_timeout);
         let state = State::open(settings.state_dir.as_deref(), process::is_pid1());
         // COMMAND alone leaves nothing there either.
@@ -162,7 +178,7 @@ impl Init {
         }
         let mut executor = Executor::new(supervisor, services, surroundings, poller, state);
         executor.contract = settings.contract.clone();
-        Init {
+        Ok(Init {
             requests: Requests::new(server, source, last_stop),
             executor,
             signals,
@@ -175,7 +191,7 @@ impl Init {
             epoch: Instant::now(),
             interrupts: 0,
             tidy: Tidy::Everything,
-        }
+        })
     }
 
     fn run(mut self) -> u8 {
@@ -331,30 +347,5 @@ impl Init {
             }
         };
         self.feed(event);
-    }
-}
-
-/// Opens the control socket. Without it rinit does its work all the same.
-fn serve(settings: &Settings, poller: &Poller, with_services: bool) -> (Option<Server>, Option<Address>) {
-    let listener = match Listener::open(settings.socket.as_ref(), process::is_pid1()) {
-        Ok(listener) => listener,
-        Err(e) => {
-            // With COMMAND alone nobody may ever ask: several such rinits of one user are nothing unusual.
-            let level = match with_services || settings.socket.is_some() {
-                true => log::Level::Warn,
-                false => log::Level::Debug,
-            };
-            log::log!(level, "no control socket: {e}");
-            return (None, None);
-        }
-    };
-    let Listener { socket, address } = listener;
-    let mut server = Server::new(socket, children::TOKEN_LIMIT);
-    match server.register(poller) {
-        Ok(()) => (Some(server), Some(address)),
-        Err(e) => {
-            log::warn!("no control socket: {e}");
-            (None, None)
-        }
     }
 }

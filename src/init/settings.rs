@@ -23,6 +23,8 @@ pub struct Settings {
     pub stop_timeout: Duration,
     /// Where the control socket is to be; `None`: at its usual place.
     pub socket: Option<Address>,
+    /// What happens where that cannot be.
+    pub listening: Listening,
     /// What is remembered from one container start to the next is there; `None`: at its usual place.
     pub state_dir: Option<PathBuf>,
     /// What rinit says of itself.
@@ -31,6 +33,17 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// How COMMAND is treated.
     pub contract: Contract,
+}
+
+/// Whether there is to be a control socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listening {
+    /// Yes; without one, rinit does its work all the same.
+    Wanted,
+    /// Yes; where another init listens there already, nothing is started.
+    Required,
+    /// No.
+    Off,
 }
 
 /// How rinit's own messages are written.

@@ -4,6 +4,7 @@
 pub mod attributes;
 pub mod caps;
 pub mod cgroup;
+pub mod container;
 pub mod entry;
 pub mod file;
 pub mod inherit;

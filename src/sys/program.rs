@@ -2,9 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+use nix::errno::Errno;
+use nix::sys::stat::SFlag;
+use nix::unistd::{AccessFlags, access};
 use std::ffi::{CStr, CString, OsStr};
+use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Where programs are looked for if the environment has no PATH.
 const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -36,6 +41,40 @@ impl Program {
         });
         Program::Paths(paths.collect())
     }
+
+    /// Looks whether it can be executed by a process that starts in `dir`, without doing it; an empty one is rinit's
+    /// own. What another user may execute cannot be told from here: `for_other_user` only asks
+    /// whether it is there.
+    pub fn look(&self, dir: &Path, for_other_user: bool) -> io::Result<()> {
+        let Program::Paths(paths) = self else { return Ok(()) };
+        if !dir.as_os_str().is_empty() && !dir.is_dir() {
+            return Ok(()); // another error, which names the directory
+        }
+        let mut denied = false;
+        for path in paths {
+            match look_at(dir, path) {
+                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+                Err(Errno::EACCES) if for_other_user => return Ok(()),
+                Err(Errno::EACCES) => denied = true,
+                // What comes of the others is seen when it is executed.
+                Ok(()) | Err(_) => return Ok(()),
+            }
+        }
+        Err(if denied { Errno::EACCES } else { Errno::ENOENT }.into())
+    }
+}
+
+/// As `execve` finds a path, relative to that directory.
+fn look_at(dir: &Path, path: &CStr) -> nix::Result<()> {
+    if path.is_empty() {
+        return Err(Errno::ENOENT);
+    }
+    let path = dir.join(OsStr::from_bytes(path.to_bytes()));
+    let mode = nix::sys::stat::stat(&path)?.st_mode;
+    match SFlag::from_bits_truncate(mode) & SFlag::S_IFMT {
+        SFlag::S_IFREG => access(&path, AccessFlags::X_OK),
+        _ => Err(Errno::EACCES),
+    }
 }
 
 /// The kernel's strings end at a null byte; definitions that hold one are refused when they are read.
@@ -46,4 +85,49 @@ pub fn c_string(text: &OsStr) -> CString {
         bytes.truncate(end);
         CString::new(bytes).unwrap_or_default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    fn file(path: &Path, mode: u32) {
+        fs::write(path, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_program_is_found_as_execvp_finds_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir_all(at("bin/folder")).unwrap();
+        file(&at("bin/good"), 0o755);
+        file(&at("bin/plain"), 0o644);
+        fs::create_dir(at("later")).unwrap();
+        file(&at("later/plain"), 0o755);
+        let path = |dirs: &[&str]| {
+            let dirs = dirs.iter().map(|name| at(name).display().to_string()).collect::<Vec<_>>().join(":");
+            c_string(OsStr::new(&format!("PATH={dirs}")))
+        };
+        let look = |name: &str, dirs: &[&str], other| {
+            let found = Program::named(OsStr::new(name), &[path(dirs)]).look(dir.path(), other);
+            found.map_err(|error| error.kind())
+        };
+        let (not_found, denied) = (Err(io::ErrorKind::NotFound), Err(io::ErrorKind::PermissionDenied));
+        assert_eq!(look("good", &["missing", "bin"], false), Ok(()));
+        assert_eq!(look("staus", &["missing", "bin"], false), not_found);
+        assert_eq!(look("staus", &["bin/good"], false), not_found, "a file in PATH");
+        assert_eq!(look("plain", &["bin"], false), denied);
+        assert_eq!(look("plain", &["bin"], true), Ok(()), "another user may be allowed to");
+        assert_eq!(look("plain", &["bin", "later"], false), Ok(()));
+        assert_eq!(look("folder", &["bin"], false), denied);
+        assert_eq!(look("./bin/good", &[], false), Ok(()), "from the directory that it starts in");
+        assert_eq!(look("./good", &["bin"], false), not_found);
+        assert_eq!(look(at("bin/good").to_str().unwrap(), &[], false), Ok(()));
+        assert_eq!(look("", &["bin"], false), not_found);
+        let missing = Program::named(OsStr::new("./x"), &[path(&[])]).look(Path::new("/nonexistent"), false);
+        assert!(missing.is_ok(), "that is for the directory's own message");
+    }
 }

@@ -1,5 +1,6 @@
 //! What a person sees: `status`, the manual page, and completions in real shells.
 
+mod beside;
 mod completions;
 mod man;
 mod status;

@@ -13,7 +13,7 @@ use crate::config::lint::World;
 use crate::config::{self, Sources, schema, write};
 use crate::sys::process;
 use report::Report;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(super) fn run(words: &Words) -> Result<u8, String> {
     let named = !words.operands.is_empty() || words.rest.is_some();
@@ -79,7 +79,7 @@ fn dirs(words: &Words) -> Result<Vec<PathBuf>, String> {
             false => Ok(named),
         };
     }
-    let dirs = values::services(words, &values::env, Path::new(SERVICES_DIR).is_dir());
+    let dirs = values::services(words, &values::env, values::default_services());
     if dirs.is_empty() {
         return Err(format!("there is nothing to check: give a DIR; {SERVICES_DIR} is not there"));
     }

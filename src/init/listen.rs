@@ -1,0 +1,45 @@
+//! Opens the control socket.
+
+use super::children;
+use super::settings::{Listening, Settings};
+use super::{EXIT_OWN_FAILURE, NotStarted};
+use crate::control::address::{Address, Listener, Refused};
+use crate::control::server::Server;
+use crate::model::text::cause;
+use crate::sys::poll::Poller;
+use crate::sys::process;
+
+/// Opens it where the settings want one. An error means that another init is there, and that this one is not to start
+/// beside it; any other failure is told, and rinit does its work without the socket.
+pub fn open(
+    settings: &Settings,
+    poller: &Poller,
+    with_services: bool,
+) -> Result<Option<(Server, Address)>, NotStarted> {
+    if settings.listening == Listening::Off {
+        return Ok(None);
+    }
+    let Listener { socket, address } = match Listener::open(settings.socket.as_ref(), process::is_pid1()) {
+        Ok(listener) => listener,
+        Err(Refused { message, is_taken: true }) if settings.listening == Listening::Required => {
+            return Err(NotStarted { message, status: EXIT_OWN_FAILURE });
+        }
+        Err(Refused { message, is_taken: _ }) => {
+            // With COMMAND alone nobody may ever ask: several such rinits of one user are nothing unusual.
+            let level = match with_services || settings.socket.is_some() {
+                true => log::Level::Warn,
+                false => log::Level::Debug,
+            };
+            log::log!(level, "no control socket: {message}");
+            return Ok(None);
+        }
+    };
+    let mut server = Server::new(socket, children::TOKEN_LIMIT);
+    match server.register(poller) {
+        Ok(()) => Ok(Some((server, address))),
+        Err(e) => {
+            log::warn!("no control socket: {}", cause(&e));
+            Ok(None)
+        }
+    }
+}
