@@ -15,6 +15,10 @@ use std::time::{Duration, Instant};
 /// More than any init sends.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
+/// How long to wait before an init is tried again that is busy: this long at first, then twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -37,10 +41,28 @@ pub enum End {
 
 /// Asks the init at `given`, or else at the places where one may be, and waits for `timeout` in all.
 pub fn ask(given: Option<&Address>, request: &Request, timeout: Duration) -> Result<Response, Failure> {
-    let deadline = Deadline::new(timeout);
     let places = candidates(given);
-    let mut lines = Lines::ask(&places, request, &deadline)?;
-    lines.next(&deadline)
+    first_answer(&places, request, &Deadline::new(timeout)).map(|(_, response)| response)
+}
+
+/// The answer to a request, and where more may come. An init that has no place for us is asked again, as long as there
+/// is time.
+fn first_answer<'a>(
+    places: &'a [Candidate],
+    request: &Request,
+    deadline: &Deadline,
+) -> Result<(Lines<'a>, Response), Failure> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let mut lines = Lines::ask(places, request, deadline)?;
+        match lines.next(deadline) {
+            Err(Failure::Refused(_)) if lines.busy && deadline.left().is_ok_and(|left| left > pause) => {
+                std::thread::sleep(pause);
+                pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+            }
+            answer => return answer.map(|response| (lines, response)),
+        }
+    }
 }
 
 /// Asks, and hands over whatever is answered, line after line, until `take` wants no more or the init ends. Only the
@@ -53,8 +75,7 @@ pub fn follow(
 ) -> Result<End, Failure> {
     let deadline = Deadline::new(timeout);
     let places = candidates(given);
-    let mut lines = Lines::ask(&places, request, &deadline)?;
-    let mut response = lines.next(&deadline)?;
+    let (mut lines, mut response) = first_answer(&places, request, &deadline)?;
     loop {
         if response.events.is_none() && response.event.is_none() {
             return Ok(End::Finished);
@@ -98,24 +119,51 @@ impl Deadline {
     }
 }
 
-/// The first place where somebody listens who can be trusted.
+/// The first place where somebody listens who can be trusted. No place holds up the search for the others: whoever has
+/// taken the first name need not accept anybody. Only then the places are waited for whose queue is full, a little each.
 fn connect<'a>(places: &'a [Candidate], deadline: &Deadline) -> Result<(&'a Address, UnixStream), Failure> {
-    let mut causes = Vec::new();
-    for place in places {
-        let stream = deadline.left().and_then(|left| socket::connect(&place.address, left));
-        let cause = match stream.and_then(|stream| Ok((socket::peer(&stream)?, stream))) {
-            Ok((peer, stream)) => match place.trusted {
-                Trusted::Anyone => return Ok((&place.address, stream)),
-                Trusted::Pid1 if peer.pid == 1 => return Ok((&place.address, stream)),
-                Trusted::SameUser if peer.uid == process::user_id() => return Ok((&place.address, stream)),
-                Trusted::Pid1 => "who listens there is not PID 1".to_owned(),
-                Trusted::SameUser => format!("who listens there is user {}", peer.uid),
-            },
-            Err(e) => deadline.cause(&e),
-        };
-        causes.push(format!("at {}: {cause}", place.address));
+    let mut patience = Duration::ZERO;
+    loop {
+        let mut causes = Vec::new();
+        let mut is_full = false;
+        for place in places {
+            let limit = deadline.left().unwrap_or_default().min(patience);
+            let connected = match limit.is_zero() {
+                true => socket::try_connect(&place.address),
+                false => socket::connect(&place.address, limit),
+            };
+            let cause = match connected {
+                Ok(stream) => match distrust(place, &stream) {
+                    None => return Ok((&place.address, stream)),
+                    Some(cause) => cause,
+                },
+                Err(e) => {
+                    is_full |= e.kind() == io::ErrorKind::WouldBlock;
+                    deadline.cause(&e)
+                }
+            };
+            causes.push(format!("at {}: {cause}", place.address));
+        }
+        if !is_full || deadline.left().is_err() {
+            return Err(Failure::NoInit(format!("no init answers {}", causes.join("; "))));
+        }
+        patience = LONGEST_PAUSE;
     }
-    Err(Failure::NoInit(format!("no init answers {}", causes.join("; "))))
+}
+
+/// Why who listens there is not to be believed, if so.
+fn distrust(place: &Candidate, stream: &UnixStream) -> Option<String> {
+    let peer = match socket::peer(stream) {
+        Ok(peer) => peer,
+        Err(e) => return Some(text::cause(&e)),
+    };
+    match place.trusted {
+        Trusted::Pid1 if peer.pid != 1 => Some("who listens there is not PID 1".to_owned()),
+        Trusted::SameUser if peer.uid != process::user_id() => {
+            Some(format!("who listens there is user {}", peer.uid))
+        }
+        Trusted::Anyone | Trusted::Pid1 | Trusted::SameUser => None,
+    }
 }
 
 /// The answers of one connection.
@@ -126,6 +174,8 @@ struct Lines<'a> {
     buffer: Vec<u8>,
     /// What became of the request.
     sent: io::Result<()>,
+    /// It was refused because others are served.
+    busy: bool,
 }
 
 impl<'a> Lines<'a> {
@@ -137,7 +187,7 @@ impl<'a> Lines<'a> {
             .left()
             .and_then(|left| stream.set_write_timeout(Some(left)))
             .and_then(|()| stream.write_all(&request.to_line()));
-        Ok(Lines { address, stream, buffer: Vec::new(), sent })
+        Ok(Lines { address, stream, buffer: Vec::new(), sent, busy: false })
     }
 
     /// The next answer.
@@ -148,6 +198,7 @@ impl<'a> Lines<'a> {
             .map_err(|e| Failure::NoInit(format!("no init answers at {address}: {}", deadline.cause(&e))))?;
         let response = Response::parse(&line)
             .map_err(|error| Failure::NoInit(format!("what answers at {address} is no init: {error}")))?;
+        self.busy = response.busy;
         match (response.ok, response.error) {
             (true, error) => Ok(Response { error, ..response }),
             (false, error) => {

@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use super::peer::Peer;
 use super::protocol::{MAX_REQUEST, Response};
-use super::server::Peer;
 use crate::sys::poll::Interest;
 use crate::sys::socket;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// How long a client may take to read an answer.
+/// How long a client may take to read an answer, unless others need its place.
 pub(super) const READ_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a client's buffer has to say.
@@ -46,6 +46,12 @@ pub(super) struct Connection {
     idle_since: Instant,
     /// We owe it an answer.
     pub(super) busy: bool,
+    /// Its request may have changed something: it must not be told to send it again.
+    pub(super) changes: bool,
+    /// Bytes that are kept of its request elsewhere, until it is answered; those of a follower until it goes.
+    pub(super) kept: usize,
+    /// It has been answered before.
+    served: bool,
     /// It is sent lines; what it sends itself is not read any more.
     following: bool,
     /// Closed as soon as it has read what is left.
@@ -69,6 +75,9 @@ impl Connection {
             unread_since: None,
             idle_since: now,
             busy: false,
+            changes: false,
+            kept: 0,
+            served: false,
             following: false,
             closing: false,
             watched: None,
@@ -77,6 +86,11 @@ impl Connection {
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
+    }
+
+    /// Has the kernel hold little of what the client does not read.
+    pub(super) fn limit_unread(&self) -> io::Result<()> {
+        socket::limit_unread(&self.stream)
     }
 
     /// Takes what has arrived, as far as there is room for it.
@@ -92,6 +106,7 @@ impl Connection {
                 Ok(0) => self.eof = true,
                 Ok(count) => {
                     let before = self.input.len();
+                    self.input.reserve_exact(count);
                     self.input.extend_from_slice(buffer.get(..count).unwrap_or_default());
                     self.find_line(before);
                 }
@@ -151,13 +166,15 @@ impl Connection {
         self.line_end = None;
     }
 
-    /// Puts an answer into the buffer and sends what the kernel takes of it.
-    pub(super) fn answer(&mut self, response: &Response, now: Instant) -> io::Result<()> {
+    /// Puts the line of an answer into the buffer and sends what the kernel takes of it.
+    pub(super) fn answer(&mut self, line: Vec<u8>, now: Instant) -> io::Result<()> {
         self.busy = false;
+        self.served = true;
         self.idle_since = now;
-        self.unread_since.get_or_insert(now);
-        self.output.extend(response.to_line());
-        self.flush(now)
+        if !self.following {
+            self.kept = 0;
+        }
+        self.push(line, now)
     }
 
     /// From now on it is sent lines and asked nothing.
@@ -171,20 +188,28 @@ impl Connection {
         (self.following && !self.closing).then_some(self.unread_since.is_none())
     }
 
-    /// Sends a follower more lines.
-    pub(super) fn push(&mut self, lines: &[u8], now: Instant) -> io::Result<()> {
+    /// Sends more lines.
+    pub(super) fn push(&mut self, lines: Vec<u8>, now: Instant) -> io::Result<()> {
         self.unread_since.get_or_insert(now);
-        self.output.extend(lines);
-        self.flush(now)
+        match self.output.is_empty() {
+            true => self.output = lines,
+            false => {
+                self.output.reserve_exact(lines.len());
+                self.output.extend(lines);
+            }
+        }
+        self.flush(now)?;
+        self.output.shrink_to_fit();
+        Ok(())
     }
 
-    /// Answers, and closes as soon as the client has read it.
-    pub(super) fn dismiss(&mut self, error: &str, now: Instant) -> io::Result<()> {
+    /// Refuses, and closes as soon as the client has read that.
+    pub(super) fn dismiss(&mut self, refusal: &Response, now: Instant) -> io::Result<()> {
         self.closing = true;
         // A follower may not have read for long: from now on it has its time, as everybody has for an answer.
         self.unread_since = None;
         self.forget_input();
-        self.answer(&Response::refused(error), now)
+        self.answer(refusal.to_line(), now)
     }
 
     /// Sends as much as the kernel takes.
@@ -233,13 +258,35 @@ impl Connection {
             return None;
         }
         if let Some(since) = self.unread_since {
-            return since.checked_add(READ_LIMIT);
+            return since.checked_add(READ_LIMIT.min(patience));
         }
         match self.busy {
             true => None,
             false if self.is_runnable() => Some(self.idle_since),
             false => self.idle_since.checked_add(patience),
         }
+    }
+
+    /// For how long it has kept us waiting, with a request or with reading. `None`: it waits for us.
+    pub(super) fn owes(&self, now: Instant) -> Option<Duration> {
+        let waits_for_us = self.busy || self.is_runnable() || self.following;
+        let since = self.unread_since.or((!waits_for_us).then_some(self.idle_since))?;
+        Some(now.saturating_duration_since(since))
+    }
+
+    /// Whether it has had an answer, and waits for none that is under way.
+    pub(super) fn has_been_served(&self) -> bool {
+        self.served && !self.busy && !self.following
+    }
+
+    /// Whether it follows.
+    pub(super) fn follows(&self) -> bool {
+        self.following
+    }
+
+    /// The bytes that are held for it.
+    pub(super) fn held(&self) -> usize {
+        self.input.capacity().saturating_add(self.output.capacity()).saturating_add(self.kept)
     }
 
     /// Whether it is an answer that it keeps us waiting with, rather than a request.

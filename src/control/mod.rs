@@ -3,6 +3,8 @@
 pub mod address;
 pub mod client;
 mod connection;
+mod peer;
+mod places;
 pub mod protocol;
 pub mod running;
 pub mod server;

@@ -5,50 +5,38 @@
 #![forbid(unsafe_code)]
 
 use super::connection::{Connection, Line};
+pub use super::peer::{ClientId, Peer};
+use super::places::{Holder, Places, Verdict, heaviest};
+pub use super::places::{MAX_CLIENTS, MAX_HELD, YIELD_AFTER};
 use super::protocol::{Request, Response};
 use crate::model::text;
 use crate::sys::poll::{Interest, Poller, Ready};
 use crate::sys::{attributes, process, socket};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
-/// So many clients are served at a time. The next ones wait in the kernel's queue.
-pub const MAX_CLIENTS: usize = 64;
-
-/// And no more than this part of the descriptors that rinit may have: the services need some, too.
-const SHARE_OF_DESCRIPTORS: usize = 4;
-
 /// How long a client may take to send a whole request, from the connection or the last answer.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 
-/// The same while every place is taken, or the system has no descriptor left: those who want nothing make room.
+/// The same, and to read an answer, while its user's share or every place is taken, or the system has no descriptor
+/// left: those who want nothing make room.
 pub const CROWDED_LIMIT: Duration = Duration::from_millis(250);
 
 /// How long the listener rests when the system lacks what a connection needs.
 const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 
-/// So many connections are accepted at once.
-const ACCEPTS_A_TURN: usize = 16;
+/// Maximum number of connections accepted for one wake-up.
+const ACCEPTS_A_TURN: usize = 32;
 
-/// So many lines of one client that are no request are answered at once.
+/// Maximum number of invalid lines of one client answered in its turn.
 const LINES_A_TURN: usize = 16;
 
-/// A client. Never the number of another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(u64);
-
-/// Who a client is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// Its user ID.
-    pub uid: u32,
-    /// Its process.
-    pub pid: i32,
-    /// It is root or rinit's own user.
-    pub may_change: bool,
-}
+/// For who has more to send or to be told than there is room for.
+const TOO_MUCH_HELD: &str = "too much is held for other clients: try again later";
 
 /// A request that was read, is valid, and may be carried out. It has to be answered with [`Server::reply`], now or
 /// later; until then nothing else of its client is read.
@@ -77,11 +65,12 @@ pub struct Server {
     /// Its token; those from the next one up are the clients'.
     token: u64,
     clients: Vec<(ClientId, Connection)>,
-    /// How many there may be.
-    places: usize,
+    places: Places,
     next_id: u64,
     /// Whose turn it was last, among those who have sent several requests at once.
     last_served: ClientId,
+    /// Whose turn it is next: the highest rank's, or whoever comes after the last one.
+    rank_first: bool,
     listening: bool,
     /// When to listen again after the system lacked something.
     resume_at: Option<Instant>,
@@ -95,9 +84,10 @@ impl Server {
             listener,
             token: first_token,
             clients: Vec::new(),
-            places: (attributes::most_descriptors() / SHARE_OF_DESCRIPTORS).clamp(1, MAX_CLIENTS),
+            places: Places::new(attributes::most_descriptors()),
             next_id: 0,
             last_served: ClientId(0),
+            rank_first: true,
             listening: false,
             resume_at: None,
             own_uid: process::user_id(),
@@ -113,7 +103,17 @@ impl Server {
 
     /// How many clients there may be at a time.
     pub fn places(&self) -> usize {
-        self.places
+        self.places.count()
+    }
+
+    /// How many of them this client's user may hold.
+    pub fn share(&self, peer: Peer) -> usize {
+        self.places.share(peer.uid)
+    }
+
+    /// How many bytes are held for all clients.
+    pub fn held(&self) -> usize {
+        self.clients.iter().map(|(_, connection)| connection.held()).fold(0, usize::saturating_add)
     }
 
     /// Whether what is ready is for `ready`.
@@ -137,27 +137,59 @@ impl Server {
         self.listen_if_possible(poller, now);
     }
 
-    /// A client of which a whole line is there, each in its turn.
+    /// A client of which a whole line is there. Every second time it is one of the highest rank, so that root does not
+    /// wait for a crowd; else each comes in its turn.
     pub fn runnable(&self) -> Option<ClientId> {
+        self.next_runnable(self.rank_first)
+    }
+
+    fn next_runnable(&self, rank_first: bool) -> Option<ClientId> {
         let runnable = self.clients.iter().filter(|(_, connection)| connection.is_runnable());
-        runnable.map(|(id, _)| *id).min_by_key(|id| (*id <= self.last_served, *id))
+        let turns = runnable.map(|(id, connection)| {
+            let rank = rank_first.then(|| connection.peer.rank());
+            (Reverse(rank), *id <= self.last_served, *id)
+        });
+        turns.min().map(|(_, _, id)| id)
     }
 
     /// Goes on with a client: answers what is no valid request, up to the first request that is one, and not without
     /// end.
     pub fn advance(&mut self, poller: &Poller, now: Instant, client: ClientId) -> Option<Incoming> {
-        self.last_served = client;
-        let incoming = self.next_request(poller, now, client);
-        self.listen_if_possible(poller, now);
-        incoming
+        // Who went first by its rank has not had its turn in the row.
+        if self.next_runnable(false) == Some(client) {
+            self.last_served = client;
+        }
+        self.rank_first = !self.rank_first;
+        self.next_request(poller, now, client)
     }
 
     /// Answers a client. One that has gone since is not missed.
     pub fn reply(&mut self, poller: &Poller, now: Instant, client: ClientId, response: &Response) {
-        let Some(connection) = self.find(client).filter(|connection| connection.busy) else { return };
-        let result = connection.answer(response, now);
+        if !self.is_waiting(client) {
+            return;
+        }
+        let line = response.to_line();
+        let has_room = self.make_room(poller, now, client, line.capacity());
+        let Some(connection) = self.find(client) else { return };
+        let result = match has_room {
+            true => connection.answer(line, now),
+            false => {
+                let refusal = Response { busy: !connection.changes, ..Response::refused(TOO_MUCH_HELD) };
+                connection.dismiss(&refusal, now)
+            }
+        };
         self.settle(poller, client, result);
-        self.listen_if_possible(poller, now);
+    }
+
+    /// Whether so many bytes more may be kept of a client's request until it is answered.
+    pub fn keep(&mut self, poller: &Poller, now: Instant, client: ClientId, bytes: usize) -> bool {
+        if !self.make_room(poller, now, client, bytes) {
+            return false;
+        }
+        if let Some(connection) = self.find(client) {
+            connection.kept = bytes;
+        }
+        true
     }
 
     /// Answers a client, which is told more with [`Server::push`] from now on, and asked nothing any more.
@@ -174,26 +206,29 @@ impl Server {
     }
 
     /// Sends a client that follows more lines.
-    pub fn push(&mut self, poller: &Poller, now: Instant, client: ClientId, lines: &[u8]) {
+    pub fn push(&mut self, poller: &Poller, now: Instant, client: ClientId, lines: Vec<u8>) {
+        let has_room = self.make_room(poller, now, client, lines.capacity());
         let Some(connection) = self.find(client) else { return };
-        let result = connection.push(lines, now);
+        let result = match has_room {
+            true => connection.push(lines, now),
+            false => connection.dismiss(&Response::busy(TOO_MUCH_HELD), now),
+        };
         self.settle(poller, client, result);
-        self.listen_if_possible(poller, now);
     }
 
     /// Tells a client why nothing more comes, and closes it as soon as it has read that.
     pub fn dismiss(&mut self, poller: &Poller, now: Instant, client: ClientId, error: &str) {
         let Some(connection) = self.find(client) else { return };
-        let result = connection.dismiss(error, now);
+        let result = connection.dismiss(&Response::refused(error), now);
         self.settle(poller, client, result);
-        self.listen_if_possible(poller, now);
     }
 
     /// When there is something to do, unless something happens before: at once for a client that is `runnable`, else
     /// for `expire`.
     pub fn deadline(&self) -> Option<Instant> {
         let patience = self.patience();
-        let clients = self.clients.iter().filter_map(|(_, connection)| connection.deadline(patience));
+        let clients =
+            self.clients.iter().filter_map(|(_, connection)| connection.deadline(patience(connection)));
         clients.chain(self.resume_at).min()
     }
 
@@ -201,12 +236,19 @@ impl Server {
     pub fn expire(&mut self, poller: &Poller, now: Instant) {
         let patience = self.patience();
         let late = |connection: &Connection| {
-            !connection.is_runnable() && connection.deadline(patience).is_some_and(|at| at <= now)
+            let deadline = connection.deadline(patience(connection));
+            !connection.is_runnable() && deadline.is_some_and(|at| at <= now)
         };
-        let late: Vec<ClientId> =
-            self.clients.iter().filter(|(_, connection)| late(connection)).map(|(id, _)| *id).collect();
-        for id in late {
-            self.cut_off(poller, now, id, patience);
+        let late = self.clients.iter().filter(|(_, connection)| late(connection));
+        let late: Vec<_> = late.map(|(id, connection)| (*id, patience(connection))).collect();
+        for (id, patience) in late {
+            let limit = crate::model::duration::format(patience);
+            self.cut_off(
+                poller,
+                now,
+                id,
+                &Response::refused(format!("no whole request came within {limit}")),
+            );
         }
         self.listen_if_possible(poller, now);
     }
@@ -220,10 +262,47 @@ impl Server {
         let _ = poller.remove(self.listener.as_fd());
     }
 
-    fn patience(&self) -> Duration {
-        match self.clients.len() >= self.places || self.resume_at.is_some() {
-            true => CROWDED_LIMIT,
-            false => REQUEST_LIMIT,
+    /// How long each client may keep us waiting.
+    fn patience(&self) -> impl Fn(&Connection) -> Duration + use<> {
+        let mut users: BTreeMap<u32, usize> = BTreeMap::new();
+        for (_, connection) in &self.clients {
+            let count = users.entry(connection.peer.uid).or_default();
+            *count = count.saturating_add(1);
+        }
+        let (places, held, resting) = (self.places, self.clients.len(), self.resume_at.is_some());
+        move |connection| {
+            let of_user = users.get(&connection.peer.uid).copied().unwrap_or_default();
+            match resting || places.is_crowded(connection.peer, held, of_user) {
+                true => CROWDED_LIMIT,
+                false => REQUEST_LIMIT,
+            }
+        }
+    }
+
+    /// All clients, as `places` judges them.
+    fn holders(&self, now: Instant) -> Vec<Holder> {
+        let holder = |(client, connection): &(ClientId, Connection)| Holder {
+            client: *client,
+            peer: connection.peer,
+            owes: connection.owes(now),
+            served: connection.has_been_served(),
+            follows: connection.follows(),
+            bytes: connection.held(),
+        };
+        self.clients.iter().map(holder).collect()
+    }
+
+    /// Sees to it that so many bytes more can be held for a client: others may have to go.
+    fn make_room(&mut self, poller: &Poller, now: Instant, client: ClientId, bytes: usize) -> bool {
+        loop {
+            if self.held().saturating_add(bytes) <= MAX_HELD {
+                return true;
+            }
+            let Some(peer) = self.find(client).map(|connection| connection.peer) else { return false };
+            let Some(heaviest) = heaviest((client, peer), &self.holders(now)) else { return false };
+            self.cut_off(poller, now, heaviest, &Response::busy(TOO_MUCH_HELD));
+            // It may have gone on to read its last words.
+            self.drop_client(poller, heaviest);
         }
     }
 
@@ -233,9 +312,6 @@ impl Server {
 
     fn accept(&mut self, poller: &Poller, now: Instant) {
         for _ in 0..ACCEPTS_A_TURN {
-            if self.clients.len() >= self.places {
-                break;
-            }
             match socket::accept(&self.listener) {
                 Ok(stream) => self.admit(poller, now, stream),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
@@ -259,26 +335,46 @@ impl Server {
         let mut connection = Connection::new(stream, peer, now);
         if cred.pid == 0 {
             // The abstract socket can be reached from the whole network namespace, which other containers may share.
-            let _ = connection.dismiss("you are in another PID namespace", now);
+            let _ = connection.dismiss(&Response::refused("you are in another PID namespace"), now);
             return;
         }
+        match self.places.admit(peer, &self.holders(now)) {
+            Verdict::Free => {}
+            Verdict::InPlaceOf(other) => {
+                self.cut_off(poller, now, other, &Response::busy("others need your place: try again later"));
+                self.drop_client(poller, other);
+            }
+            Verdict::Refused(error) => {
+                let _ = connection.dismiss(&Response::busy(error), now);
+                return;
+            }
+        }
+        let _ = connection.limit_unread();
         self.next_id = self.next_id.saturating_add(1);
         let id = ClientId(self.next_id);
-        let result = connection.read();
         self.clients.push((id, connection));
+        self.read(poller, now, id);
+    }
+
+    /// Reads what a client has sent, unless that is more than can be held.
+    fn read(&mut self, poller: &Poller, now: Instant, id: ClientId) {
+        let Some(connection) = self.find(id) else { return };
+        let mut result = connection.read();
+        if !self.make_room(poller, now, id, 0)
+            && let Some(connection) = self.find(id)
+        {
+            result = connection.dismiss(&Response::busy(TOO_MUCH_HELD), now);
+        }
         self.settle(poller, id, result);
     }
 
     /// Reads from and writes to a client as far as that is possible.
     fn serve(&mut self, poller: &Poller, now: Instant, id: ClientId, ready: Ready) {
-        let Some(connection) = self.find(id) else { return };
-        let mut result = Ok(());
         if ready.readable || ready.hangup {
-            result = connection.read();
+            self.read(poller, now, id);
         }
-        if result.is_ok() && ready.writable {
-            result = connection.flush(now);
-        }
+        let Some(connection) = self.find(id) else { return };
+        let result = if ready.writable { connection.flush(now) } else { Ok(()) };
         // Nobody will read an answer any more; but the request that it left behind is carried out.
         connection.gone |= ready.hangup;
         self.settle(poller, id, result);
@@ -295,13 +391,17 @@ impl Server {
             }
             match connection.next_line() {
                 None => break,
-                Some(Line::TooLong) => result = connection.dismiss("the request is longer than 64 KiB", now),
+                Some(Line::TooLong) => {
+                    let refusal = Response::refused("the request is longer than 64 KiB");
+                    result = connection.dismiss(&refusal, now);
+                }
                 Some(Line::Complete(line)) if line.trim_ascii().is_empty() => {}
                 Some(Line::Complete(line)) => {
                     match Request::parse(&line).and_then(|r| permit(r, connection.peer)) {
-                        Err(error) => result = connection.answer(&Response::refused(error), now),
+                        Err(error) => result = connection.answer(Response::refused(error).to_line(), now),
                         Ok(request) => {
                             connection.busy = true;
+                            connection.changes = request.verb.changes();
                             incoming = Some(Incoming { client: id, peer: connection.peer, request });
                             break;
                         }
@@ -338,15 +438,13 @@ impl Server {
         }
     }
 
-    /// Deals with a client that is late: with a request, or with reading its answer.
-    fn cut_off(&mut self, poller: &Poller, now: Instant, id: ClientId, patience: Duration) {
+    /// Deals with a client that has to go. What it has not read by now it never will; else it is told why.
+    fn cut_off(&mut self, poller: &Poller, now: Instant, id: ClientId, refusal: &Response) {
         let Some(connection) = self.find(id) else { return };
-        if connection.has_unread() {
-            self.drop_client(poller, id);
-            return;
+        if connection.has_unread() || connection.busy {
+            return self.drop_client(poller, id);
         }
-        let limit = crate::model::duration::format(patience);
-        let result = connection.dismiss(&format!("no whole request came within {limit}"), now);
+        let result = connection.dismiss(refusal, now);
         self.settle(poller, id, result);
     }
 
@@ -357,15 +455,21 @@ impl Server {
                 let _ = poller.remove(connection.fd());
             }
             self.resume_at = None;
+            self.watch_listener(poller);
         }
     }
 
-    /// Listens as long as there is room; what is told level-triggered must not be told when nothing is done about it.
+    /// Listens again when the system may have what it lacked; what is told level-triggered must not be told when nothing
+    /// is done about it.
     fn listen_if_possible(&mut self, poller: &Poller, now: Instant) {
         if self.resume_at.is_some_and(|at| at <= now) {
             self.resume_at = None;
         }
-        let possible = self.clients.len() < self.places && self.resume_at.is_none();
+        self.watch_listener(poller);
+    }
+
+    fn watch_listener(&mut self, poller: &Poller) {
+        let possible = self.resume_at.is_none();
         if possible != self.listening {
             let interest = if possible { Interest::Read } else { Interest::Hangup };
             if poller.modify(self.listener.as_fd(), self.token, interest).is_ok() {

@@ -5,8 +5,8 @@ use super::executor::Executor;
 use super::state::LastStop;
 use super::wait;
 use crate::control::protocol::{
-    ActionResult, HealthReport, LastStopReport, MAX_RESPONSE, Mode, ProbeResult, Problem, Request, Response,
-    ServiceStatus, StatusReport, Verb,
+    ActionResult, HealthReport, LastStopReport, MAX_NAMES, MAX_RESPONSE, Mode, ProbeResult, Problem, Request,
+    Response, ServiceStatus, StatusReport, Verb,
 };
 use crate::control::server::{ClientId, Peer};
 use crate::model::{Service, duration, pattern};
@@ -15,8 +15,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// A request may have so many names, and so many of them may be patterns: each of these is compared with every service.
-const MAX_NAMES: usize = 1024;
+/// Maximum number of patterns in a request: each is compared with every service.
 const MAX_PATTERNS: usize = 32;
 
 /// Longer than any name.
@@ -49,6 +48,11 @@ impl Pending {
             .timeout_ms
             .map(|limit| now.saturating_add(Duration::from_millis(limit).min(duration::MAX)));
         Pending { client, peer, request, until, waiting }
+    }
+
+    /// About how many bytes one takes in memory that waits for so many services.
+    pub fn size(request: &Request, services: usize) -> usize {
+        services.saturating_mul(size_of::<(ServiceId, u64)>()).saturating_add(request.size())
     }
 
     /// When an answer is due, whatever it is.

@@ -35,14 +35,9 @@ impl Followers {
         self.all.push(Follower { client, peer, seen, filter });
     }
 
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.all.len()
-    }
-
-    /// How many there are that may only read.
-    pub fn readers(&self) -> usize {
-        self.all.iter().filter(|follower| !follower.peer.may_change).count()
+    /// Who they are.
+    pub fn peers(&self) -> impl Iterator<Item = Peer> + Clone {
+        self.all.iter().map(|follower| follower.peer)
     }
 
     /// Whether there is something to be told at once.
@@ -66,7 +61,7 @@ impl Followers {
             Some(Room::Free) => {
                 let lines = follower.next(supervisor, events);
                 if !lines.is_empty() {
-                    server.push(poller, Instant::now(), follower.client, &lines);
+                    server.push(poller, Instant::now(), follower.client, lines);
                 }
                 more |= follower.seen < events.last() && server.room(follower.client) == Some(Room::Free);
                 true
@@ -84,7 +79,7 @@ impl Followers {
             }
         }
         for follower in self.all.drain(..) {
-            server.push(poller, Instant::now(), follower.client, &Response::done().to_line());
+            server.push(poller, Instant::now(), follower.client, Response::done().to_line());
         }
     }
 }

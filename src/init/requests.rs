@@ -14,17 +14,19 @@ use crate::supervisor::{Event, Scope, ServiceId, State, Time};
 use crate::sys::poll::Ready;
 use std::time::{Duration, Instant};
 
-/// So many clients are served, and for so long, before rinit looks after its services again: whatever is asked for,
-/// these come first.
+/// Maximum number of clients served, and for how long, before rinit looks after its services again: whatever is asked
+/// for, these come first.
 const CLIENTS_A_TURN: usize = 8;
 const TURN: Duration = Duration::from_millis(1);
 
-/// So many clients that may only read may wait or follow at a time, and no more than every second place; so they leave
-/// room for who may change something.
+/// Maximum number of clients that may only read and wait or follow at a time, and no more than every second place.
 const MAX_LASTING: usize = 32;
 
-/// One place of so many is for who wants an answer at once, whoever the others are: a health check above all.
+/// One place of so many, of all and of each user's share, is for who wants an answer at once: a health check above all.
 const SHARE_AT_ONCE: usize = 8;
+
+/// For who would wait or follow with a request for which there is no room.
+const TOO_MUCH_KEPT: &str = "too much is held for other clients: try again later";
 
 /// The server, if there is a control socket, and the requests that wait for their answer.
 pub struct Requests {
@@ -191,8 +193,12 @@ impl Requests {
         if matches!(request.verb, Verb::Wait | Verb::Health) {
             self.may_last(peer)?;
         }
-        let ids = act(executor, epoch, &request)?;
+        let ids = answer::named(&executor.supervisor, &request.names)?;
         let no_wait = request.no_wait;
+        if !no_wait && !self.keep(executor, client, Pending::size(&request, ids.len())) {
+            return Ok(Some(Response::busy(TOO_MUCH_KEPT)));
+        }
+        act(executor, epoch, &request, &ids)?;
         let now = epoch.elapsed();
         let pending = Pending::new(client, request, peer, &executor.supervisor, now, ids);
         if no_wait {
@@ -200,6 +206,12 @@ impl Requests {
         }
         self.pending.push(pending);
         Ok(None)
+    }
+
+    /// Whether so many bytes may be kept for a client.
+    fn keep(&mut self, executor: &Executor, client: ClientId, bytes: usize) -> bool {
+        let server = self.server.as_mut();
+        server.is_some_and(|server| server.keep(&executor.poller, Instant::now(), client, bytes))
     }
 
     /// Answers `events`, and remembers who wants more of them.
@@ -214,6 +226,7 @@ impl Requests {
         // The events of a service that is gone are kept.
         let all: Vec<ServiceId> = (0..supervisor.len()).map(ServiceId).collect();
         answer::chosen(supervisor, &request.names, &all)?;
+        let size = request.size();
         let mut filter = Filter::new(request.names, request.kinds);
         if let Some(kind) = filter.unknown_kind() {
             return Err(format!("there are no events of the kind {kind}; there are {}", events::words()));
@@ -233,6 +246,10 @@ impl Requests {
         };
         if request.follow {
             self.may_last(peer)?;
+            if !self.keep(executor, client, size) {
+                self.reply(executor, client, &Response::busy(TOO_MUCH_KEPT));
+                return Ok(());
+            }
         }
         let report = events.report(supervisor, seen, &mut filter, lost);
         let seen = report.seen;
@@ -248,16 +265,22 @@ impl Requests {
 
     /// Whether one client more may keep its place for as long as it likes.
     fn may_last(&self, peer: Peer) -> Result<(), String> {
-        let places = self.server.as_ref().map_or(1, Server::places);
-        let waiting = self.pending.iter().filter(|pending| pending.is_lasting());
-        let readers = waiting.clone().filter(|pending| !pending.peer.may_change).count();
-        let readers = readers.saturating_add(self.followers.readers());
-        let all = waiting.count().saturating_add(self.followers.count());
-        let of_readers = MAX_LASTING.min(places.div_ceil(2));
-        let of_all = places.saturating_sub(places.div_ceil(SHARE_AT_ONCE)).max(1);
+        let Some(server) = &self.server else { return Ok(()) };
+        let waiting = self.pending.iter().filter(|pending| pending.is_lasting()).map(|pending| pending.peer);
+        let lasting = waiting.chain(self.followers.peers());
+        let all_but_some = |places: usize| places.saturating_sub(places.div_ceil(SHARE_AT_ONCE)).max(1);
+        let of_user = all_but_some(server.share(peer));
+        let has_share = server.share(peer) < server.places();
+        if has_share && lasting.clone().filter(|other| other.uid == peer.uid).count() >= of_user {
+            let user = peer.uid;
+            return Err(format!("{of_user} clients of user {user} wait or follow already: try again later"));
+        }
+        let of_readers = MAX_LASTING.min(server.places().div_ceil(2));
+        let readers = lasting.clone().filter(|other| !other.may_change).count();
+        let of_all = all_but_some(server.places());
         let limit = match peer.may_change {
             false if readers >= of_readers => of_readers,
-            _ if all >= of_all => of_all,
+            _ if lasting.count() >= of_all => of_all,
             _ => return Ok(()),
         };
         Err(format!("{limit} clients wait or follow already: try again later"))
@@ -265,13 +288,12 @@ impl Requests {
 }
 
 /// Has done what the request asks for, with every service that it names.
-fn act(executor: &mut Executor, epoch: Instant, request: &Request) -> Result<Vec<ServiceId>, String> {
-    let ids = answer::named(&executor.supervisor, &request.names)?;
+fn act(executor: &mut Executor, epoch: Instant, request: &Request, ids: &[ServiceId]) -> Result<(), String> {
     if executor.supervisor.is_stopping() && request.verb.changes() {
         return Err("the container is being stopped".to_owned());
     }
-    refuse_manual_stop(executor, request, &ids)?;
-    for &service in &ids {
+    refuse_manual_stop(executor, request, ids)?;
+    for &service in ids {
         let event = match request.verb {
             Verb::Start => Event::Start { service },
             Verb::Stop => Event::Stop { service },
@@ -283,7 +305,7 @@ fn act(executor: &mut Executor, epoch: Instant, request: &Request) -> Result<Vec
         };
         executor.feed(epoch.elapsed(), event);
     }
-    Ok(ids)
+    Ok(())
 }
 
 /// Sends a signal to the main process of every service that the request names. Also while the container stops: that may

@@ -134,6 +134,15 @@ pub fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
     Ok(stream)
 }
 
+/// What the kernel holds of what a connection has been sent and not read; it takes twice that in memory. It is memory of
+/// ours, not of the other side's: for 64 who do not read, the usual 208 KiB each would be 13 MiB.
+const SEND_BUFFER: usize = 16 * 1024;
+
+/// Has the kernel hold little of what the other side does not read.
+pub fn limit_unread(stream: &UnixStream) -> io::Result<()> {
+    Ok(nix_socket::setsockopt(stream, sockopt::SndBuf, &SEND_BUFFER)?)
+}
+
 /// Connects, waiting at most so long for a place in the listener's queue. The socket blocks.
 pub fn connect(address: &Address, timeout: Duration) -> io::Result<UnixStream> {
     let socket = nix_socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
@@ -148,6 +157,20 @@ pub fn connect(address: &Address, timeout: Duration) -> io::Result<UnixStream> {
     };
     nix_socket::connect(socket.as_raw_fd(), &address)?;
     Ok(UnixStream::from(socket))
+}
+
+/// Connects without waiting: `WouldBlock` means that the listener's queue is full. The socket blocks from then on.
+pub fn try_connect(address: &Address) -> io::Result<UnixStream> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = nix_socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    let address = match address {
+        Address::Abstract(name) => UnixAddr::new_abstract(name)?,
+        Address::Path(path) => UnixAddr::new(path)?,
+    };
+    nix_socket::connect(socket.as_raw_fd(), &address)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }
 
 /// Who is on the other side: for a connection that was accepted who has connected, else who listens.

@@ -2,6 +2,7 @@
 
 use super::events::make_events;
 use crate::support::services::Status;
+use crate::support::skip::is_root;
 use crate::support::{Launch, PATIENCE, Running, wait_for};
 use crate::{require_namespace, require_root};
 use nix::sys::signal::{Signal, kill, killpg};
@@ -185,7 +186,7 @@ fn whoever_does_not_read_is_cut_off() {
         assert_eq!(event["event"]["seq"], expected);
         expected += 1;
     }
-    assert!((100..8000).contains(&expected), "{expected}");
+    assert!((20..8000).contains(&expected), "{expected}");
 }
 
 /// The peer need not read, nor keep its side open; but when it is gone its place is free.
@@ -203,11 +204,14 @@ fn a_follower_has_no_time_limit_and_its_end_is_noticed() {
     };
     let half = follow();
     half.shutdown(std::net::Shutdown::Write).unwrap();
-    // All places that there are for this: the others are for who wants an answer at once.
-    let others: Vec<UnixStream> = (0..55).map(|_| follow()).collect();
+    // All places that there are for this: the others are for who wants an answer at once. Root has all of them, any
+    // other user half.
+    let most = if is_root() { 56 } else { 28 };
+    let others: Vec<UnixStream> = (1..most).map(|_| follow()).collect();
     let refused = init.rinit(&["events", "--follow"]);
     assert_eq!(refused.status, 1);
-    assert!(refused.stderr.contains("56 clients wait or follow already: try again later"), "{refused:?}");
+    let said = refused.stderr.contains("wait or follow already: try again later");
+    assert!(said && refused.stderr.contains(&format!("{most} clients")), "{refused:?}");
     init.rinit(&["health"]).ok();
     make_events(&init, "web", 1);
     let mut line = String::new();
@@ -226,7 +230,7 @@ fn other_users_may_read_but_not_take_every_place() {
     let init = Launch::pid1().service("web", QUICK).start();
     init.wait_healthy(PATIENCE);
     let as_nobody = |words: &[&str]| init.verb_of_nobody(words);
-    let followers: Vec<Follower> = (0..32)
+    let followers: Vec<Follower> = (0..28)
         .map(|_| {
             let mut follower = Follower::start(as_nobody(&["events", "-f", "--json"]));
             assert_eq!(follower.next_kind().as_deref(), Some("start"));
@@ -236,7 +240,10 @@ fn other_users_may_read_but_not_take_every_place() {
     for words in [&["events", "-f"][..], &["wait", "web", "--for", "stopped"]] {
         let refused = as_nobody(words).output().unwrap();
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(refused.status.code() == Some(1) && said.contains("32 clients wait or follow"), "{said}");
+        assert!(
+            refused.status.code() == Some(1) && said.contains("28 clients of user 65534 wait or follow"),
+            "{said}"
+        );
     }
     for words in [&["events"][..], &["health"]] {
         assert!(as_nobody(words).output().unwrap().status.success(), "{words:?}");

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const SCRIPT: &str = include_str!("hostile.py");
+pub(super) const SCRIPT: &str = include_str!("hostile.py");
 
 /// A service with as much to tell as there can be.
 const WEB: &str = r#"

@@ -1,6 +1,7 @@
 //! The control socket of the real binary.
 
 mod act;
+mod crowd;
 mod events;
 mod follow;
 mod hostile;

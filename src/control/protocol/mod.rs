@@ -11,7 +11,9 @@ mod tests;
 pub use events::*;
 pub use report::*;
 
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::io;
 
 /// The version of this protocol. It changes when what a client of the old one sends or reads would be misunderstood;
@@ -20,6 +22,12 @@ pub const VERSION: u32 = 1;
 
 /// The longest request, without its newline.
 pub const MAX_REQUEST: usize = 64 * 1024;
+
+/// Maximum number of names in a request.
+pub const MAX_NAMES: usize = 1024;
+
+/// What a text costs beside its bytes: where it is, and what the allocator knows of it.
+const ALLOCATION: usize = 48;
 
 /// The longest response, with its newline.
 pub const MAX_RESPONSE: usize = 1024 * 1024;
@@ -146,7 +154,7 @@ pub struct Request {
     /// What is wanted.
     pub verb: Verb,
     /// Of which services, by name or by pattern; none: of all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "few", skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
     /// With `health`: what well means.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -176,7 +184,7 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<u64>,
     /// With `events`: of these kinds alone.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "few", skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<String>,
     /// With `events`: also those that are yet to come, each with a line of its own.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -184,6 +192,30 @@ pub struct Request {
     /// With `stop` and `restart`: also where a definition refuses a stop by hand.
     #[serde(default, skip_serializing_if = "is_false")]
     pub force: bool,
+}
+
+/// Reads at most [`MAX_NAMES`] texts: a line of nothing but empty ones would take ten times its length in memory.
+fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Few;
+    impl<'de> Visitor<'de> for Few {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array of texts")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Vec<String>, A::Error> {
+            let mut texts = Vec::new();
+            while let Some(text) = array.next_element()? {
+                if texts.len() >= MAX_NAMES {
+                    return Err(de::Error::custom(format_args!("more than {MAX_NAMES} names")));
+                }
+                texts.push(text);
+            }
+            Ok(texts)
+        }
+    }
+    deserializer.deserialize_seq(Few)
 }
 
 fn is_default(mode: &Mode) -> bool {
@@ -280,6 +312,13 @@ impl Request {
         }
     }
 
+    /// About how many bytes it takes in memory.
+    pub fn size(&self) -> usize {
+        let texts = self.names.iter().chain(&self.kinds).chain(&self.signal);
+        let heap = texts.map(|text| text.capacity().saturating_add(ALLOCATION));
+        heap.fold(size_of::<Request>(), usize::saturating_add)
+    }
+
     /// The line to send, with its newline.
     pub fn to_line(&self) -> Vec<u8> {
         to_line(serde_json::to_vec(self))
@@ -312,6 +351,9 @@ pub struct Response {
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Nothing was done, for others are served: to ask again may help.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub busy: bool,
     /// Answers `health`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<HealthReport>,
@@ -341,6 +383,11 @@ impl Response {
     /// Refused, for this reason.
     pub fn refused(error: impl Into<String>) -> Response {
         Response { v: VERSION, ok: false, error: Some(error.into()), ..Response::default() }
+    }
+
+    /// Refused, for this reason, which is gone soon. Nothing was done.
+    pub fn busy(error: impl Into<String>) -> Response {
+        Response { busy: true, ..Response::refused(error) }
     }
 
     /// The answer to `health`.

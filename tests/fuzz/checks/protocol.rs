@@ -2,7 +2,7 @@
 //! done than was asked for, and nobody is forgotten.
 
 use rinit::control::protocol::{HealthReport, MAX_REQUEST, Problem, Request, Response};
-use rinit::control::server::{Incoming, MAX_CLIENTS, Server};
+use rinit::control::server::{Incoming, MAX_CLIENTS, MAX_HELD, Server};
 use rinit::sys::poll::Poller;
 use rinit::sys::socket::{self, Address};
 use std::io::{ErrorKind, Read, Write};
@@ -153,6 +153,7 @@ impl Scene {
                 assert!(self.server.owns(ready.token));
                 self.server.ready(&self.poller, self.now, *ready);
             }
+            assert!(self.server.held() <= MAX_HELD, "{} bytes are held", self.server.held());
             let due = self.server.deadline().is_some_and(|at| at <= self.now);
             if ready.is_empty() && !due {
                 return;
@@ -240,6 +241,10 @@ impl Client {
             let whole = answer.ends_with(b"\n");
             assert!(whole || may_be_late, "half an answer");
             let Some(answer) = whole.then(|| Response::parse(answer).unwrap()) else { continue };
+            if answer.busy {
+                assert!(!answer.ok && at + 1 == answers.len(), "told to try again, and not closed");
+                return;
+            }
             let late = answer.error.as_ref().is_some_and(|error| error.starts_with("no whole request came"));
             if late {
                 assert!(may_be_late && at + 1 == answers.len(), "cut off without a cause");
