@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::model::text::cause;
+use crate::model::text::{cause, escaped_lines};
 use std::io::{self, Write};
 
 /// What became of a text.
@@ -35,7 +35,7 @@ pub(super) fn out(words: &str) -> bool {
     text(words) != Written::Failed
 }
 
-/// Writes to standard error. If that fails there is nobody left to tell.
+/// Writes to standard error, control characters as escapes. If that fails there is nobody left to tell.
 pub(super) fn err(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    let _ = io::stderr().write_all(escaped_lines(text).as_bytes());
 }

@@ -5,6 +5,7 @@
 
 use super::table::{self, Command, Flag, INIT_FLAGS, Opt};
 use crate::model::suggest;
+use crate::model::text::escaped;
 use lexopt::{Arg, Parser};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -78,7 +79,7 @@ impl UsageError {
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stop = if self.message.ends_with('?') { "" } else { "." };
-        writeln!(f, "rinit: {}{stop} Try '{}'.", self.message, self.help)
+        writeln!(f, "rinit: {}{stop} Try '{}'.", escaped(&self.message), self.help)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A mistake in the configuration, or a warning, and how it is shown.
 
-use super::excerpt::{Excerpt, clean};
+use super::excerpt::Excerpt;
+use crate::model::text::escaped;
 use std::cmp::Ordering;
 use std::fmt;
 use std::path::PathBuf;
@@ -9,11 +10,11 @@ use std::path::PathBuf;
 ///
 /// ```text
 /// services.d/web.toml:3:1: error: unknown key "comand"
-///   3 | comand = ["nginx"]
+///   3 | comand = …
 ///     | ^^^^^^ did you mean "command"?
 /// ```
 ///
-/// Nothing of the file reaches the terminal as a control character.
+/// Nothing of the file reaches the terminal as a control character, and no value that may be secret (`secrets`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The file, or the directory, as the user named it.
@@ -84,10 +85,9 @@ impl PartialOrd for Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = clean(&self.file.to_string_lossy());
-        let message = clean(&self.message);
-        let help = clean(self.help.as_deref().unwrap_or_default());
-        f.write_str(&file)?;
+        let message = escaped(&self.message);
+        let help = escaped(self.help.as_deref().unwrap_or_default());
+        f.write_str(&escaped(&self.file.to_string_lossy()))?;
         if let Some(place) = &self.place {
             write!(f, ":{}:{}", place.line, place.column)?;
         }
@@ -119,20 +119,20 @@ mod tests {
 
     #[test]
     fn it_looks_like_a_compiler_s() {
-        let source = Source::new("services.d/web.toml", "a\n\ncomand = [\"nginx\"]\n");
+        let source = Source::new("services.d/web.toml", "\n\ncomand = [\"nginx\"]\n");
         let found =
-            source.mistake(&(3..9), "unknown key \"comand\"", Some("did you mean \"command\"?".into()));
+            source.mistake(&(2..8), "unknown key \"comand\"", Some("did you mean \"command\"?".into()));
         let expected = "services.d/web.toml:3:1: error: unknown key \"comand\"
-  3 | comand = [\"nginx\"]
+  3 | comand = …
     | ^^^^^^ did you mean \"command\"?";
         assert_eq!(found.to_string(), expected);
     }
 
     #[test]
     fn large_line_numbers_keep_the_caret_in_place() {
-        let source = Source::new("x", &format!("{}ab", "\n".repeat(12_344)));
-        let shown = source.mistake(&(12_345..12_346), "m", None).to_string();
-        assert_eq!(shown, "x:12345:2: error: m\n12345 | ab\n      |  ^");
+        let source = Source::new("x", &format!("{}nice", "\n".repeat(12_344)));
+        let shown = source.mistake(&(12_348..12_348), "m", None).to_string();
+        assert_eq!(shown, "x:12345:5: error: m\n12345 | nice\n      |     ^");
     }
 
     #[test]

@@ -110,7 +110,12 @@ fn add(
     span: &Range<usize>,
 ) {
     if name.is_empty() || name.contains(['=', '\0']) || name.contains("${") {
-        let message = format!("{} cannot be the name of a variable", quote(name));
+        // A NAME=VALUE in the wrong place.
+        let shown = match name.split_once('=') {
+            Some((before, _)) => quote(&format!("{before}=…")),
+            None => quote(name),
+        };
+        let message = format!("{shown} cannot be the name of a variable");
         let help = name.contains("${").then(|| "only values may hold ${...}".to_owned());
         return reader.report(span, &message, help);
     }

@@ -1,5 +1,7 @@
 //! One line of a file made fit for a terminal, with the place that is meant.
 
+use crate::model::text::{escaped, is_control};
+
 /// The widest excerpt, in terminal columns; longer lines are cut around the place.
 const WIDEST: usize = 120;
 /// How much of a cut line is shown before the place.
@@ -52,15 +54,11 @@ impl Excerpt {
     }
 }
 
-/// The text without control characters and without those that change the direction of text or are not seen.
-pub(super) fn clean(text: &str) -> String {
-    text.chars().map(shown).collect()
-}
-
-/// A word of the user's for a message: in quotes, clean, not too long.
+/// A word of the user's for a message: in quotes, escaped, not too long.
 pub(super) fn quote(word: &str) -> String {
     let mut text = String::from("\"");
-    text.extend(word.chars().take(LONGEST_QUOTE).map(shown));
+    let cut: String = word.chars().take(LONGEST_QUOTE).collect();
+    text.push_str(&escaped(&cut));
     if word.chars().nth(LONGEST_QUOTE).is_some() {
         text.push('…');
     }
@@ -68,13 +66,9 @@ pub(super) fn quote(word: &str) -> String {
     text
 }
 
+/// In the line of a file each character takes the place of one, for the carets.
 fn shown(c: char) -> char {
-    match c {
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => '\u{fffd}',
-        '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    }
+    if is_control(c) { char::REPLACEMENT_CHARACTER } else { c }
 }
 
 /// Columns that a character takes on a terminal. Rough: the carets are for people, and this need not be a Unicode
@@ -132,7 +126,7 @@ mod tests {
 
     #[test]
     fn words_are_quoted_short_and_clean() {
-        assert_eq!(quote("a\u{1b}b"), "\"a\u{fffd}b\"");
+        assert_eq!(quote("a\u{1b}b"), "\"a\\u{1b}b\"");
         assert_eq!(quote(&"x".repeat(99)), format!("\"{}…\"", "x".repeat(60)));
     }
 }

@@ -106,7 +106,7 @@ pub(super) fn http(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft
     let Some(text) = reader.text(value) else { return };
     match HttpUrl::parse(&text) {
         Ok(url) => draft.health.probe = Some(Probe::Http(url)),
-        Err(message) => reader.report(&value.span(), &message, None),
+        Err(message) => reader.report_secret(&value.span(), &message),
     }
 }
 

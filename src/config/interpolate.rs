@@ -12,6 +12,32 @@ const DEEPEST: u32 = 16;
 /// The longest text that putting values in may make of a string: the kernel takes no longer argument.
 const LONGEST: usize = 128 * 1024;
 
+/// How much text putting values in may make for one file.
+const MOST: usize = 1024 * 1024;
+
+/// Maximum number of mistakes reported for one text.
+const MOST_MISTAKES: usize = 100;
+
+/// Maximum length of a message after `?`, in characters.
+const LONGEST_MESSAGE: usize = 200;
+
+/// How much text putting values in may still make for one file.
+#[derive(Debug)]
+pub(super) struct Budget(usize);
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget(MOST)
+    }
+}
+
+impl Budget {
+    /// Nothing more can be put in, which has been reported.
+    pub fn is_spent(&self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// The variables that are put in.
 pub(super) struct Variables {
     /// `None`: the value is not UTF-8.
@@ -24,6 +50,8 @@ pub(super) struct Mistake {
     /// Where, in bytes from the beginning of the text.
     pub span: Range<usize>,
     pub message: String,
+    /// What the text itself says about it, after `?`.
+    pub said: Option<String>,
     pub help: Option<String>,
 }
 
@@ -39,20 +67,31 @@ impl Variables {
         Variables { values }
     }
 
-    /// The text with all values put in.
+    /// The text with all values put in. What that makes is taken from the budget.
     ///
     /// # Errors
     /// All that is wrong with it.
-    pub fn put_in(&self, text: &str) -> Result<String, Vec<Mistake>> {
-        if !text.contains("${") {
-            return Ok(text.to_owned());
-        }
-        let mut scan = Scan { variables: self, text, at: 0, depth: 0, mistakes: Vec::new() };
+    pub fn put_in(&self, text: &str, budget: &mut Budget) -> Result<String, Vec<Mistake>> {
+        let longest = LONGEST.max(text.len());
+        let mut scan = Scan {
+            variables: self,
+            text,
+            at: 0,
+            depth: 0,
+            longest: longest.min(budget.0),
+            mistakes: Vec::new(),
+        };
         let done = scan.text(false, true);
-        if scan.mistakes.is_empty() && done.len() > LONGEST.max(text.len()) {
-            let message = format!("with its values it is longer than {} KiB", LONGEST / 1024);
-            scan.report(0..text.len(), message, None);
+        if done.len() > scan.longest {
+            // The mistake is the same wherever it is noticed, and whatever else is wrong.
+            let message = match scan.longest < longest {
+                true => format!("the file with its values is longer than {} KiB", MOST / 1024),
+                false => format!("with its values it is longer than {} KiB", LONGEST / 1024),
+            };
+            budget.0 = if scan.longest < longest { 0 } else { budget.0.saturating_sub(scan.longest) };
+            return Err(vec![Mistake { span: 0..text.len(), message, said: None, help: None }]);
         }
+        budget.0 = budget.0.saturating_sub(done.len());
         if scan.mistakes.is_empty() { Ok(done) } else { Err(scan.mistakes) }
     }
 
@@ -81,12 +120,16 @@ struct Scan<'a> {
     text: &'a str,
     at: usize,
     depth: u32,
+    /// Where more than so much comes out, the rest of the text is not looked at.
+    longest: usize,
     mistakes: Vec<Mistake>,
 }
 
 impl Scan<'_> {
     fn report(&mut self, span: Range<usize>, message: String, help: Option<String>) {
-        self.mistakes.push(Mistake { span, message, help });
+        if self.mistakes.len() < MOST_MISTAKES {
+            self.mistakes.push(Mistake { span, message, said: None, help });
+        }
     }
 
     fn rest(&self) -> &str {
@@ -108,6 +151,10 @@ impl Scan<'_> {
         let mut done = String::new();
         let mut literal = 0_u32;
         loop {
+            if done.len() > self.longest {
+                self.at = self.text.len();
+                return done;
+            }
             if self.take("$${") {
                 done.push_str("${");
                 literal = literal.saturating_add(u32::from(inside));
@@ -145,13 +192,19 @@ impl Scan<'_> {
             () if self.rest().is_empty() => return self.give_up(start, "this \"${\" is not closed"),
             () => return self.give_up(start, "this is no variable"),
         };
-        let value = self.variables.values.get(&name).cloned();
-        let is_set = value.as_ref().is_some_and(|value| !colon || value.as_deref() != Some(""));
+        let variables = self.variables;
+        let value = variables.values.get(&name);
+        let is_set = value.is_some_and(|value| !colon || value.as_deref() != Some(""));
+        let word_start = self.at;
         let word = match operator {
             Operator::Plain => String::new(),
             Operator::Default | Operator::Required => self.word(live && !is_set),
             Operator::Alternative => self.word(live && is_set),
         };
+        if word.len() > self.longest {
+            return word;
+        }
+        let written = word_start..self.at;
         if !self.take("}") {
             return self.give_up(start, "this \"${\" is not closed");
         }
@@ -159,20 +212,30 @@ impl Scan<'_> {
             (Operator::Alternative, true) | (Operator::Default, false) => word,
             (Operator::Alternative, false) => String::new(),
             _ if !live => String::new(),
-            (_, true) => value.flatten().unwrap_or_else(|| {
+            (_, true) => value.cloned().flatten().unwrap_or_else(|| {
                 self.report(start..self.at, format!("the value of {name} is not UTF-8"), None);
                 String::new()
             }),
             (_, false) => {
                 let state = if value.is_some() { "empty" } else { "not set" };
-                let (message, help) = match word.as_str() {
-                    "" => (format!("{name} is {state}"), self.variables.unset(&name)),
-                    word => (format!("{name} is {state}: {word}"), None),
-                };
-                self.report(start..self.at, message, help);
+                self.unset(start..self.at, &name, format!("{name} is {state}"), written);
                 String::new()
             }
         }
+    }
+
+    /// Reports a variable that has to be set. `written`: what the text says about it, which is repeated as it is: what
+    /// other variables in it stand for may be secret.
+    fn unset(&mut self, span: Range<usize>, name: &str, message: String, written: Range<usize>) {
+        if self.mistakes.len() >= MOST_MISTAKES {
+            return;
+        }
+        let said: String = self.text.get(written).unwrap_or_default().chars().take(LONGEST_MESSAGE).collect();
+        let (said, help) = match said.is_empty() {
+            true => (None, self.variables.unset(name)),
+            false => (Some(said), None),
+        };
+        self.mistakes.push(Mistake { span, message, said, help });
     }
 
     /// The text after an operator, up to the brace.
@@ -212,6 +275,10 @@ mod tests {
         Variables::new(&pairs)
     }
 
+    fn put_in(variables: &Variables, text: &str) -> Result<String, Vec<Mistake>> {
+        variables.put_in(text, &mut Budget::default())
+    }
+
     #[test]
     fn values_are_put_in_as_compose_does() {
         for (text, expected) in [
@@ -237,7 +304,7 @@ mod tests {
             ("${NO:-$${A}}.${A:-$${A}}", "${A}.a"),
             ("${NO:-$x}", "$x"),
         ] {
-            assert_eq!(variables().put_in(text), Ok(expected.to_owned()), "{text}");
+            assert_eq!(put_in(&variables(), text), Ok(expected.to_owned()), "{text}");
         }
     }
 
@@ -248,7 +315,7 @@ mod tests {
             ("${NO}${NA}", vec![(0..5, "NO is not set"), (5..10, "NA is not set")]),
             ("${NO:?say it}", vec![(0..13, "NO is not set: say it")]),
             ("${EMPTY:?}", vec![(0..10, "EMPTY is empty")]),
-            ("${NO?for ${A}}", vec![(0..14, "NO is not set: for a")]),
+            ("${NO?for ${A}}", vec![(0..14, "NO is not set: for ${A}")]),
             ("${NO:-${NA}}", vec![(6..11, "NA is not set")]),
             ("${BYTES}", vec![(0..8, "the value of BYTES is not UTF-8")]),
             ("x${A", vec![(1..3, "this \"${\" is not closed")]),
@@ -262,17 +329,20 @@ mod tests {
             ("${A:}", vec![(0..2, "this is no variable")]),
             ("${A B}", vec![(0..2, "this is no variable")]),
         ] {
-            let found = variables().put_in(text).unwrap_err();
-            let found: Vec<_> = found.iter().map(|m| (m.span.clone(), m.message.as_str())).collect();
+            let found = put_in(&variables(), text).unwrap_err();
+            let said = |m: &Mistake| m.said.as_ref().map_or(String::new(), |said| format!(": {said}"));
+            let found: Vec<_> =
+                found.iter().map(|m| (m.span.clone(), format!("{}{}", m.message, said(m)))).collect();
+            let expected: Vec<_> = expected.into_iter().map(|(span, text)| (span, text.to_owned())).collect();
             assert_eq!(found, expected, "{text}");
         }
     }
 
     #[test]
     fn near_names_are_suggested() {
-        let found = variables().put_in("${LONG_NAM}").unwrap_err();
+        let found = put_in(&variables(), "${LONG_NAM}").unwrap_err();
         assert_eq!(found[0].help.as_deref(), Some("did you mean \"LONG_NAME\"?"));
-        let found = variables().put_in("${NO}").unwrap_err();
+        let found = put_in(&variables(), "${NO}").unwrap_err();
         let help = "set it for rinit, or write ${NO:-DEFAULT}; $${ stands for ${";
         assert_eq!(found[0].help.as_deref(), Some(help));
     }
@@ -280,12 +350,34 @@ mod tests {
     #[test]
     fn depth_and_length_have_an_end() {
         let nested = |depth: usize| "${NO:-".repeat(depth) + "x" + &"}".repeat(depth);
-        assert_eq!(variables().put_in(&nested(16)), Ok("x".into()));
-        assert_eq!(variables().put_in(&nested(17)).unwrap_err().len(), 1);
-        assert_eq!(variables().put_in(&nested(100_000)).unwrap_err().len(), 1);
+        assert_eq!(put_in(&variables(), &nested(16)), Ok("x".into()));
+        assert_eq!(put_in(&variables(), &nested(17)).unwrap_err().len(), 1);
+        assert_eq!(put_in(&variables(), &nested(100_000)).unwrap_err().len(), 1);
         let long = Variables::new(&[("L".into(), "x".repeat(100_000).into())]);
-        assert!(long.put_in("${L}").is_ok());
-        let message = long.put_in("${L}${L}").unwrap_err().remove(0).message;
+        assert!(put_in(&long, "${L}").is_ok());
+        let message = put_in(&long, "${L}${L}").unwrap_err().remove(0).message;
         assert_eq!(message, "with its values it is longer than 128 KiB");
+        // What would be 1.6 GB ends at once.
+        let message = put_in(&long, &"${L}".repeat(16_000)).unwrap_err().remove(0).message;
+        assert_eq!(message, "with its values it is longer than 128 KiB");
+        let nested = "${NO:-".repeat(16) + &"${L}".repeat(1000) + &"}".repeat(16);
+        assert_eq!(put_in(&long, &nested.repeat(100)).unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn a_file_has_a_limit_too() {
+        let long = Variables::new(&[("L".into(), "x".repeat(100_000).into())]);
+        let mut budget = Budget::default();
+        for _ in 0..10 {
+            assert!(long.put_in("${L}", &mut budget).is_ok() && !budget.is_spent());
+        }
+        let mistakes = long.put_in("${L}", &mut budget).unwrap_err();
+        assert_eq!(mistakes[0].message, "the file with its values is longer than 1024 KiB");
+        assert!(mistakes.len() == 1 && budget.is_spent());
+    }
+
+    #[test]
+    fn mistakes_have_a_limit() {
+        assert_eq!(put_in(&variables(), &"${NO}".repeat(10_000)).unwrap_err().len(), MOST_MISTAKES);
     }
 }

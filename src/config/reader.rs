@@ -3,7 +3,7 @@
 use super::definition::Draft;
 use super::diagnostic::Diagnostic;
 use super::excerpt::quote;
-use super::interpolate::Variables;
+use super::interpolate::{Budget, Variables};
 use super::keys::{self, Key};
 use super::source::Source;
 use super::syntax::Parsed;
@@ -36,6 +36,17 @@ pub(super) struct Surroundings {
     pub variables: Variables,
 }
 
+/// The message with what stands in quotes cut out.
+fn without_quotes(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) if first < last => {
+            let (before, after) = (message.get(..=first), message.get(last..));
+            format!("{}…{}", before.unwrap_or_default(), after.unwrap_or_default())
+        }
+        _ => message.to_owned(),
+    }
+}
+
 /// Reads one file.
 pub(super) struct Reader<'a> {
     /// The file.
@@ -50,6 +61,10 @@ pub(super) struct Reader<'a> {
     misspelt: Vec<&'static str>,
     /// Line of each known key; keys of tables as `healthcheck.test`.
     pub lines: KeyLines,
+    /// The values that variables were put into, which no message may repeat.
+    pub(super) put_in: Vec<Range<usize>>,
+    /// How much putting variables in may still make.
+    pub(super) budget: Budget,
 }
 
 impl<'a> Reader<'a> {
@@ -63,6 +78,8 @@ impl<'a> Reader<'a> {
             untold: parsed.untold,
             misspelt: Vec::new(),
             lines: KeyLines::default(),
+            put_in: Vec::new(),
+            budget: Budget::default(),
         }
     }
 
@@ -74,9 +91,16 @@ impl<'a> Reader<'a> {
         // A mistake beyond the limit is not even made: each costs the length of its line.
         if self.is_full() {
             self.untold = self.untold.saturating_add(1);
+        } else if self.put_in.iter().any(|value| value.start < span.end && span.start < value.end) {
+            self.add(self.source.mistake(span, &without_quotes(message), help));
         } else {
             self.add(self.source.mistake(span, message, help));
         }
+    }
+
+    /// Adds a mistake in a value that may be secret: what its message has in quotes is left out.
+    pub fn report_secret(&mut self, span: &Range<usize>, message: &str) {
+        self.report(span, &without_quotes(message), None);
     }
 
     /// Adds a mistake wherever it is.
@@ -88,7 +112,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.mistakes.len() >= MOST_MISTAKES
     }
 
@@ -142,7 +166,11 @@ impl<'a> Reader<'a> {
         }
         let names: Vec<&'static str> = known.iter().map(|key| key.name).collect();
         let table = path.trim_end_matches('.');
-        let mut message = format!("unknown key {}", quote(name));
+        // In a broken file it may be a piece of a value.
+        let mut message = match self.source.is_secret(span) {
+            true => "unknown key".to_owned(),
+            false => format!("unknown key {}", quote(name)),
+        };
         if !table.is_empty() {
             message.push_str(" in ");
             message.push_str(table);

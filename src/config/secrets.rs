@@ -1,215 +1,223 @@
-//! What of a file no message may show: the values of `environment`. Found by the looks of the text alone, so that
-//! they are found in a file with syntax errors too; in doubt it is a secret.
+//! What of a file a message may show: names of keys, and the values of keys that are known to be harmless. All other
+//! values may be secret: those of variables, those of unknown keys (`env` may be a typo of `environment`), and comments.
+//! Found by the looks of the text alone, so that a file with syntax errors has its secrets kept too; in doubt it is one.
 
+mod scan;
+
+use super::keys::harmless::{is_harmless, is_like_known};
+use scan::Scan;
 use std::ops::Range;
 
-/// A statement, or part of one, that sets variables.
+/// The parts of a text that may be shown, in order.
 #[derive(Debug, PartialEq)]
-pub(super) struct Secret {
-    /// Its bytes.
-    pub span: Range<usize>,
-    /// Up to here, on its first line, it may be shown.
-    pub shown: usize,
-}
+pub(super) struct Shown(Vec<Range<usize>>);
 
-/// Finds the statements that set variables: those below the header `[environment]` or `[environment.NAME]`, and
-/// those whose key begins with `environment`.
-pub(super) fn find(text: &str) -> Vec<Secret> {
-    let mut secrets: Vec<Secret> = Vec::new();
-    let mut state = State::Other;
-    let mut at = 0;
-    while at < text.len() {
-        let line = line_at(text, at);
-        let end_of_line = at.saturating_add(line.len());
-        if let Some(name) = header(line) {
-            state = if is_environment(name) { State::Section } else { State::Other };
-            at = end_of_line.saturating_add(1);
-            continue;
-        }
-        let own = is_environment(line.trim_start());
-        if state == State::Other && !own {
-            // A string or an array over several lines may hold what looks like a statement of `environment`, which
-            // then is taken for one.
-            at = end_of_line.saturating_add(1);
-            continue;
-        }
-        let (end, whole) = statement(text, at);
-        let shown = match state {
-            State::Broken => at,
-            _ => key_length(line).map_or(at, |length| at.saturating_add(length)),
-        };
-        secrets.push(Secret { span: at..end, shown });
-        // After a broken statement its value may go on where the next one should begin.
-        if !whole {
-            state = State::Broken;
-        }
-        at = end.saturating_add(1);
+impl Shown {
+    /// The end of the part that begins at a byte, or before it: the byte itself where it is hidden.
+    pub fn end_of(&self, at: usize) -> usize {
+        let index = self.0.partition_point(|part| part.end <= at);
+        self.0.get(index).filter(|part| part.start <= at).map_or(at, |part| part.end)
     }
-    secrets
 }
 
-#[derive(Clone, Copy, PartialEq)]
+/// Finds what may be shown.
+pub(super) fn find(text: &str) -> Shown {
+    let (shown, is_damaged) = Finder::new(text, false).run();
+    // Where the structure is broken, a value may stand where a key should, and the other way round.
+    let shown = if is_damaged { Finder::new(text, true).run().0 } else { shown };
+    Shown(shown)
+}
+
+#[derive(PartialEq)]
 enum State {
-    /// Statements of other tables.
-    Other,
-    /// Below a header of `environment`.
-    Section,
-    /// After a statement of `environment` that is not right, until the next header.
-    Broken,
+    /// Below a header, with the names in it; none at the beginning.
+    Table(Vec<String>),
+    /// After a broken statement, whose value may go on where the next one should begin: until the next header.
+    Lost,
 }
 
-fn line_at(text: &str, at: usize) -> &str {
-    text.get(at..).unwrap_or_default().split('\n').next().unwrap_or_default()
+struct Finder<'t> {
+    scan: Scan<'t>,
+    state: State,
 }
 
-/// The name in a line that is a header and nothing else.
-fn header(line: &str) -> Option<&str> {
-    let line = line.trim();
-    let (name, after) = line.strip_prefix('[')?.rsplit_once(']').unwrap_or_default();
-    let after = after.trim_start();
-    let name = name.trim_start_matches('[').trim_end_matches(']').trim();
-    let plain = |c: char| c.is_alphanumeric() || "_-. \t\"'@".contains(c);
-    let right = !name.is_empty() && name.chars().all(plain);
-    (right && (after.is_empty() || after.starts_with('#'))).then_some(name)
-}
+impl<'t> Finder<'t> {
+    fn new(text: &'t str, is_damaged: bool) -> Finder<'t> {
+        Finder { scan: Scan::new(text, is_damaged), state: State::Table(Vec::new()) }
+    }
 
-/// Whether a key, or what begins with one, is `environment` or something in it.
-fn is_environment(text: &str) -> bool {
-    let rest = text.trim_start_matches(['"', '\'']).strip_prefix("environment");
-    rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-')))
-}
-
-/// The length of a line up to and with the `=` after its key.
-fn key_length(line: &str) -> Option<usize> {
-    let from = match line.trim_start().chars().next() {
-        // A key in quotes may hold an equals sign, if it is closed and really the key.
-        Some(quote @ ('"' | '\'')) => {
-            let open = line.find(quote)?.saturating_add(1);
-            let close = open.saturating_add(line.get(open..)?.find(quote)?).saturating_add(1);
-            let is_key = line.get(close..)?.trim_start().starts_with(['=', '.']);
-            if is_key { close } else { 0 }
+    fn run(mut self) -> (Vec<Range<usize>>, bool) {
+        while !self.scan.is_at_end() {
+            let start = self.scan.at;
+            self.scan.blanks(true);
+            match self.scan.next() {
+                None => {}
+                Some('\n') => self.scan.advance(1, true),
+                Some('[') => self.header(),
+                Some('#') => self.scan.skip_line(),
+                Some(_) => self.statement(),
+            }
+            // Whatever happens, it goes on.
+            if self.scan.at <= start {
+                self.scan.skip_line();
+            }
         }
-        _ => 0,
-    };
-    Some(from.saturating_add(line.get(from..)?.find('=')?).saturating_add(1))
-}
+        (self.scan.shown, self.scan.is_damaged)
+    }
 
-/// The end of the statement that begins at a byte, and whether it looks right: with a key, a value, and all that it
-/// opens closed.
-fn statement(text: &str, start: usize) -> (usize, bool) {
-    let line = line_at(text, start);
-    let end_of_line = start.saturating_add(line.len());
-    if line.trim_start().is_empty() || line.trim_start().starts_with('#') {
-        return (end_of_line, true);
-    }
-    let Some(value) = key_length(line).and_then(|length| line.get(length..)) else {
-        return (end_of_line, false);
-    };
-    if value.trim().is_empty() || value.trim_start().starts_with('#') {
-        return (end_of_line, false);
-    }
-    let mut at = end_of_line.saturating_sub(value.len());
-    let mut depth = 0_usize;
-    let mut whole = true;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let step = match rest.chars().next() {
-            Some('\n') if depth == 0 => return (at, whole),
-            Some('#') => line_at(text, at).len(),
-            Some('[' | '{') => {
-                depth = depth.saturating_add(1);
-                1
-            }
-            Some(']' | '}') => {
-                whole = whole && depth > 0;
-                depth = depth.saturating_sub(1);
-                1
-            }
-            Some('"' | '\'') => {
-                let (length, closed) = string(rest);
-                whole = whole && closed;
-                length
-            }
-            next => next.map_or(1, char::len_utf8),
-        };
-        at = at.saturating_add(step);
-    }
-    (text.len(), whole && depth == 0)
-}
-
-/// The length of the string that a text begins with, and whether it is closed.
-fn string(text: &str) -> (usize, bool) {
-    let quote = text.get(..1).unwrap_or_default();
-    let three = quote.repeat(3);
-    let (delimiter, several_lines) =
-        if text.starts_with(&three) { (three.as_str(), true) } else { (quote, false) };
-    let mut at = delimiter.len();
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        if rest.starts_with(delimiter) {
-            // Up to two more quotes belong to the string.
-            let more = rest.len().saturating_sub(rest.trim_start_matches(quote).len());
-            let length = if several_lines { more.min(5) } else { 1 };
-            return (at.saturating_add(length), true);
+    /// `[NAME]`, `[[NAME]]` and the rest of the line.
+    fn header(&mut self) {
+        let start = self.scan.at;
+        let brackets = if self.scan.rest().starts_with("[[") { 2 } else { 1 };
+        self.scan.skip(brackets);
+        let name = self.scan.key();
+        let is_known = name.as_ref().is_some_and(|name| is_like_known(name));
+        if is_known {
+            self.scan.show(start..self.scan.at);
         }
-        let step = match rest.chars().next() {
-            Some('\n') if !several_lines => return (at, false),
-            Some('\\') if quote == "\"" && !rest.starts_with("\\\n") => {
-                rest.chars().take(2).map(char::len_utf8).fold(0, usize::saturating_add)
+        let close = "]".repeat(brackets);
+        match name.filter(|_| self.scan.rest().starts_with(&close)) {
+            Some(name) => {
+                self.scan.skip(brackets);
+                if !self.scan.in_damage || is_known {
+                    self.scan.show(start..self.scan.at);
+                }
+                self.state = State::Table(name);
+                self.end_of_line();
             }
-            next => next.map_or(1, char::len_utf8),
-        };
-        at = at.saturating_add(step);
+            // Or a line of an array.
+            None => {
+                self.scan.is_damaged = true;
+                self.state = State::Lost;
+                self.scan.skip_line();
+            }
+        }
     }
-    (text.len(), false)
+
+    /// `KEY = VALUE` and the rest of the line.
+    fn statement(&mut self) {
+        let start = self.scan.at;
+        let name = self.scan.key();
+        let names_end = self.scan.at;
+        let has_value = name.is_some() && self.scan.next() == Some('=');
+        let path = match (&self.state, name) {
+            (State::Table(table), Some(name)) => Some([table.as_slice(), &name].concat()),
+            _ => None,
+        };
+        let is_secret = !path.as_ref().is_some_and(|path| is_harmless(path));
+        let is_named = path.as_ref().is_some_and(|path| !self.scan.in_damage || is_like_known(path));
+        if is_named {
+            self.scan.show_key(start..names_end);
+        }
+        if !has_value {
+            self.scan.is_damaged = true;
+            if self.is_environment() {
+                self.state = State::Lost;
+            }
+            return self.scan.skip_line();
+        }
+        self.scan.advance(1, is_named);
+        self.scan.blanks(is_named);
+        if self.scan.value(path.as_deref(), !is_secret) {
+            return self.end_of_line();
+        }
+        self.scan.is_damaged = true;
+        if is_secret {
+            self.state = State::Lost;
+        }
+        self.scan.skip_line();
+    }
+
+    fn is_environment(&self) -> bool {
+        matches!(&self.state, State::Table(name) if name.first().is_some_and(|name| name == "environment"))
+    }
+
+    /// Nothing but a comment may follow.
+    fn end_of_line(&mut self) {
+        self.scan.blanks(true);
+        if !matches!(self.scan.next(), None | Some('\n' | '#')) {
+            self.scan.is_damaged = true;
+        }
+        self.scan.skip_line();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The text with everything that is secret as dots.
+    /// The text with everything that is hidden as dots.
     fn masked(text: &str) -> String {
-        let secrets = find(text);
-        let hidden = |at: usize| secrets.iter().any(|s| s.shown <= at && at < s.span.end);
-        text.char_indices().map(|(at, c)| if c != '\n' && hidden(at) { '.' } else { c }).collect()
+        let shown = find(text);
+        text.char_indices().map(|(at, c)| if c != '\n' && shown.end_of(at) == at { '.' } else { c }).collect()
     }
 
     #[test]
-    fn values_are_found_in_every_form() {
+    fn only_harmless_values_are_shown() {
         for (text, expected) in [
+            ("command = [\"a\", 'b']\nuser = \"x\" # c", "command = [\"a\", 'b']\nuser = \"x\" ..."),
+            ("env = {A=\"x\"}", "env = ......."),
+            ("a.b = 1\n\"c\" = 'x'", "a.b = .\n\"c\" = ..."),
             (
-                "a = 1\n[environment]\nA = \"x\"\n\nB=2 # c\n[x]\nc = 3",
-                "a = 1\n[environment]\nA =....\n\nB=.....\n[x]\nc = 3",
+                "user = 1\n[environment]\nA = \"x\"\n\nB=2 # c\n[backoff]\nmax = 3",
+                "user = .\n[environment]\nA = ...\n\nB=. ...\n[backoff]\nmax = 3",
             ),
-            ("environment.A = 'x'\nb = 1", "environment.A =....\nb = 1"),
-            ("\"environment\" = {A=1}\nb = 1", "\"environment\" =......\nb = 1"),
-            ("environment = [\n\"A=x\",\n]\nb = 1", "environment =..\n......\n.\nb = 1"),
+            ("environment.A = 'x'\nuser = 'b'", "environment.A = ...\nuser = 'b'"),
+            ("\"environ\\u006dent\".A = \"x\"", "\"environ\\u006dent\".A = ..."),
+            ("environment = [\n\"A=x\",\n]\nnice = 1", "environment = .\n......\n.\nnice = 1"),
             (
-                "environment.A = \"\"\"\nx = 1\n[x]\n\"\"\"\nb = 1",
-                "environment.A =....\n.....\n...\n...\nb = 1",
+                "environment.A = \"\"\"\nx = 1\n[x]\n\"\"\"\nnice = 1",
+                "environment.A = ...\n.....\n...\n...\nnice = 1",
             ),
-            ("[ environment.A ] # c\nfile = 1", "[ environment.A ] # c\nfile =.."),
-            ("[environment]\n\"A=B\" = 1", "[environment]\n\"A=B\" =.."),
-            ("[environment]\n[x", "[environment]\n.."),
-            ("environments = 1", "environments = 1"),
-            ("[healthcheck]\nenvironment.A = 1", "[healthcheck]\nenvironment.A =.."),
+            ("[ environment.A ] # c\nfile = 1", "[ environment.A ] ...\nfile = ."),
+            ("[environment]\n\"A=B\" = 1", "[environment]\n\"A....= ."),
+            ("[[x]]\nA = 1\n[[x]]\nA = 2", "[[x]]\nA = .\n[[x]]\nA = ."),
+            ("command = \"\"\"a\nb\"\"\"\nnice = 0x1f", "command = \"\"\"a\nb\"\"\"\nnice = 0x1f"),
+            (
+                "healthcheck = { test = 'a', env = 'x', tcp = 'y' }",
+                "healthcheck = { test = 'a', env = ..., tcp = 'y' }",
+            ),
+            ("healthcheck = 'x'\nhealthcheck.http = 'y'", "healthcheck = ...\nhealthcheck.http = ..."),
+            ("command = [{A = \"x\"}]", "command = [{A = ...}]"),
+            ("depends_on = {\n  db = \"x\", # c\n}", "depends_on = {\n  db = \"x\", ...\n}"),
         ] {
-            assert_eq!(masked(text), expected);
+            assert_eq!(masked(text), expected.replace("user = .", "user = 1"), "{text}");
         }
     }
 
     #[test]
-    fn after_a_broken_statement_all_is_secret() {
+    fn in_a_broken_file_only_what_is_known_is_shown() {
         for (text, expected) in [
             (
-                "[environment]\nA = \"x\nSGVsbG8=\n\"\nB = 1\n[x]\nc = 1",
-                "[environment]\nA =...\n........\n.\n.....\n[x]\nc = 1",
+                "[environment]\nA = \"x\nSGVsbG8=\n\"\nB = 1\n[healthcheck]\nretries = 1",
+                "[environment]\n......\n........\n.\n.....\n[healthcheck]\nretries = 1",
             ),
-            ("environment.A =\nx = y\n", "environment.A =\n.....\n"),
-            ("environment = [\n\"A=x\",\nb = 1", "environment =..\n......\n....."),
-            ("command = [\"x\"\n[environment]\nA = 1", "command = [\"x\"\n[environment]\nA =.."),
+            ("environment.A =\nx = y\n", "...............\n.....\n"),
+            ("environment = [\n\"A=x\",\nb = 1", "environment = .\n......\n....."),
+            ("command = [\"x\"\n[environment]\nA = 1", "command = [\"x\"\n.............\n....."),
+            ("[x y\nA = 1", "....\n....."),
             ("[environment]\nA\nB = 1", "[environment]\n.\n....."),
+            ("[environment\nA = 1", "[environment\n....."),
+            ("environment = {A=\"x\" y = z", "environment = ............"),
+            ("restart = \"no\" A = \"x\"", "restart = \"no\" ......."),
+            ("user = \"x, A = \"y\"", "user = \"x, A = \".."),
+            ("command = \"x A = 'y'\nnice = 1", "command = \".........\nnice = 1"),
+            ("command = a b\ncomand = c", "command = a .\ncomand = ."),
+            ("command: \"x\"\nA: x", "command.....\n...."),
+            ("hunter2 = \nuser = 'x'", "..........\n.........."),
+            (
+                "command = \"\"\"x\"\"\nB = \"y\"\nuser = \"\"\"z\"\"\"",
+                "command = \"\"\"x..\n.......\n..............",
+            ),
+            ("command = [\"it's x\"", "command = [\"it....."),
         ] {
-            assert_eq!(masked(text), expected);
+            assert_eq!(masked(text).trim_end(), expected.trim_end(), "{text}");
         }
+    }
+
+    #[test]
+    fn depth_has_an_end() {
+        assert!(masked(&format!("command = {}", "[".repeat(60_000))).starts_with("command = ["));
+        assert!(masked(&format!("command = {}", "{a=".repeat(20_000))).starts_with("command = {"));
     }
 }

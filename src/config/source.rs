@@ -2,7 +2,8 @@
 
 use super::diagnostic::{Diagnostic, Place};
 use super::excerpt::Excerpt;
-use super::secrets::{self, Secret};
+use super::secrets::{self, Shown};
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -15,8 +16,8 @@ pub(super) struct Source {
     pub text: String,
     /// The byte at which each line begins.
     line_starts: Vec<usize>,
-    /// What of it is not to be shown.
-    secrets: Vec<Secret>,
+    /// What of it may be shown; found for the first message about it.
+    shown: OnceCell<Shown>,
 }
 
 impl Source {
@@ -24,8 +25,7 @@ impl Source {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
         let after_newlines = text.match_indices('\n').map(|(at, _)| at.saturating_add(1));
         let line_starts = std::iter::once(0).chain(after_newlines).collect();
-        let secrets = secrets::find(&text);
-        Source { path: path.into(), text, line_starts, secrets }
+        Source { path: path.into(), text, line_starts, shown: OnceCell::new() }
     }
 
     /// Reads bytes that should be UTF-8.
@@ -60,20 +60,24 @@ impl Source {
         start..end.max(start)
     }
 
-    /// Whether the line that a byte is in sets a variable, so that no message may repeat what it holds.
-    pub fn is_secret(&self, at: usize) -> bool {
-        self.shown_end(self.line_range(at)).is_some()
+    /// Whether these bytes hold what no message may repeat.
+    pub fn is_secret(&self, span: &Range<usize>) -> bool {
+        self.shown().end_of(span.start) < span.end
     }
 
-    /// Where a line has to be cut, for it sets a variable.
-    fn shown_end(&self, line: Range<usize>) -> Option<usize> {
-        let before = self.secrets.partition_point(|secret| secret.span.end < line.start);
-        let secret = self.secrets.get(before)?;
-        (secret.span.start <= line.end).then(|| secret.shown.clamp(line.start, line.end))
+    fn shown(&self) -> &Shown {
+        self.shown.get_or_init(|| secrets::find(&self.text))
     }
 
-    /// A mistake at these bytes; where they go over several lines, what is on the first is marked. A line that sets a
-    /// variable is cut before the value.
+    /// Where a line has to be cut, for what follows may be secret.
+    fn shown_end(&self, line: &Range<usize>) -> Option<usize> {
+        let end = self.shown().end_of(line.start);
+        let is_blank = |end| self.text.get(line.start..end).is_none_or(|text| text.trim().is_empty());
+        (end < line.end).then(|| if is_blank(end) { line.start } else { end })
+    }
+
+    /// A mistake at these bytes; where they go over several lines, what is on the first is marked. A line is cut
+    /// before a value that may be secret.
     pub fn mistake(&self, span: &Range<usize>, message: &str, help: Option<String>) -> Diagnostic {
         let at = self.boundary(span.start);
         let line = self.line_range(at);
@@ -82,13 +86,17 @@ impl Source {
         let before = self.text.get(line.start..at).unwrap_or_default().chars().count();
         let marked = self.text.get(at..self.boundary(span.end.min(line.end))).unwrap_or_default();
         let width = marked.trim_end_matches('\r').chars().count().max(1);
-        let excerpt = match self.shown_end(line.clone()) {
+        let excerpt = match self.shown_end(&line) {
             None => Excerpt::new(text, before, width),
             Some(end) => {
                 let shown = self.text.get(line.start..self.boundary(end)).unwrap_or_default();
-                let length = shown.chars().count();
-                let start = before.min(length.saturating_add(1));
-                let shown = if shown.is_empty() { "…".to_owned() } else { format!("{shown} …") };
+                let shown = match shown {
+                    "" => "…".to_owned(),
+                    shown if shown.ends_with(' ') => format!("{shown}…"),
+                    shown => format!("{shown} …"),
+                };
+                // No further than the mark of the cut, which is last.
+                let start = before.min(shown.chars().count().saturating_sub(1));
                 let left = shown.chars().count().saturating_sub(start).max(1);
                 Excerpt::new(&shown, start, width.min(left))
             }

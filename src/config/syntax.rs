@@ -47,7 +47,7 @@ pub(super) fn parse(source: &Source) -> Parsed<'_> {
             continue;
         }
         let word = source.text.get(span.clone()).unwrap_or_default();
-        let (message, help) = reword(message, word, source.is_secret(span.start));
+        let (message, help) = reword(message, word, source.is_secret(&span));
         parsed.mistakes.push(source.mistake(&span, &message, help));
         // The line's end is included, so that an empty line is spoilt as well.
         parsed.spoilt.push(line.start..line.end.saturating_add(1));

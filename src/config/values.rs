@@ -27,7 +27,7 @@ impl Reader<'_> {
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_)
                 if wanted.starts_with("a string") =>
             {
-                Some(match self.source.is_secret(value.span().start) {
+                Some(match self.source.is_secret(&value.span()) {
                     true => "write it in quotes".into(),
                     false => format!("write it in quotes: {}", quote(self.written(value))),
                 })
@@ -84,13 +84,26 @@ impl Reader<'_> {
 
     /// The values of variables put into `text`, which stands at byte `offset` of a string.
     pub fn put_in(&mut self, value: &Value<'_>, text: &str, offset: usize) -> Option<String> {
-        match self.outside.variables.put_in(text) {
-            Ok(done) => Some(done),
+        if !text.contains("${") {
+            return Some(text.to_owned());
+        }
+        if self.is_full() || self.budget.is_spent() {
+            return None;
+        }
+        match self.outside.variables.put_in(text, &mut self.budget) {
+            Ok(done) => {
+                self.put_in.push(value.span());
+                Some(done)
+            }
             Err(mistakes) => {
                 for mistake in mistakes {
                     let Range { start, end } = mistake.span;
                     let span = self.inside(value, start.saturating_add(offset)..end.saturating_add(offset));
-                    self.report(&span, &mistake.message, mistake.help);
+                    let message = match mistake.said {
+                        Some(said) if !self.source.is_secret(&span) => format!("{}: {said}", mistake.message),
+                        _ => mistake.message,
+                    };
+                    self.report(&span, &message, mistake.help);
                 }
                 None
             }

@@ -1,6 +1,7 @@
 //! rinit's own messages: on standard error, one line each, never waiting for a reader.
 
 use super::settings::LogFormat;
+use crate::model::text::escaped_lines;
 use crate::sys::io::Stderr;
 use env_logger::fmt::Formatter;
 use log::{Level, LevelFilter, Record};
@@ -30,7 +31,7 @@ fn text(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
         Level::Info | Level::Debug | Level::Trace => "",
     };
     let (name, colon) = service(record).map_or(("", ""), |name| (name, ": "));
-    writeln!(out, "rinit: {level}{name}{colon}{}", record.args())
+    writeln!(out, "rinit: {level}{name}{colon}{}", escaped_lines(&record.args().to_string()))
 }
 
 fn json(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
@@ -38,7 +39,7 @@ fn json(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
         "time": humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
         "level": record.level().as_str().to_ascii_lowercase(),
         "service": service(record),
-        "message": record.args().to_string(),
+        "message": escaped_lines(&record.args().to_string()),
     });
     writeln!(out, "{line}")
 }

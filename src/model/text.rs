@@ -1,5 +1,7 @@
 //! Text from programs and servers, made fit for terminals and logs.
 
+use std::borrow::Cow;
+
 /// At most `limit` bytes as text without control characters other than line ends: it goes to terminals and logs.
 pub fn printable(bytes: &[u8], limit: usize) -> String {
     let cut = bytes.get(..limit).unwrap_or(bytes);
@@ -11,9 +13,32 @@ pub fn printable(bytes: &[u8], limit: usize) -> String {
     shown.map(|c| if c != '\n' && is_control(c) { ' ' } else { c }).collect()
 }
 
-/// Control characters, and those that change the direction of the text around them.
-fn is_control(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// The text with control characters, and those that change the direction of text or are not seen, as escapes such as
+/// `\n` and `\u{202e}`: so a word of the user's is repeated in a message.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut done = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_control(c) { done.extend(c.escape_default()) } else { done.push(c) }
+    }
+    Cow::Owned(done)
+}
+
+/// The text with the same escapes, but for the ends of its lines.
+pub fn escaped_lines(text: &str) -> Cow<'_, str> {
+    match text.contains(|c| c != '\n' && is_control(c)) {
+        true => Cow::Owned(text.split('\n').map(escaped).collect::<Vec<_>>().join("\n")),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// Control characters, and those that change the direction of the text around them or are not seen.
+pub fn is_control(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// An error's cause without the number that the standard library adds to it.
@@ -32,5 +57,13 @@ mod tests {
         assert_eq!(printable("x\u{202e}y\u{9b}z".as_bytes(), 100), "x y z");
         assert_eq!(printable("ééé".as_bytes(), 3), "é");
         assert_eq!(printable(b"", 3), "");
+    }
+
+    #[test]
+    fn what_is_repeated_is_escaped() {
+        assert_eq!(escaped("a\u{1b}[2J\r\n\u{202e}é\u{9b}"), "a\\u{1b}[2J\\r\\n\\u{202e}é\\u{9b}");
+        assert!(matches!(escaped("日本 \\n"), Cow::Borrowed("日本 \\n")));
+        assert_eq!(escaped_lines("a\n\u{7}b\n"), "a\n\\u{7}b\n");
+        assert!(matches!(escaped_lines("a\nb"), Cow::Borrowed(_)));
     }
 }

@@ -31,7 +31,8 @@ impl HttpUrl {
 pub fn parse_tcp(text: &str) -> Result<SocketAddr, String> {
     let (host, port) = split_port(text)?;
     let address = parse_ip(host)?;
-    let port = port.ok_or_else(|| format!("the port is missing: write ADDRESS:PORT, as in {host}:6379"))?;
+    let port =
+        port.ok_or_else(|| "the port is missing: write ADDRESS:PORT, as in 127.0.0.1:6379".to_owned())?;
     Ok(SocketAddr::new(address, port))
 }
 
@@ -42,7 +43,7 @@ fn without_scheme(text: &str) -> Result<&str, String> {
             Err("https is not supported: probe an http port of the service, or use `test` with a program"
                 .to_owned())
         }
-        Some((scheme, _)) => Err(format!("the URL must begin with http://, not {scheme}://")),
+        Some((scheme, _)) => Err(format!("the URL must begin with http://, not \"{scheme}://\"")),
         None => Err("the URL must begin with http://, as in http://127.0.0.1:8080/health".to_owned()),
     }
 }
@@ -53,7 +54,7 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
         // The colons of an address in brackets are its own.
         Some((_, after)) if after.ends_with(']') => (text, None),
         Some((before, _)) if before.contains(':') && !before.starts_with('[') => {
-            return Err(format!("an IPv6 address stands in brackets, as in [::1]:8080, not {text}"));
+            return Err(format!("an IPv6 address stands in brackets, as in [::1]:8080, not \"{text}\""));
         }
         Some((before, port)) => (before, Some(port)),
         None => (text, None),
@@ -115,7 +116,7 @@ mod tests {
         let cases = [
             ("", "must begin with http://"),
             ("127.0.0.1:80", "must begin with http://"),
-            ("ftp://127.0.0.1/", "not ftp://"),
+            ("ftp://127.0.0.1/", "not \"ftp://\""),
             ("https://127.0.0.1/", "https is not supported"),
             ("http://", "address is missing"),
             ("http://:80/", "address is missing"),

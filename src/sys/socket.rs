@@ -4,6 +4,7 @@
 
 use super::process::user_id;
 use super::rights;
+use crate::model::text::escaped;
 use nix::fcntl::OFlag;
 use nix::sys::socket as nix_socket;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sockopt};
@@ -61,7 +62,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Address::Abstract(name) => write!(f, "@{}", String::from_utf8_lossy(name).escape_debug()),
-            Address::Path(path) => write!(f, "{}", path.display()),
+            Address::Path(path) => f.write_str(&escaped(&path.to_string_lossy())),
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod dump;
 mod files;
 mod random;
+mod secrets;
 
 use rinit::config::{Sources, load};
 use std::ffi::OsString;

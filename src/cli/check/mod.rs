@@ -11,6 +11,7 @@ use super::values::{self, SERVICES_DIR};
 use super::{NOT_DONE, init, json, output, show};
 use crate::config::lint::World;
 use crate::config::{self, Sources, schema, write};
+use crate::model::text::escaped;
 use crate::sys::process;
 use report::Report;
 use std::path::PathBuf;
@@ -64,7 +65,7 @@ fn toml(sources: &Sources) -> Result<u8, String> {
         }
     };
     for note in &config.notes {
-        output::err(&format!("note: {note}\n"));
+        output::err(&format!("note: {}\n", escaped(note)));
     }
     Ok(show(&write::files(&config)?))
 }

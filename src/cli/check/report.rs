@@ -4,7 +4,9 @@
 
 use super::order;
 use crate::config::{Checked, Config, Diagnostic};
+use crate::model::text::escaped;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The whole of it as one document.
@@ -16,7 +18,7 @@ pub(super) struct Report<'a> {
     /// How many warnings.
     pub warnings: usize,
     diagnostics: Vec<Finding<'a>>,
-    notes: &'a [String],
+    notes: Vec<Cow<'a, str>>,
     start_order: Vec<Vec<&'a str>>,
     stop_order: Vec<Vec<&'a str>>,
     by_hand: Vec<&'a str>,
@@ -27,14 +29,14 @@ pub(super) struct Report<'a> {
 /// A mistake or a warning. Lines and columns count from 1, columns in characters; the end is behind the last one.
 #[derive(Serialize)]
 struct Finding<'a> {
-    file: String,
+    file: Cow<'a, str>,
     line: Option<u32>,
     column: Option<u32>,
     end_column: Option<u32>,
     severity: &'static str,
     code: Option<&'static str>,
-    message: &'a str,
-    help: Option<&'a str>,
+    message: Cow<'a, str>,
+    help: Option<Cow<'a, str>>,
 }
 
 impl<'a> Report<'a> {
@@ -49,7 +51,7 @@ impl<'a> Report<'a> {
             errors: checked.found.len().saturating_sub(warnings),
             warnings,
             diagnostics: checked.found.iter().map(finding).collect(),
-            notes: checked.config.as_ref().map_or(&[], |config| &config.notes),
+            notes: notes(checked).collect(),
             start_order: order::start(services),
             stop_order: order::stop(services),
             by_hand: by_hand.map(|service| service.name.as_str()).collect(),
@@ -61,15 +63,19 @@ impl<'a> Report<'a> {
 fn finding(found: &Diagnostic) -> Finding<'_> {
     let place = found.place.as_ref();
     Finding {
-        file: found.file.to_string_lossy().into_owned(),
+        file: Cow::Owned(escaped(&found.file.to_string_lossy()).into_owned()),
         line: place.map(|place| place.line),
         column: place.map(|place| place.column),
         end_column: place.map(|place| place.column.saturating_add(place.width)),
         severity: found.severity(),
         code: found.warning,
-        message: &found.message,
-        help: found.help.as_deref(),
+        message: escaped(&found.message),
+        help: found.help.as_deref().map(escaped),
     }
+}
+
+fn notes(checked: &Checked) -> impl Iterator<Item = Cow<'_, str>> {
+    checked.config.iter().flat_map(|config| &config.notes).map(|note| escaped(note))
 }
 
 /// Mistakes, warnings and notes, with their number at the end.
@@ -85,8 +91,8 @@ pub(super) fn findings(checked: &Checked) -> String {
     if !counts.is_empty() {
         text.extend([&counts.join(", "), "\n"]);
     }
-    for note in checked.config.iter().flat_map(|config| &config.notes) {
-        text.extend(["note: ", note, "\n"]);
+    for note in notes(checked) {
+        text.extend(["note: ", &note, "\n"]);
     }
     text
 }

@@ -1,5 +1,6 @@
 //! The table of keys. The reader works from it, and so does what describes the keys to people.
 
+pub(super) mod harmless;
 mod service;
 mod tables;
 mod ulimits;
