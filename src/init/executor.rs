@@ -18,9 +18,10 @@ use crate::supervisor::{
 use crate::sys::poll::{Interest, Poller};
 use crate::sys::process::Status;
 use crate::sys::spawn::{self, Outcome, Spec};
-use crate::sys::{inherit, process};
+use crate::sys::{inherit, proc_fs, process};
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, RawFd};
+use std::time::Duration;
 
 /// The token of the socket over which services tell news.
 pub const NEWS: u64 = 1;
@@ -48,6 +49,8 @@ pub struct Executor {
     pub(super) ended: Vec<(i32, Status)>,
     /// Once the services have stopped: what is sent to everything that is left.
     pub(super) rest: Option<Rest>,
+    /// When to look whether somebody of it is left who is not a child of rinit's: nothing tells of these.
+    pub(super) look_at: Option<Time>,
     pub(super) more_to_reap: bool,
     exit: Option<u8>,
     /// How the command line wants COMMAND treated.
@@ -96,6 +99,7 @@ impl Executor {
             report: Report::default(),
             ended: Vec::new(),
             rest: None,
+            look_at: None,
             more_to_reap: false,
             exit: None,
             contract: Contract::default(),
@@ -418,16 +422,17 @@ impl Executor {
     /// Everything that belongs to no service is to go.
     fn rest(&mut self, how: Rest) -> Option<Event> {
         self.rest = Some(how);
-        if process::has_no_child() {
+        if process::has_no_child() && !proc_fs::is_anybody_left() {
             return Some(Event::NothingLeft);
         }
         match how {
             Rest::Terminated => {
                 log::info!("stopping processes of no service");
-                process::kill_rest(&[Signal::TERM, Signal::CONT]);
+                proc_fs::signal_rest(&[Signal::TERM, Signal::CONT], true);
             }
-            Rest::Killed => process::kill_rest(&[Signal::KILL]),
+            Rest::Killed => proc_fs::signal_rest(&[Signal::KILL], false),
         }
+        self.look_at = Some(Duration::ZERO);
         None
     }
 }
@@ -440,7 +445,6 @@ fn lost() -> StartError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     /// Each answer has to be one to what was asked for, or the supervisor takes it for something else's.
     #[test]

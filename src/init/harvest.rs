@@ -7,11 +7,16 @@ use super::launch::{self, Purpose};
 use super::notify::DATAGRAMS_IN_QUEUE;
 use crate::model::Signal;
 use crate::supervisor::{Event, ExitStatus, Pid, Process, Role, ServiceId, Time};
+use crate::sys::proc_fs;
 use crate::sys::process::{self, Reaped, Status};
 use crate::sys::spawn::{Outcome, Stage};
+use std::time::Duration;
 
 /// So many orphans are reaped before the loop looks at anything else.
 const ORPHANS_A_TURN: usize = 256;
+
+/// How long before it is looked again who is left at the stop.
+const LOOK: Duration = Duration::from_millis(20);
 
 impl Executor {
     /// Reaps the children that have ended and tells the supervisor. Returns whom it has found.
@@ -45,19 +50,31 @@ impl Executor {
         self.ended = ended;
         self.look_at_groups(now, false);
         if none_left && self.rest.is_some() {
-            self.feed(now, Event::NothingLeft);
+            self.look_at_rest(now);
         } else if self.rest == Some(Rest::Killed) && !process::is_pid1() {
             // The orphans of those who died are ours now.
-            process::kill_rest(&[Signal::KILL]);
+            proc_fs::signal_rest(&[Signal::KILL], false);
         }
         harvest
+    }
+
+    /// Looks whether anybody is left, when the container stops and rinit has no child any more. If so, it looks again.
+    pub fn look_at_rest(&mut self, now: Time) {
+        self.look_at = None;
+        if !process::has_no_child() {
+            // Its end will be told.
+        } else if proc_fs::is_anybody_left() {
+            self.look_at = Some(now.saturating_add(LOOK));
+        } else {
+            self.feed(now, Event::NothingLeft);
+        }
     }
 
     /// Tells of the groups that are gone. Before a deadline, one of which only zombies are left is: nothing more can be
     /// done about these.
     pub fn look_at_groups(&mut self, now: Time, before_deadline: bool) {
         let is_gone = |leader: &Pid| {
-            !process::group_exists(leader.0) || (before_deadline && process::is_group_dead(leader.0))
+            !process::group_exists(leader.0) || (before_deadline && proc_fs::is_group_dead(leader.0))
         };
         let gone: Vec<Pid> = self.supervisor.processes().groups().filter(is_gone).collect();
         for pid in gone {

@@ -189,10 +189,11 @@ impl Surroundings {
     }
 }
 
-/// Nothing to do if rinit is that user already: without root, even that would be refused.
+/// Nothing to do if rinit is that user already, with those groups: without the capabilities for it, even that would be
+/// refused.
 fn ids(user: Option<&User>) -> Option<Ids> {
     let user = user?;
-    let is_us = process::user_id() != 0 && process::user_id() == user.uid && process::group_id() == user.gid;
+    let is_us = process::is_user(user.uid, user.gid) && process::has_groups(user.gid, &user.groups);
     (!is_us).then_some(Ids { uid: user.uid, gid: user.gid })
 }
 

@@ -237,6 +237,9 @@ impl Init {
             self.executor.reap(self.now());
         }
         self.end_rest();
+        if self.executor.look_at.is_some_and(|at| at <= self.now()) {
+            self.executor.look_at_rest(self.now());
+        }
         if self.executor.supervisor.next_deadline().is_some_and(|at| at <= self.now()) {
             self.executor.look_at_groups(self.now(), true);
             self.feed(Event::Tick);
@@ -281,7 +284,8 @@ impl Init {
         let requests =
             self.requests.deadline(self.epoch).map(|at| at.saturating_duration_since(Instant::now()));
         let rest = self.rest_until.map(|at| at.saturating_sub(self.now()));
-        [supervisor, requests, rest].into_iter().flatten().min()
+        let look = self.executor.look_at.map(|at| at.saturating_sub(self.now()));
+        [supervisor, requests, rest, look].into_iter().flatten().min()
     }
 
     fn signals(&mut self) {
@@ -296,7 +300,10 @@ impl Init {
                     self.tidy = Tidy::Everything;
                     self.requests.reload(&mut self.executor, self.epoch);
                 }
-                other => self.feed(Event::Forward { signal: other }),
+                other => {
+                    self.terminal.passed_on(other);
+                    self.feed(Event::Forward { signal: other });
+                }
             }
         }
         self.caught = caught;
@@ -310,6 +317,10 @@ impl Init {
         }
         if let Some(command) = self.executor.supervisor.main_process() {
             self.terminal.follow_stop(command.0);
+            if self.terminal.must_continue(command.0) {
+                log::info!("the command has stopped, and nobody else can continue it: continued");
+                self.executor.send(command, Scope::Group, Signal::CONT);
+            }
         }
     }
 
@@ -329,7 +340,10 @@ impl Init {
             Some(command) if self.terminal.follow_continue(command.0) => {
                 self.executor.send(command, Scope::Group, Signal::CONT);
             }
-            _ => self.feed(Event::Forward { signal: Signal::CONT }),
+            _ => {
+                self.terminal.passed_on(Signal::CONT);
+                self.feed(Event::Forward { signal: Signal::CONT });
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use crate::model::duration;
 use crate::model::text::printable;
 use crate::supervisor::News;
 use crate::sys::notify::DatagramSocket;
-use crate::sys::process;
+use crate::sys::{proc_fs, process};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -100,7 +100,7 @@ fn main_process(sender: i32, is_main: &impl Fn(i32) -> bool) -> Option<i32> {
         if let Some(main) = found.into_iter().flatten().find(|pid| is_main(*pid)) {
             return Some(main);
         }
-        pid = process::parent(pid)?;
+        pid = proc_fs::parent(pid)?;
     }
     None
 }
@@ -192,7 +192,7 @@ mod tests {
         sender.send(b"READY=1").unwrap();
         assert_eq!(socket.receive(DATAGRAMS_A_TURN, |_| false), []);
         // By group or session, or as a descendant.
-        let parent = process::parent(us).unwrap();
+        let parent = proc_fs::parent(us).unwrap();
         for main in [process::group_of(us).unwrap(), process::session_of(us).unwrap(), parent] {
             if main > 1 {
                 sender.send(b"READY=1").unwrap();

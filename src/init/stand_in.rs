@@ -219,7 +219,7 @@ impl<'a> StandIn<'a> {
                 log::warn!("cannot send {signal} to process {pid}: {}", cause(&e));
             }
             // A stopped command could not end.
-            if signal == Signal::TERM && process::is_stopped(pid, false) {
+            if signal == Signal::TERM && process::stopped_by(pid, false).is_some() {
                 let _ = send(pid, Signal::CONT);
             }
         }

@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::process::parent;
+use super::proc_fs::parent;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;

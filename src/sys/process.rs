@@ -3,9 +3,8 @@
 use crate::model::Signal;
 use nix::libc;
 use nix::unistd::Pid;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 
 /// How a reaped process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +58,33 @@ fn wait(child: i32, options: i32) -> io::Result<Option<(i32, Status)>> {
             pid if pid > 0 && libc::WIFEXITED(status) => {
                 return Ok(Some((pid, Status::Code(libc::WEXITSTATUS(status)))));
             }
-            // Stopped or continued: not asked for, but no reason to end the loop.
+            pid if pid > 0 && libc::WIFSTOPPED(status) => detach(pid, libc::WSTOPSIG(status)),
             pid if pid > 0 => {}
             _ => match io::Error::last_os_error() {
                 e if e.raw_os_error() == Some(libc::EINTR) => {}
                 e => return Err(e),
             },
         }
+    }
+}
+
+/// A child has stopped because it is traced: by PTRACE_TRACEME it has made its parent the one who traces it. Nobody
+/// here does, and it would wait for ever. It goes on as if it had not asked: with the signal that it has stopped for.
+fn detach(pid: i32, signal: i32) {
+    // The kernel's SIGTRAP for an exec is meant for who traces, and would end it.
+    let signal = if signal == libc::SIGTRAP && is_of_exec(pid) { 0 } else { signal };
+    // SAFETY: PTRACE_DETACH takes numbers; the address is not used. One that is gone meanwhile is no error.
+    unsafe { libc::ptrace(libc::PTRACE_DETACH, pid, 0_usize, usize::try_from(signal).unwrap_or_default()) };
+}
+
+/// Whether the signal that a traced process has stopped for is from itself, as that for an exec is.
+fn is_of_exec(pid: i32) -> bool {
+    // SAFETY: a zeroed siginfo_t is a valid value, and the kernel writes only into it.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        libc::ptrace(libc::PTRACE_GETSIGINFO, pid, 0_usize, &raw mut info) == 0
+            && info.si_code == libc::SI_USER
+            && info.si_pid() == pid
     }
 }
 
@@ -79,6 +98,11 @@ pub fn has_no_child() -> bool {
         libc::waitid(libc::P_ALL, 0, &mut info, options) < 0
             && io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD)
     }
+}
+
+/// Whether no process but PID 1 is left in this PID namespace. For PID 1.
+pub fn is_alone() -> bool {
+    matches!(try_send(-1, 0), Err(e) if e.raw_os_error() == Some(libc::ESRCH))
 }
 
 /// Sends a signal to a process. That it is gone already is no error.
@@ -107,13 +131,6 @@ pub fn group_exists(leader: i32) -> bool {
         // A member that has changed its user is a member.
         Err(e) => e.raw_os_error() == Some(libc::EPERM),
     }
-}
-
-/// Whether all members of a process group are zombies, as `/proc` shows them: the ends of these are somebody else's to
-/// take note of. Not where it is not mounted.
-pub fn is_group_dead(leader: i32) -> bool {
-    let mut members = all().filter_map(|(_, stat)| (stat.group == leader).then_some(stat.is_dead)).peekable();
-    members.peek().is_some() && members.all(|is_dead| is_dead)
 }
 
 fn send(pid: i32, number: i32) -> io::Result<()> {
@@ -154,16 +171,16 @@ pub fn set_parent_death_signal(signal: Signal) -> io::Result<()> {
     }
 }
 
-/// Whether a child has been stopped by a signal, and not continued since. With `take`, that is told once.
-pub fn is_stopped(child: i32, take: bool) -> bool {
-    let Ok(id) = libc::id_t::try_from(child) else { return false };
+/// The signal that has stopped a child, if it was not continued since. With `take`, that is told once.
+pub fn stopped_by(child: i32, take: bool) -> Option<Signal> {
+    let id = libc::id_t::try_from(child).ok()?;
     let keep = if take { 0 } else { libc::WNOWAIT };
     // SAFETY: a zeroed siginfo_t is a valid value, and waitid only writes into it. Where no child has stopped, its
     // process ID stays 0.
     unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
-        libc::waitid(libc::P_PID, id, &mut info, libc::WSTOPPED | libc::WNOHANG | keep) == 0
-            && info.si_pid() != 0
+        let found = libc::waitid(libc::P_PID, id, &mut info, libc::WSTOPPED | libc::WNOHANG | keep) == 0;
+        Signal::new(info.si_status()).filter(|_| found && info.si_pid() != 0)
     }
 }
 
@@ -180,79 +197,6 @@ pub fn stop_self() {
 /// Stops this process and all of its process group.
 pub fn stop_own_group() {
     let _ = send(0, Signal::STOP.number());
-}
-
-/// Sends a signal to every process that is left but this one: in a PID namespace of our own to all of it, otherwise
-/// to our descendants.
-pub fn kill_rest(signals: &[Signal]) {
-    let targets = if is_pid1() { vec![-1] } else { descendants(std::process::id() as i32) };
-    for signal in signals {
-        for pid in &targets {
-            // Nobody left, or somebody who is out of reach: nothing more can be done.
-            let _ = send(*pid, signal.number());
-        }
-    }
-}
-
-/// All descendants of a process, as `/proc` shows them. Empty where it is not mounted.
-fn descendants(of: i32) -> Vec<i32> {
-    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-    for (pid, stat) in all() {
-        children.entry(stat.parent).or_default().push(pid);
-    }
-    let mut found = Vec::new();
-    let mut open = vec![of];
-    while let Some(pid) = open.pop() {
-        let next = children.remove(&pid).unwrap_or_default();
-        found.extend(&next);
-        open.extend(next);
-    }
-    found
-}
-
-/// All processes that `/proc` shows.
-fn all() -> impl Iterator<Item = (i32, Stat)> {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| {
-        let name = entry.file_name();
-        let pid = std::str::from_utf8(name.as_bytes()).ok()?.parse::<i32>().ok()?;
-        Some((pid, stat(pid)?))
-    })
-}
-
-/// The parent of a process, as `/proc` shows it.
-pub fn parent(pid: i32) -> Option<i32> {
-    stat(pid).map(|stat| stat.parent)
-}
-
-/// What `/proc/PID/stat` says of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stat {
-    is_dead: bool,
-    parent: i32,
-    group: i32,
-}
-
-/// So many fields are between the group and the number of threads.
-const THREADS_AFTER_GROUP: usize = 14;
-
-fn stat(pid: i32) -> Option<Stat> {
-    Stat::parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
-}
-
-impl Stat {
-    /// The second field, a program's name in parentheses, may hold anything.
-    fn parse(line: &[u8]) -> Option<Stat> {
-        let after_name = line.rsplitn(2, |byte| *byte == b')').next()?;
-        let mut fields = after_name.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
-        let state = fields.next()?;
-        let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<i32>().ok();
-        let (parent, group) = (number()?, number()?);
-        // A zombie whose first thread alone has ended is not dead.
-        let threads = fields.nth(THREADS_AFTER_GROUP);
-        let is_dead = matches!(state, b"Z" | b"X" | b"x") && matches!(threads, Some(b"0" | b"1"));
-        Some(Stat { is_dead, parent, group })
-    }
 }
 
 /// The process group that a process is in, be it a zombie.
@@ -287,23 +231,29 @@ pub fn group_id() -> u32 {
     nix::unistd::getegid().as_raw()
 }
 
+/// Whether this process is this user and group, in every respect.
+pub fn is_user(uid: u32, gid: u32) -> bool {
+    let users = [nix::unistd::getuid().as_raw(), user_id()];
+    let groups = [nix::unistd::getgid().as_raw(), group_id()];
+    users == [uid; 2] && groups == [gid; 2]
+}
+
+/// Whether the groups of this process are its own one and these, and no others. In a user namespace that does not allow
+/// to change them, those without a number in it do not count.
+pub fn has_groups(own: u32, wanted: &[u32]) -> bool {
+    let with_own = |groups: &[u32]| -> BTreeSet<u32> { groups.iter().copied().chain([own]).collect() };
+    let (mut there, wanted) = (with_own(&groups()), with_own(wanted));
+    if there != wanted && std::fs::read("/proc/self/setgroups").is_ok_and(|text| text.starts_with(b"deny")) {
+        there.retain(|group| *group != OVERFLOW || wanted.contains(group));
+    }
+    there == wanted
+}
+
+/// How a user namespace shows a group that has no number in it.
+const OVERFLOW: u32 = 65534;
+
 /// Whether the mount that a file is on, or its file system, is read-only.
 pub fn is_read_only(path: &std::path::Path) -> bool {
     let flags = nix::sys::statvfs::statvfs(path).map(|of| of.flags());
     flags.is_ok_and(|flags| flags.contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_is_found_behind_any_program_name() {
-        let of = |line: &[u8]| Stat::parse(line).map(|it| (it.is_dead, it.parent, it.group));
-        assert_eq!(of(b"12 (sh) S 7 11 12 0"), Some((false, 7, 11)));
-        let zombie = "12 (a) S 9 (b)) Z 7 12 12 0 -1 4194560 0 0 0 0 0 0 0 0 20 0";
-        assert_eq!(of(format!("{zombie} 1 0 6").as_bytes()), Some((true, 7, 12)));
-        assert_eq!(of(format!("{zombie} 2 0 6").as_bytes()), Some((false, 7, 12)));
-        assert_eq!(of(b"12"), None);
-    }
 }

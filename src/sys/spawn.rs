@@ -7,7 +7,7 @@ use super::mask::Mask;
 pub use super::program::{Program, c_string};
 use super::signals::Blocked;
 pub use super::stage::Stage;
-use super::{inherit, tty};
+use super::{descriptors, inherit, tty};
 use nix::fcntl::OFlag;
 use nix::libc;
 use std::borrow::Cow;
@@ -273,6 +273,9 @@ impl Child<'_> {
         self.own_session().or(Err(Stage::Session))?;
         self.reset_signals().or(Err(Stage::Signals))?;
         self.standard_descriptors().or(Err(Stage::Stdio))?;
+        if !self.spec.as_inherited {
+            descriptors::close_on_exec().or(Err(Stage::Descriptors))?;
+        }
         self.notify_descriptor().or(Err(Stage::Notify))?;
         self.spec.attributes.before_switch()?;
         if let Some(ids) = &self.spec.ids {
@@ -360,9 +363,6 @@ impl Child<'_> {
                 let null = libc::open(NULL.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
                 check(null)?;
                 check(libc::dup2(null, libc::STDIN_FILENO))?;
-                // What is left open of 3 and more is closed on exec. Before Linux 5.11 there is no such call;
-                // rinit's own descriptors have that flag anyway.
-                libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
             }
             if let Some(output) = self.output {
                 check(libc::dup2(output, libc::STDOUT_FILENO))?;

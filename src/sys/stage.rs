@@ -12,6 +12,8 @@ pub enum Stage {
     Signals,
     /// Standard input, output and error.
     Stdio,
+    /// What it shall not get of rinit's descriptors.
+    Descriptors,
     /// The descriptor on which it says that it is ready.
     Notify,
     /// How readily the kernel kills it.
@@ -40,10 +42,11 @@ pub enum Stage {
 
 impl Stage {
     /// Each at the place that its number says.
-    pub(crate) const ALL: [Stage; 15] = [
+    pub(crate) const ALL: [Stage; 16] = [
         Stage::Session,
         Stage::Signals,
         Stage::Stdio,
+        Stage::Descriptors,
         Stage::Notify,
         Stage::OomScore,
         Stage::Limits,

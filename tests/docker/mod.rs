@@ -10,5 +10,6 @@ mod orphans;
 mod pids_limit;
 mod postgres;
 mod restart_policy;
+mod shared_pid;
 mod trees;
 mod unless_stopped;

@@ -182,6 +182,20 @@ fn an_interactive_shell_under_pid_1() {
     }
 }
 
+/// Nobody could `fg` it: it goes on at once.
+#[test]
+fn a_command_of_pid_1_that_is_stopped_from_the_terminal_is_continued() {
+    require_namespace!();
+    let mut terminal = Terminal::pid1(&Init::rinit(), &puppeteer(&["job"]), &[]);
+    for _ in 0..3 {
+        terminal.wait(if terminal.seen == 0 { "is there." } else { "goes on." });
+        terminal.type_in("\x1a");
+    }
+    terminal.wait("goes on.");
+    terminal.type_in("\x03");
+    assert_eq!(terminal.wait_exit(), 130);
+}
+
 /// The command has the terminal from its first moment.
 #[test]
 fn the_command_is_in_the_foreground() {

@@ -8,6 +8,7 @@ mod mistakes;
 mod notify;
 mod oneshot;
 mod pause;
+mod privileges;
 mod processes;
 mod reload;
 mod restart;

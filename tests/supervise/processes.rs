@@ -1,5 +1,6 @@
 //! Which processes there are: what ended together, what is left of a group, and what probes and hooks leave behind.
 
+use crate::pid1::{puppet, puppeteer};
 use crate::require_namespace;
 use crate::support::{Launch, PATIENCE, Running, wait_for};
 use nix::sys::signal::Signal;
@@ -104,4 +105,26 @@ interval = "200ms"
             .all(|text| init.find(text).is_empty())
             .then_some(())
     });
+}
+
+/// Nobody here traces it, so it goes on.
+#[test]
+fn a_process_that_asks_its_parent_to_trace_it_goes_on() {
+    require_namespace!();
+    let traced = puppeteer(&["traced", "sh", "-c", "echo went on; exit 7"]);
+    let mut init = Launch::pid1().command(&traced).start();
+    assert_eq!(init.wait_exit(PATIENCE).status, 7, "COMMAND: {}", init.stderr());
+    let mut init = Launch::pid1()
+        .service("web", &format!("command = {traced:?}\nrestart = \"no\"\nessential = true"))
+        .service("other", "command = \"sleep 1000\"")
+        .start();
+    assert_eq!(init.wait_exit(PATIENCE).status, 7, "a service: {}", init.stderr());
+    let orphan = format!("(sleep 0.2; exec {} traced sh -c 'echo went on') & exit 0", puppet());
+    let mut init = Launch::pid1().command(&["sh", "-c", &format!("sh -c {orphan:?}; read line")]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    init = init.stdin(std::process::Stdio::from(reader));
+    let mut init = init.start();
+    init.wait_line("the orphan to go on", |line| line == "went on");
+    drop(writer);
+    init.wait_exit(PATIENCE);
 }

@@ -1,7 +1,7 @@
 //! The stop of the container.
 
 use crate::require_namespace;
-use crate::support::{Launch, PATIENCE};
+use crate::support::{Launch, PATIENCE, wait_for};
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 
@@ -145,4 +145,28 @@ fn the_verb_shutdown_stops_the_container() {
     let asked = init.rinit(&["shutdown"]);
     assert!([0, 137].contains(&asked.status), "{asked:?}");
     assert_eq!(init.wait_exit(PATIENCE).status, 0);
+}
+
+/// As by `docker exec`: its parent is outside of the PID namespace.
+#[test]
+fn who_has_entered_the_container_is_told_and_has_time() {
+    require_namespace!();
+    let service = "command = [\"sh\", \"-c\", \"setsid sleep 1000 & exec sleep 1000\"]";
+    for with_orphan in [false, true] {
+        let toml = if with_orphan { service } else { "command = [\"sleep\", \"1000\"]" };
+        let mut init = Launch::pid1().service("web", toml).start();
+        init.wait_line("it runs", |line| line.contains("web: started"));
+        let file = init.dir().join("said");
+        let script = format!(
+            "exec > {}; trap 'echo told; sleep 1; echo finished; exit 0' TERM; echo up; while :; do sleep 0.05; done",
+            file.display()
+        );
+        let mut entered = init.command(&["sh", "-c", &script]).spawn().unwrap();
+        let said = || std::fs::read_to_string(&file).unwrap_or_default();
+        wait_for("it to have entered", PATIENCE, || (said() == "up\n").then_some(()));
+        init.signal(Signal::SIGTERM);
+        assert_eq!(init.wait_exit(PATIENCE).status, 0, "{}", init.stderr());
+        entered.wait().unwrap();
+        assert_eq!(said(), "up\ntold\nfinished\n", "{}", init.stderr());
+    }
 }

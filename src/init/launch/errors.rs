@@ -90,6 +90,7 @@ fn described(service: &Service, purpose: Purpose, stage: Stage) -> (&'static str
         Stage::Session => (purpose.key(), "make a session of its own".to_owned()),
         Stage::Signals => (purpose.key(), "reset its signals".to_owned()),
         Stage::Stdio => (purpose.key(), "open its standard input and output".to_owned()),
+        Stage::Descriptors => (purpose.key(), "close the descriptors that rinit was started with".to_owned()),
         Stage::Notify => ("notify", "open its descriptor".to_owned()),
         Stage::OomScore => {
             ("oom_score_adj", format!("set it to {}", exec.context.oom_score_adj.unwrap_or_default()))
@@ -150,6 +151,7 @@ fn permission_hint(stage: Stage) -> &'static str {
         Stage::Session
         | Stage::Signals
         | Stage::Stdio
+        | Stage::Descriptors
         | Stage::Notify
         | Stage::CapAdd
         | Stage::NoNewPrivileges

@@ -1,0 +1,195 @@
+//! What `/proc` shows of processes, and signals to those that are found there.
+
+#![forbid(unsafe_code)]
+
+use super::process;
+use crate::model::Signal;
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
+
+/// What `/proc/PID/stat` says of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stat {
+    name: Vec<u8>,
+    is_dead: bool,
+    parent: i32,
+    group: i32,
+}
+
+/// So many fields are between the group and the number of threads.
+const THREADS_AFTER_GROUP: usize = 14;
+
+/// The parent of a process.
+pub fn parent(pid: i32) -> Option<i32> {
+    stat(pid).map(|stat| stat.parent)
+}
+
+/// Whether all members of a process group are zombies, whose ends others have to take note of. Not where there is no
+/// `/proc`.
+pub fn is_group_dead(leader: i32) -> bool {
+    let mut members = all().filter(|(_, stat)| stat.group == leader).map(|(_, stat)| stat.is_dead).peekable();
+    members.peek().is_some() && members.all(|is_dead| is_dead)
+}
+
+/// Whether somebody is left whom rinit has to stop before it ends, beside its own children: for PID 1, one that has
+/// entered the container from outside, as by `docker exec`. Clients of rinit are not waited for.
+pub fn is_anybody_left() -> bool {
+    if !process::is_pid1() || process::is_alone() {
+        return false;
+    }
+    let found = Found::look();
+    // Without /proc it is known only that there is somebody.
+    found.all.is_empty()
+        || found.targets().any(|pid| found.all.get(&pid).is_some_and(|it| !found.is_client(it)))
+}
+
+/// Sends signals to every process that is left but this one, and but those of other containers. For a PID 1 these are
+/// the ones whose cgroup is outside of its own and who are not its descendants. Any other process has nobody but its
+/// descendants.
+pub fn signal_rest(signals: &[Signal], spare_clients: bool) {
+    let found = Found::look();
+    let is_spared = |pid: &i32| spare_clients && found.all.get(pid).is_some_and(|it| found.is_client(it));
+    let mut targets: Vec<i32> = found.targets().filter(|pid| !is_spared(pid)).collect();
+    let others = found.all.values().filter(|stat| !stat.is_dead).count().saturating_sub(1);
+    if process::is_pid1() && targets.len() == others {
+        // Nobody slips through who is made meanwhile.
+        targets = vec![-1];
+    }
+    for signal in signals {
+        for pid in &targets {
+            // Nobody left, or somebody who is out of reach: nothing more can be done.
+            let _ = process::kill(*pid, *signal);
+        }
+    }
+}
+
+/// The processes at one moment.
+struct Found {
+    own: i32,
+    all: BTreeMap<i32, Stat>,
+}
+
+impl Found {
+    fn look() -> Found {
+        Found { own: i32::try_from(std::process::id()).unwrap_or_default(), all: all().collect() }
+    }
+
+    /// Whom the rest is: everybody alive but rinit and the processes of other containers.
+    fn targets(&self) -> impl Iterator<Item = i32> {
+        let descendants = self.descendants();
+        let cgroup = if process::is_pid1() { cgroup(self.own) } else { None };
+        let is_pid1 = process::is_pid1();
+        let alive = self.all.iter().filter(|(pid, stat)| **pid != self.own && !stat.is_dead);
+        alive.map(|(pid, _)| *pid).filter(move |pid| {
+            let is_neighbour = || match (&cgroup, self::cgroup(*pid)) {
+                (Some(own), Some(other)) => is_within(own, &other),
+                // Nothing is known of one of them.
+                _ => true,
+            };
+            descendants.contains(pid) || (is_pid1 && is_neighbour())
+        })
+    }
+
+    /// Whether it is a client of rinit's, which has come from outside: its request ends with rinit.
+    fn is_client(&self, stat: &Stat) -> bool {
+        let own = self.all.get(&self.own);
+        stat.parent == 0 && own.is_some_and(|own| stat.name.starts_with(&own.name))
+    }
+
+    fn descendants(&self) -> Vec<i32> {
+        let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+        for (pid, stat) in &self.all {
+            children.entry(stat.parent).or_default().push(*pid);
+        }
+        let mut found = Vec::new();
+        let mut open = vec![self.own];
+        while let Some(pid) = open.pop() {
+            let next = children.remove(&pid).unwrap_or_default();
+            found.extend(&next);
+            open.extend(next);
+        }
+        found.sort_unstable();
+        found
+    }
+}
+
+/// The cgroups that a process is in, a line for each hierarchy, as seen from this process's own.
+fn cgroup(pid: i32) -> Option<Vec<u8>> {
+    std::fs::read(format!("/proc/{pid}/cgroup")).ok()
+}
+
+/// Whether each of its cgroups is one of ours, or below it.
+fn is_within(own: &[u8], other: &[u8]) -> bool {
+    let lines = |text| <[u8]>::split(text, |byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let is_below = |line: &[u8]| {
+        lines(own).any(|own| match line.strip_prefix(own) {
+            Some(rest) => {
+                rest.is_empty() || own.ends_with(b"/") && !rest.starts_with(b"..") || rest.starts_with(b"/")
+            }
+            None => false,
+        })
+    };
+    lines(other).all(is_below)
+}
+
+/// All processes that are shown. None where `/proc` is not mounted.
+fn all() -> impl Iterator<Item = (i32, Stat)> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| {
+        let name = entry.file_name();
+        let pid = std::str::from_utf8(name.as_bytes()).ok()?.parse::<i32>().ok()?;
+        Some((pid, stat(pid)?))
+    })
+}
+
+fn stat(pid: i32) -> Option<Stat> {
+    Stat::parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+impl Stat {
+    /// The second field, a program's name in parentheses, may hold anything.
+    fn parse(line: &[u8]) -> Option<Stat> {
+        let mut parts = line.rsplitn(2, |byte| *byte == b')');
+        let (after, before) = (parts.next()?, parts.next()?);
+        let name = before.splitn(2, |byte| *byte == b'(').nth(1)?.to_vec();
+        let mut fields = after.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
+        let state = fields.next()?;
+        let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<i32>().ok();
+        let (parent, group) = (number()?, number()?);
+        // A zombie whose first thread alone has ended is not dead.
+        let threads = fields.nth(THREADS_AFTER_GROUP);
+        let is_dead = matches!(state, b"Z" | b"X" | b"x") && matches!(threads, Some(b"0" | b"1"));
+        Some(Stat { name, is_dead, parent, group })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_found_behind_any_program_name() {
+        let of = |line: &[u8]| Stat::parse(line).map(|it| (it.name, it.is_dead, it.parent, it.group));
+        assert_eq!(of(b"12 (sh) S 7 11 12 0"), Some((b"sh".to_vec(), false, 7, 11)));
+        let zombie = "12 (a) S 9 (b)) Z 7 12 12 0 -1 4194560 0 0 0 0 0 0 0 0 20 0";
+        assert_eq!(of(format!("{zombie} 1 0 6").as_bytes()), Some((b"a) S 9 (b)".to_vec(), true, 7, 12)));
+        assert_eq!(of(format!("{zombie} 2 0 6").as_bytes()), Some((b"a) S 9 (b)".to_vec(), false, 7, 12)));
+        assert_eq!(of(b"12"), None);
+    }
+
+    #[test]
+    fn other_containers_are_told_by_their_cgroups() {
+        for (own, other, within) in [
+            ("0::/\n", "0::/\n", true),
+            ("0::/\n", "0::/worker\n", true),
+            ("0::/\n", "0::/../other\n", false),
+            ("0::/docker/a\n", "0::/docker/a\n", true),
+            ("0::/docker/a\n", "0::/docker/a/b\n", true),
+            ("0::/docker/a\n", "0::/docker/ab\n", false),
+            ("2:cpu:/\n1:pids:/\n", "2:cpu:/\n1:pids:/x\n", true),
+            ("2:cpu:/\n1:pids:/\n", "2:cpu:/\n1:pids:/../y\n", false),
+        ] {
+            assert_eq!(is_within(own.as_bytes(), other.as_bytes()), within, "{own} {other}");
+        }
+    }
+}
