@@ -369,15 +369,15 @@ impl Executor {
 
     /// Services have said something of themselves, over the socket: at most `most` datagrams of it.
     pub fn read_news(&mut self, now: Time, most: usize) {
-        let Some(socket) = &self.notify else { return };
-        let table = self.supervisor.processes();
-        let is_main = |pid: i32| {
-            let service = table.main_of(Pid(pid)).and_then(|service| self.services.get(service.0));
-            service.is_some_and(|service| service.policy.notify == Some(Notify::Systemd))
+        let Some(socket) = &mut self.notify else { return };
+        let (table, services) = (self.supervisor.processes(), &self.services);
+        let owner = |pid: i32| {
+            table.main_of(Pid(pid)).filter(|service| {
+                services.get(service.0).is_some_and(|it| it.policy.notify == Some(Notify::Systemd))
+            })
         };
         let mut events = Vec::new();
-        for (pid, messages) in socket.receive(most, is_main) {
-            let Some(service) = table.main_of(Pid(pid)) else { continue };
+        for (service, messages) in socket.receive(now, most, owner) {
             events.extend(messages.into_iter().map(|news| Event::Notified { service, news }));
         }
         for event in events {

@@ -104,7 +104,7 @@ impl Surroundings {
     /// A command around a service's main process, in that service's surroundings, with what it is told of the end.
     pub fn hook(&self, service: &Service, hook: Hook, end: &End) -> Result<Spec, StartError> {
         let told = if hook == Hook::PostStop { end.variables().to_vec() } else { Vec::new() };
-        let additions = Additions { extra: told, ..Additions::default() };
+        let additions = Additions { extra: told };
         match (service.hooks.get(hook), &service.hooks.finish) {
             (Some(words), Some(finish)) if hook == Hook::PostStop => {
                 let words: Vec<OsString> = words.iter().cloned().chain(end.arguments(finish)).collect();
@@ -148,7 +148,7 @@ impl Surroundings {
         })
     }
 
-    /// What systemd's protocol needs in the environment. What rinit itself was given of it was meant for rinit.
+    /// What systemd's protocol needs in the environment.
     fn notify_additions(&self, service: &Service) -> Result<Additions, StartError> {
         if service.policy.notify != Some(Notify::Systemd) {
             return Ok(Additions::default());
@@ -156,15 +156,10 @@ impl Surroundings {
         let Some(address) = self.notify_socket.clone() else {
             return Err(refusal(service, "notify", "rinit could not open its socket for it".to_owned()));
         };
-        let mut additions =
-            Additions { extra: vec![("NOTIFY_SOCKET".to_owned(), address)], removed: &["WATCHDOG_PID"] };
-        match service.policy.watchdog {
-            Some(watchdog) => {
-                additions.extra.push(("WATCHDOG_USEC".to_owned(), watchdog.as_micros().to_string()));
-            }
-            None => additions.removed = &["WATCHDOG_PID", "WATCHDOG_USEC"],
-        }
-        Ok(additions)
+        let watchdog = service.policy.watchdog.map(|watchdog| watchdog.as_micros().to_string());
+        let watchdog = watchdog.map(|micros| ("WATCHDOG_USEC".to_owned(), micros));
+        let notify = ("NOTIFY_SOCKET".to_owned(), address);
+        Ok(Additions { extra: std::iter::once(notify).chain(watchdog).collect() })
     }
 
     fn own_program(&self) -> Program {

@@ -26,6 +26,7 @@ mod oom;
 mod pipes;
 mod report;
 mod requests;
+mod senders;
 pub mod settings;
 mod source;
 pub mod stand_in;

@@ -2,11 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use super::senders::{Kernel, Sender, Senders};
 use crate::model::duration;
 use crate::model::text::printable;
-use crate::supervisor::News;
+use crate::supervisor::{News, ServiceId, Time};
 use crate::sys::notify::DatagramSocket;
-use crate::sys::{proc_fs, process};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -14,23 +14,26 @@ use std::time::Duration;
 /// A longer datagram is passed over.
 const MAX_LENGTH: usize = 4096;
 
-/// So many datagrams are read for one wake-up, however fast a service sends.
-pub const DATAGRAMS_A_TURN: usize = 64;
+/// Maximum number of datagrams read for one wake-up, however fast a service sends.
+pub const DATAGRAMS_A_TURN: usize = 32;
 
-/// And so many before children are reaped: more than the kernel's queue holds (net.unix.max_dgram_qlen, 10 or 512), so
-/// that whatever was sent before a death is heard before it.
+/// Maximum number of them before children are reaped: more than the kernel's queue holds (net.unix.max_dgram_qlen, 10 or
+/// 512), so that whatever was sent before a death is heard before it.
 pub const DATAGRAMS_IN_QUEUE: usize = 1024;
 
-/// So much of a status is kept.
+/// Maximum length of a status that is kept.
 const MAX_STATUS: usize = 256;
 
-/// So far a sender's ancestors are looked through for a service's main process.
-const MAX_ANCESTORS: usize = 32;
+/// How long nothing more is said of refused notifications after a line about one: anybody may send.
+const REFUSALS_REST: Duration = Duration::from_secs(10);
 
 /// The socket for all services that notify so.
 pub struct NotifySocket {
     socket: DatagramSocket,
     address: String,
+    senders: Senders,
+    /// When a line about a refused notification may be written again.
+    may_complain: Time,
 }
 
 impl NotifySocket {
@@ -38,7 +41,7 @@ impl NotifySocket {
     pub fn open() -> io::Result<NotifySocket> {
         let socket = DatagramSocket::open()?;
         let address = format!("@{}", socket.name());
-        Ok(NotifySocket { socket, address })
+        Ok(NotifySocket { socket, address, senders: Senders::default(), may_complain: Time::ZERO })
     }
 
     /// What goes into NOTIFY_SOCKET.
@@ -46,12 +49,17 @@ impl NotifySocket {
         &self.address
     }
 
-    /// What has come in, each piece with the main process of the service that it is from. `is_main` knows these processes.
+    /// What has come in, each piece with the service that it is from. `owner` knows the services of main processes.
     /// At most `most` datagrams are read; if there are more, the descriptor stays readable.
     ///
     /// To be called before children are reaped: as long as a sender is a zombie, it can still be found out whose it
     /// was.
-    pub fn receive(&self, most: usize, is_main: impl Fn(i32) -> bool) -> Vec<(i32, Vec<News>)> {
+    pub fn receive(
+        &mut self,
+        now: Time,
+        most: usize,
+        owner: impl Fn(i32) -> Option<ServiceId>,
+    ) -> Vec<(ServiceId, Vec<News>)> {
         let mut all = Vec::new();
         let mut buffer = [0_u8; MAX_LENGTH];
         for _ in 0..most {
@@ -63,19 +71,32 @@ impl NotifySocket {
                     break;
                 }
             };
-            let pid = received.pid;
+            let (pid, uid) = (received.pid, received.uid);
             if received.truncated {
                 log::debug!("passed over a notification of process {pid}: longer than {MAX_LENGTH} bytes");
                 continue;
             }
-            match main_process(pid, &is_main) {
-                Some(main) => {
-                    let messages = parse(buffer.get(..received.length).unwrap_or_default());
+            let said = buffer.get(..received.length).unwrap_or_default();
+            match self.senders.find(now, (pid, uid), &Kernel, &owner) {
+                Sender::Of(service) => {
+                    let messages = parse(said);
                     if !messages.is_empty() {
-                        all.push((main, messages));
+                        all.push((service, messages));
                     }
                 }
-                None => log::debug!("passed over a notification of process {pid}: it is of no service"),
+                Sender::Nobody if now >= self.may_complain && parse(said).contains(&News::Ready) => {
+                    self.may_complain = now.saturating_add(REFUSALS_REST);
+                    log::warn!(
+                        "READY=1 of process {pid} (user {uid}) is refused: it is in no session or process group of \
+                         a service, nor below a main process. A program that notifies has to stay in the foreground"
+                    );
+                }
+                Sender::Nobody => {
+                    log::debug!("passed over a notification of process {pid}: it is of no service");
+                }
+                Sender::NotLookedUp => {
+                    log::debug!("passed over a notification of process {pid}: user {uid} sends too many");
+                }
             }
         }
         all
@@ -88,26 +109,12 @@ impl AsFd for NotifySocket {
     }
 }
 
-/// The main process to whose service a process belongs: it is that one, or in its group or session, or below it.
-fn main_process(sender: i32, is_main: &impl Fn(i32) -> bool) -> Option<i32> {
-    let mut pid = sender;
-    for _ in 0..MAX_ANCESTORS {
-        // 0 is outside of our PID namespace, 1 is no service.
-        if pid <= 1 {
-            return None;
-        }
-        let found = [Some(pid), process::group_of(pid), process::session_of(pid)];
-        if let Some(main) = found.into_iter().flatten().find(|pid| is_main(*pid)) {
-            return Some(main);
-        }
-        pid = proc_fs::parent(pid)?;
-    }
-    None
-}
-
-/// Reads the lines of a notification. What has no meaning for rinit is passed over.
+/// Reads the lines of a notification. What has no meaning for rinit is passed over. As systemd does, it drops one null
+/// byte at the end, which a program in C may send along, and a carriage return before a newline.
 fn parse(bytes: &[u8]) -> Vec<News> {
-    bytes.split(|byte| *byte == b'\n').filter_map(parse_line).collect()
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    let lines = bytes.split(|byte| *byte == b'\n');
+    lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter_map(parse_line).collect()
 }
 
 fn parse_line(line: &[u8]) -> Option<News> {
@@ -142,6 +149,10 @@ mod tests {
             [News::Ready, News::Status("serving  [1m 3".into())]
         );
         assert_eq!(parse(b"STATUS=\nSTOPPING=1"), [News::Status(String::new()), News::Stopping]);
+        for ready in [&b"READY=1\0"[..], b"READY=1\r\n", b"READY=1\n\0", b"READY=1\r\n\0"] {
+            assert_eq!(parse(ready), [News::Ready], "{ready:?}");
+        }
+        assert_eq!(parse(b"STATUS=a\r\nREADY=1\0"), [News::Status("a".into()), News::Ready]);
         assert_eq!(parse(b"RELOADING=1\nMONOTONIC_USEC=1"), [News::Reloading]);
         assert_eq!(parse(b"WATCHDOG=1\nWATCHDOG=trigger"), [News::Alive, News::Trigger]);
         let extend = |micros| News::Extend(Duration::from_micros(micros));
@@ -161,6 +172,8 @@ mod tests {
             b"READY=",
             b"READY=0",
             b"READY=1 ",
+            b"READY=1\0\0",
+            b"READY=1\0\nSTATUS",
             b"ready=1",
             b"=1",
             b"\xff=\xff",
@@ -175,28 +188,38 @@ mod tests {
         assert_eq!(parse(&long), [News::Status("x".repeat(256))]);
     }
 
-    #[test]
-    fn a_message_is_ascribed_to_who_has_sent_it() {
+    const WEB: ServiceId = ServiceId(2);
+
+    /// The socket, one that sends to it, and this process.
+    fn scene() -> (NotifySocket, UnixDatagram, i32) {
         let socket = NotifySocket::open().unwrap();
         let name = socket.address().strip_prefix('@').unwrap();
         let sender = UnixDatagram::unbound().unwrap();
         sender.connect_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
-        let us = i32::try_from(std::process::id()).unwrap();
-        let is_us = |pid| pid == us;
+        (socket, sender, i32::try_from(std::process::id()).unwrap())
+    }
+
+    #[test]
+    fn a_message_is_ascribed_to_who_has_sent_it() {
+        let (mut socket, sender, us) = scene();
+        let is_us = |pid| (pid == us).then_some(WEB);
         sender.send(b"READY=1").unwrap();
         sender.send(&[b'x'; 5000]).unwrap();
         sender.send(b"STOPPING=1").unwrap();
-        let expected = [(us, vec![News::Ready]), (us, vec![News::Stopping])];
-        assert_eq!(socket.receive(DATAGRAMS_A_TURN, is_us), expected);
-        assert_eq!(socket.receive(DATAGRAMS_A_TURN, is_us), []);
+        let expected = [(WEB, vec![News::Ready]), (WEB, vec![News::Stopping])];
+        assert_eq!(socket.receive(Time::ZERO, DATAGRAMS_A_TURN, is_us), expected);
+        assert_eq!(socket.receive(Time::ZERO, DATAGRAMS_A_TURN, is_us), []);
         sender.send(b"READY=1").unwrap();
-        assert_eq!(socket.receive(DATAGRAMS_A_TURN, |_| false), []);
+        assert_eq!(socket.receive(Time::ZERO, DATAGRAMS_A_TURN, |_| None), []);
         // By group or session, or as a descendant.
-        let parent = proc_fs::parent(us).unwrap();
-        for main in [process::group_of(us).unwrap(), process::session_of(us).unwrap(), parent] {
+        let parent = crate::sys::proc_fs::parent(us).unwrap();
+        let leaders = [crate::sys::process::group_of(us), crate::sys::process::session_of(us), Some(parent)];
+        for (number, main) in (1..).zip(leaders.into_iter().flatten()) {
             if main > 1 {
                 sender.send(b"READY=1").unwrap();
-                assert_eq!(socket.receive(DATAGRAMS_A_TURN, |pid| pid == main), [(main, vec![News::Ready])]);
+                let now = Duration::from_secs(2 * number);
+                let found = socket.receive(now, DATAGRAMS_A_TURN, |pid| (pid == main).then_some(WEB));
+                assert_eq!(found, [(WEB, vec![News::Ready])]);
             }
         }
     }
@@ -204,27 +227,20 @@ mod tests {
     /// What was sent before a death has to be heard before it, however much came in between.
     #[test]
     fn a_full_queue_is_read_at_once() {
-        let socket = NotifySocket::open().unwrap();
-        let name = socket.address().strip_prefix('@').unwrap();
-        let sender = UnixDatagram::unbound().unwrap();
-        sender.connect_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
+        let (mut socket, sender, us) = scene();
         sender.set_nonblocking(true).unwrap();
         let queued = (0..DATAGRAMS_IN_QUEUE).take_while(|_| sender.send(b"WATCHDOG=1").is_ok()).count();
-        let us = i32::try_from(std::process::id()).unwrap();
-        assert_eq!(socket.receive(4, |pid| pid == us).len(), 4);
-        assert_eq!(socket.receive(DATAGRAMS_IN_QUEUE, |pid| pid == us).len(), queued - 4);
+        let is_us = |pid| (pid == us).then_some(WEB);
+        assert_eq!(socket.receive(Time::ZERO, 4, is_us).len(), 4);
+        assert_eq!(socket.receive(Time::ZERO, DATAGRAMS_IN_QUEUE, is_us).len(), queued - 4);
         let limit = std::fs::read_to_string("/proc/sys/net/unix/max_dgram_qlen").unwrap();
         assert!(limit.trim().parse::<usize>().unwrap() < DATAGRAMS_IN_QUEUE, "{limit}");
     }
 
     #[test]
     fn a_flood_is_read_in_turns() {
-        let socket = NotifySocket::open().unwrap();
-        let name = socket.address().strip_prefix('@').unwrap().to_owned();
-        let us = i32::try_from(std::process::id()).unwrap();
+        let (mut socket, sender, us) = scene();
         let flood = std::thread::spawn(move || {
-            let sender = UnixDatagram::unbound().unwrap();
-            sender.connect_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
             for _ in 0..1000 {
                 // Waits while the queue is full.
                 sender.send(b"WATCHDOG=1").unwrap();
@@ -232,19 +248,11 @@ mod tests {
         });
         let mut count = 0;
         while count < 1000 {
-            let turn = socket.receive(DATAGRAMS_A_TURN, |pid| pid == us).len();
+            let turn = socket.receive(Time::ZERO, DATAGRAMS_A_TURN, |pid| (pid == us).then_some(WEB)).len();
             assert!(turn <= DATAGRAMS_A_TURN);
             count += turn;
         }
         flood.join().unwrap();
         assert_eq!(count, 1000);
-    }
-
-    #[test]
-    fn nobody_s_processes_are_nobody_s() {
-        for pid in [-1, 0, 1, i32::MAX] {
-            assert_eq!(main_process(pid, &|_| true).filter(|_| pid <= 1), None, "{pid}");
-            assert_eq!(main_process(pid, &|_| false), None, "{pid}");
-        }
     }
 }

@@ -31,7 +31,8 @@ impl Unit {
             );
         }
         if self.alive_by.is_some_and(|limit| limit <= now) {
-            return self.silent(now, out);
+            let limit = self.policy.watchdog.unwrap_or_default();
+            return self.strike(now, format!("no WATCHDOG=1 for {}", duration::format(limit)), out);
         }
         let Some(health) = &mut self.health else { return };
         if health.take_due(now) {
@@ -42,10 +43,8 @@ impl Unit {
         }
     }
 
-    /// It has given no sign of life for too long: it is killed, for it would not act on a signal.
-    fn silent(&mut self, now: Time, out: &mut Vec<Effect>) {
-        let limit = self.policy.watchdog.unwrap_or_default();
-        let reason = format!("no WATCHDOG=1 for {}", duration::format(limit));
+    /// It is stuck, and killed and started again: it would not act on a signal.
+    fn strike(&mut self, now: Time, reason: String, out: &mut Vec<Effect>) {
         out.push(Effect::Notice(Notice::Restarting(self.id, reason.clone())));
         self.reason = Some(reason);
         self.kill(now, Purpose::Restart, out);
@@ -57,8 +56,10 @@ impl Unit {
             News::Ready => self.ready(now, out),
             News::Status(text) => self.status = Some(text),
             News::Alive if self.state == State::Running => self.feed_watchdog(now),
-            // While the container stops it has to wait for its turn.
-            News::Trigger if self.alive_by.is_some() => self.silent(now, out),
+            // Also without a watchdog, as with systemd. While the container stops it has to wait for its turn.
+            News::Trigger if self.state == State::Running && !self.container_stops => {
+                self.strike(now, "it has asked for it by WATCHDOG=trigger".to_owned(), out);
+            }
             News::Extend(by) => {
                 let until = now.saturating_add(by);
                 match self.state {

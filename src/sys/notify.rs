@@ -34,6 +34,8 @@ pub struct DatagramSocket {
 pub struct Received {
     /// The sender's process ID; 0 if it is in a PID namespace that cannot be seen from here.
     pub pid: i32,
+    /// The sender's user ID, as far as it can be seen from here.
+    pub uid: u32,
     /// So many bytes are in the buffer.
     pub length: usize,
     /// There were more.
@@ -87,7 +89,8 @@ impl DatagramSocket {
             return if error.kind() == io::ErrorKind::WouldBlock { Ok(None) } else { Err(error) };
         };
         let truncated = header.msg_flags & libc::MSG_TRUNC != 0;
-        Ok(Some(Received { pid: sender(&header), length, truncated }))
+        let (pid, uid) = sender(&header);
+        Ok(Some(Received { pid, uid, length, truncated }))
     }
 }
 
@@ -97,8 +100,8 @@ impl AsFd for DatagramSocket {
     }
 }
 
-/// The process ID in the credentials; 0 if there are none.
-fn sender(header: &libc::msghdr) -> i32 {
+/// The process ID and the user ID in the credentials; 0 and nobody's if there are none.
+fn sender(header: &libc::msghdr) -> (i32, u32) {
     // SAFETY: the kernel has filled the control buffer that the header points to, and its length says how far. The
     // credentials are copied, as the C library promises no alignment of what follows a control header.
     unsafe {
@@ -107,9 +110,10 @@ fn sender(header: &libc::msghdr) -> i32 {
             || (*first).cmsg_level != libc::SOL_SOCKET
             || (*first).cmsg_type != libc::SCM_CREDENTIALS
         {
-            return 0;
+            return (0, u32::MAX);
         }
-        libc::CMSG_DATA(first).cast::<libc::ucred>().read_unaligned().pid
+        let credentials = libc::CMSG_DATA(first).cast::<libc::ucred>().read_unaligned();
+        (credentials.pid, credentials.uid)
     }
 }
 
@@ -141,7 +145,9 @@ mod tests {
             sender.send(b"STATUS=much").unwrap();
             sender.send(b"").unwrap();
             let pid = i32::try_from(std::process::id()).unwrap();
-            let received = |length, truncated| Some(Received { pid, length, truncated });
+            let received = |length, truncated| {
+                Some(Received { pid, uid: crate::sys::process::user_id(), length, truncated })
+            };
             assert_eq!(socket.receive(&mut buffer).unwrap(), received(7, false));
             assert_eq!(&buffer[..7], b"READY=1");
             assert_eq!(socket.receive(&mut buffer).unwrap(), received(8, true));

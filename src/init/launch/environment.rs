@@ -20,14 +20,16 @@ const MAX_FILE: usize = 64 * 1024;
 pub struct Additions {
     /// Set, whatever else says something of them.
     pub extra: Vec<(String, String)>,
-    /// Not passed on of rinit's own.
-    pub removed: &'static [&'static str],
 }
 
-impl Additions {
-    fn removes(&self, name: &[u8]) -> bool {
-        self.removed.iter().any(|removed| removed.as_bytes() == name)
-    }
+/// What whoever has started rinit tells the program that it has started: where to notify, and which sockets it is given.
+/// To a service it would lie.
+const FOR_RINIT: [&[u8]; 6] =
+    [b"NOTIFY_SOCKET", b"WATCHDOG_USEC", b"WATCHDOG_PID", b"LISTEN_PID", b"LISTEN_FDS", b"LISTEN_FDNAMES"];
+
+/// Whether a variable of rinit's own does not go on to a service. COMMAND is what rinit was started for, and gets all.
+fn is_kept_back(service: &Service, name: &[u8]) -> bool {
+    service.name != crate::model::MAIN && FOR_RINIT.contains(&name)
 }
 
 /// rinit's own environment with what the definition adds. COMMAND's passes through as it is.
@@ -48,7 +50,7 @@ pub fn build(
     }
     added.extend(additions.extra.iter().map(|(name, value)| (name.into(), value.into())));
     let stays = |entry: &&'static CStr| match name_of(entry) {
-        Some(name) => !added.contains_key(OsStr::from_bytes(name)) && !additions.removes(name),
+        Some(name) => !added.contains_key(OsStr::from_bytes(name)) && !is_kept_back(service, name),
         None => true,
     };
     let mut environment: Vec<Cow<CStr>> = own.iter().copied().filter(stays).map(Cow::Borrowed).collect();
@@ -85,8 +87,12 @@ pub fn origins<'a>(
     for name in &from_rinit {
         tell(name, Origin::Rinit);
     }
-    for name in
-        own.iter().copied().filter_map(name_of).filter(|name| !additions.removes(name)).map(OsStr::from_bytes)
+    for name in own
+        .iter()
+        .copied()
+        .filter_map(name_of)
+        .filter(|name| !is_kept_back(service, name))
+        .map(OsStr::from_bytes)
     {
         if !defined.contains_key(name) && !from_rinit.iter().any(|set| set == name) {
             tell(name, Origin::Container);

@@ -365,17 +365,29 @@ fn a_value_may_come_from_a_file() {
 #[test]
 fn systemd_s_protocol_is_in_the_environment() {
     let mut surroundings = Surroundings::record();
-    surroundings.environment =
-        vec![c"PATH=/bin:/usr/bin", c"WATCHDOG_PID=1", c"WATCHDOG_USEC=7", c"NOTIFY_SOCKET=/outer"];
+    surroundings.environment = vec![
+        c"PATH=/bin:/usr/bin",
+        c"WATCHDOG_PID=1",
+        c"WATCHDOG_USEC=7",
+        c"NOTIFY_SOCKET=/outer",
+        c"LISTEN_FDS=1",
+    ];
     let mut service = shell("env | sort");
     let environment = |surroundings: &Surroundings, service: &Service| {
         let spec = surroundings.service(service).unwrap();
         let entries = spec.environment.iter().map(|entry| entry.to_string_lossy().into_owned());
-        entries.filter(|entry| entry.contains("NOTIFY") || entry.contains("WATCHDOG")).collect::<Vec<_>>()
+        let wanted = ["NOTIFY", "WATCHDOG", "LISTEN"];
+        entries.filter(|entry| wanted.iter().any(|it| entry.starts_with(it))).collect::<Vec<_>>()
     };
-    // As every other variable.
-    let inherited = ["WATCHDOG_PID=1", "WATCHDOG_USEC=7", "NOTIFY_SOCKET=/outer"];
-    assert_eq!(environment(&surroundings, &service), inherited);
+    // What is for rinit stays with it. COMMAND is what rinit was started for.
+    assert_eq!(environment(&surroundings, &service), [""; 0]);
+    let command = Service { name: crate::model::MAIN.to_owned(), ..service.clone() };
+    let inherited = ["WATCHDOG_PID=1", "WATCHDOG_USEC=7", "NOTIFY_SOCKET=/outer", "LISTEN_FDS=1"];
+    assert_eq!(environment(&surroundings, &command), inherited);
+    // A definition may say otherwise.
+    let mut own = service.clone();
+    own.exec.environment.insert("NOTIFY_SOCKET".into(), Variable::Text("x".into()));
+    assert_eq!(environment(&surroundings, &own), ["NOTIFY_SOCKET=x"]);
     service.policy.notify = Some(Notify::Systemd);
     let error = surroundings.service(&service).unwrap_err().message;
     assert_eq!(error, "web.toml:7: notify: rinit could not open its socket for it");

@@ -152,6 +152,20 @@ fn a_service_that_feeds_its_watchdog_no_longer_is_killed_and_restarted() {
     assert_eq!(world.state("db"), State::Backoff);
 }
 
+/// Also without a watchdog, as with systemd.
+#[test]
+fn a_service_may_ask_to_be_killed_and_restarted() {
+    let mut world = World::boot(vec![notifying("db")]);
+    world.tell(Event::Notified { service: ServiceId(0), news: News::Trigger });
+    assert_eq!(world.state("db"), State::Starting);
+    world.tell(Event::Notified { service: ServiceId(0), news: News::Ready });
+    world.take_story();
+    world.tell(Event::Notified { service: ServiceId(0), news: News::Trigger });
+    assert_eq!(world.take_story(), ["SIGKILL db group"]);
+    let reason = world.supervisor.view(world.now, ServiceId(0)).unwrap().reason;
+    assert_eq!(reason, Some("it has asked for it by WATCHDOG=trigger"));
+}
+
 #[test]
 fn a_paused_service_is_not_probed_and_can_be_stopped() {
     let mut world = World::boot(vec![checked(service("web"), OnUnhealthy::Restart)]);

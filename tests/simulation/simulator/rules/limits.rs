@@ -60,7 +60,7 @@ impl Limits {
         let book = self.book(service);
         match (news, was) {
             (News::Alive, State::Running) => book.alive_by = watchdog.map(|limit| now + limit),
-            (News::Trigger, State::Running) if watchdog.is_some() => book.alive_by = Some(now),
+            (News::Trigger, State::Running) if !stopping => book.alive_by = Some(now),
             (News::Extend(by), State::Starting) => book.start_by = book.start_by.max_of(now + *by),
             (News::Extend(by), State::Running) => book.alive_by = book.alive_by.max_of(now + *by),
             (News::Extend(by), State::Stopping) if !stopping && !book.killed => {
