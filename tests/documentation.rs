@@ -68,3 +68,45 @@ fn the_service_in_the_readme_is_without_a_mistake() {
     };
     assert_eq!(rinit::config::load(&sources).unwrap().services.len(), 2);
 }
+
+/// All pages of documentation, and all sources, each with its place in the repository.
+fn texts(ends: &[&str]) -> Vec<(String, String)> {
+    let listed = crate::support::output("git", &["-C", env!("CARGO_MANIFEST_DIR"), "ls-files"]).unwrap();
+    let files = listed.ok();
+    let files = files.lines().filter(|file| ends.iter().any(|end| file.ends_with(end)));
+    files
+        .filter_map(|file| Some((file.to_owned(), std::fs::read_to_string(repository().join(file)).ok()?)))
+        .collect()
+}
+
+/// Whether a word is a path in this repository: not one with a placeholder, and not one of an image's.
+fn is_path(word: &str) -> bool {
+    const OURS: [&str; 8] =
+        ["src/", "tests/", "docs/", "examples/", "scripts/", "benches/", "fuzz/", ".cargo/"];
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "/._-".contains(c);
+    OURS.iter().any(|ours| word.starts_with(ours)) && word.chars().all(plain)
+}
+
+#[test]
+fn every_path_that_is_named_is_there() {
+    let mut count = 0;
+    for (file, text) in texts(&[".md"]) {
+        for word in text.split('`').skip(1).step_by(2).filter(|word| is_path(word)) {
+            count += 1;
+            assert!(repository().join(word).exists(), "{file} names {word}, which is not there");
+        }
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            let beside = repository().join(&file).parent().unwrap().join(target);
+            assert!(target.contains("://") || beside.exists(), "{file} leads to {target}");
+        }
+    }
+    assert!(count > 50, "{count}");
+    for (file, text) in texts(&[".rs", ".toml", ".yaml", ".yml"]) {
+        let words = text.split(|c: char| c.is_whitespace() || "`\"'()[],;:".contains(c));
+        for word in words.map(|word| word.trim_end_matches('.')).filter(|word| is_path(word)) {
+            if word.starts_with("docs/") {
+                assert!(repository().join(word).exists(), "{file} names {word}, which is not there");
+            }
+        }
+    }
+}

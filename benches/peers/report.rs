@@ -33,8 +33,12 @@ fn spread(samples: &Samples) -> String {
 impl Report<'_> {
     pub fn markdown(&self) -> String {
         let mut text = format!(
-            "Measured on {}; load average {} before and {} after; {} s.\n\n",
-            self.machine, self.load.0, self.load.1, self.seconds
+            "Measured on {}; load average {} before and {} after; {} s.{}\n\n",
+            self.machine,
+            self.load.0,
+            self.load.1,
+            self.seconds,
+            if self.load.0 > 1.0 { " The machine had other work to do." } else { "" }
         );
         let versions = self.peers.iter().map(|peer| format!("{} {}", peer.name, peer.version));
         writeln!(text, "Compared: {}.", versions.collect::<Vec<_>>().join(", ")).unwrap();

@@ -289,6 +289,7 @@ fn service_status(view: View<'_>, service: &Service, now: Time, in_full: bool) -
         since_ms: millis(view.since),
         restarts: view.restarts,
         last_exit: view.last_exit,
+        exit_asked: view.exit_asked,
         reason: view.reason.map(str::to_owned),
         says: view.status.map(str::to_owned),
         waiting_for: view.waiting_for.iter().map(|(name, _)| (*name).to_owned()).collect(),

@@ -5,9 +5,13 @@
 //! and the arguments of commands) only for whom it was no secret before: root and rinit's own user.
 
 use super::answer::millis;
+use super::defined;
 use super::executor::Executor;
 use super::launch::Origin;
-use crate::model::{HealthCheck, MAIN, Notify, Probe, Restart, Service, Signal, Variable, duration, words};
+use crate::model::{
+    HealthCheck, HealthTiming, MAIN, Notify, OnUnhealthy, Probe, Restart, Service, Signal, User, Variable,
+    duration, words,
+};
 use crate::supervisor::{Exit, ExitStatus, ServiceId, Time};
 use serde_json::{Map, Value};
 use std::ffi::OsStr;
@@ -53,6 +57,10 @@ pub fn details(executor: &Executor, now: Time, id: ServiceId, service: &Service,
         need.text("service", Some(tie.name.to_owned()));
         need.text("condition", Some(tie.condition.as_str().to_owned()));
         need.add("met", Value::Bool(tie.met));
+        if let Some(of) = service.policy.depends_on.iter().find(|of| of.name == tie.name) {
+            need.add("required", Value::Bool(of.required));
+            need.add("restart", Value::Bool(of.restart));
+        }
         needs.push(Value::Object(need.0));
     }
     facts.add("needs", Value::Array(needs));
@@ -77,10 +85,7 @@ fn definition(facts: &mut Facts, service: &Service, privileged: bool) {
     let command = exec.command.iter().take(shown).map(|word| Value::String(cut(word)));
     facts.add("command", Value::Array(command.collect()));
     facts.add("withheld", Value::Bool(!privileged));
-    facts.text(
-        "user",
-        exec.context.user.as_ref().map(|user| user.name.clone().unwrap_or_else(|| user.uid.to_string())),
-    );
+    facts.text("user", exec.context.user.as_ref().map(user));
     facts.text("working_dir", exec.working_dir.as_ref().map(|dir| cut(dir.as_os_str())));
     facts.text("restart", Some(restart(policy.restart)));
     facts.add("essential", Value::Bool(policy.essential));
@@ -98,6 +103,16 @@ fn definition(facts: &mut Facts, service: &Service, privileged: bool) {
     facts.span("start_timeout_ms", policy.start_timeout);
     facts.span("watchdog_ms", policy.watchdog);
     facts.text("healthcheck", service.healthcheck.as_ref().map(|check| healthcheck(check, privileged)));
+    let settings = defined::settings(service, privileged);
+    if !settings.is_empty() {
+        facts.add("settings", Value::Object(settings));
+    }
+}
+
+/// Its name, if it has one, and the IDs that it stands for.
+fn user(user: &User) -> String {
+    let ids = format!("{}:{}", user.uid, user.gid);
+    user.name.as_ref().map_or(ids.clone(), |name| format!("{} ({ids})", cut(OsStr::new(name))))
 }
 
 fn last_exit(exit: Exit) -> Value {
@@ -152,23 +167,27 @@ fn healthcheck(check: &HealthCheck, privileged: bool) -> String {
         Probe::Tcp(address) => format!("tcp {address}"),
         Probe::Unix(path) => format!("unix {}", cut(path.as_os_str())),
     };
-    let timing = check.timing;
+    let HealthTiming { interval, timeout, start_period, start_interval, retries, on_unhealthy } =
+        check.timing;
     let span = duration::format;
-    let mut text = format!(
-        "{target}; interval {}, timeout {}, retries {}",
-        span(timing.interval),
-        span(timing.timeout),
-        timing.retries
-    );
-    if !timing.start_period.is_zero() {
-        let (period, interval) = (span(timing.start_period), span(timing.start_interval));
-        text.push_str(&format!(", start_period {period}, start_interval {interval}"));
+    let mut text =
+        format!("{target}; interval {}, timeout {}, retries {retries}", span(interval), span(timeout));
+    if !start_period.is_zero() {
+        text.push_str(&format!(", start_period {}", span(start_period)));
+    }
+    if !start_period.is_zero() || start_interval != HealthTiming::default().start_interval {
+        text.push_str(&format!(", start_interval {}", span(start_interval)));
+    }
+    match on_unhealthy {
+        OnUnhealthy::Restart => {}
+        OnUnhealthy::None => text.push_str(", on_unhealthy none"),
+        OnUnhealthy::Shutdown => text.push_str(", on_unhealthy shutdown"),
     }
     text
 }
 
 /// A text of bounded length. `...` at its end says that there was more.
-fn cut(text: &OsStr) -> String {
+pub fn cut(text: &OsStr) -> String {
     let text = text.to_string_lossy();
     match text.char_indices().nth(MAX_TEXT) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),

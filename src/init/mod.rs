@@ -11,6 +11,7 @@ mod children;
 mod command;
 pub mod contract;
 mod deaths;
+mod defined;
 mod details;
 mod events;
 mod executor;

@@ -37,6 +37,14 @@ impl Ending {
     pub(super) fn next(&self) -> Option<Time> {
         [self.drain_by, self.deadline].into_iter().flatten().min()
     }
+
+    /// Whether somebody wanted the end, and it came before it was forced.
+    pub(super) fn is_asked(&self) -> bool {
+        match self.purpose {
+            Purpose::Cycle | Purpose::Halt => !self.killed,
+            Purpose::CleanUp | Purpose::Restart => false,
+        }
+    }
 }
 
 /// Why a unit stops.

@@ -32,6 +32,7 @@ impl Unit {
             self.last_exit = Some(status);
             self.ended = (now, ran);
             let ours = struck || self.ending.as_ref().is_some_and(|ending| ending.killed || ending.struck);
+            self.exit_asked = self.ending.as_ref().is_some_and(|ending| ending.is_asked());
             self.oom = oom && !ours && status == ExitStatus::Signal(9);
         }
         self.end_watch(out);

@@ -81,6 +81,8 @@ pub struct Unit {
     pub ended: (Time, Duration),
     /// Its last process was killed because memory had run out.
     pub oom: bool,
+    /// Its last process ended because somebody wanted that, and in time: it is no fault.
+    pub exit_asked: bool,
     /// Why it is `failed`, or why it is started again.
     pub reason: Option<String>,
     /// What it has said of itself, by systemd's STATUS=.
@@ -141,6 +143,7 @@ impl Unit {
             starts: 0,
             last_exit: None,
             ended: (Time::ZERO, Duration::ZERO),
+            exit_asked: false,
             oom: false,
             reason: None,
             status: None,

@@ -28,6 +28,8 @@ pub struct View<'a> {
     pub restarts: u64,
     /// How its last process ended.
     pub last_exit: Option<String>,
+    /// That was asked for: by a stop, a restart or a reload.
+    pub exit_asked: bool,
     /// What it has said of itself.
     pub status: Option<&'a str>,
     /// Why it has failed or was restarted.
@@ -118,6 +120,7 @@ impl Supervisor {
             pid: unit.pid(),
             restarts: unit.starts.saturating_sub(1),
             last_exit: unit.exit_text(),
+            exit_asked: unit.exit_asked,
             status: unit.status.as_deref(),
             reason: unit.reason.as_deref(),
             waiting_for: if unit.state == State::Waiting { self.waiting_for(unit) } else { Vec::new() },

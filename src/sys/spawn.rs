@@ -164,6 +164,12 @@ pub fn may_pass(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(EAGAIN | EMFILE | ENFILE | ENOMEM | ETXTBSY))
 }
 
+/// Whether a failure is that of opening a device that is not there, or may not be opened.
+pub fn is_no_device(error: &io::Error) -> bool {
+    use libc::{EACCES, ENODEV, ENOENT, ENOTDIR, ENXIO};
+    matches!(error.raw_os_error(), Some(EACCES | ENODEV | ENOENT | ENOTDIR | ENXIO))
+}
+
 /// A pipe between two services, whose both ends wait.
 pub fn service_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)

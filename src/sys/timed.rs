@@ -7,6 +7,7 @@ use super::inherit;
 use super::process::{self, Status};
 use super::spawn::{self, Program, Session, Spec, WorkingDir, c_string};
 use crate::model::Signal;
+use crate::model::text::cause;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::{flag, low_level};
 use std::borrow::Cow;
@@ -35,7 +36,8 @@ pub enum Outcome {
 /// Runs `command` in a process group of its own, with this process's output and nothing to read.
 pub fn run(command: &[OsString], timeout: Duration) -> io::Result<Outcome> {
     let deadline = Instant::now().checked_add(timeout);
-    let nothing = File::open("/dev/null")?;
+    let nothing = File::open("/dev/null")
+        .map_err(|e| io::Error::new(e.kind(), format!("/dev/null cannot be opened: {}", cause(&e))))?;
     let mut wake = Wake::new()?;
     let child = spawn::spawn(&spec(command, &nothing)?, None)?;
     loop {

@@ -4,6 +4,7 @@ mod beside;
 mod completions;
 mod man;
 mod status;
+mod status_keys;
 
 use crate::support::rinit_bin;
 use std::path::PathBuf;

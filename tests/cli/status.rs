@@ -141,3 +141,21 @@ fn a_terminal_gets_colours_and_no_line_that_is_too_long() {
         output_of(plain.arg("status").env("RINIT_SOCKET", init.dir().join("run/socket"))).unwrap().ok();
     assert!(!told.contains(['\x1b', '…']), "{told}");
 }
+
+#[test]
+fn an_end_that_was_asked_for_is_no_news_once_it_runs_again() {
+    let init = Launch::plain().service("web", SLEEP).start();
+    init.wait_state("web", "running");
+    let row = || {
+        let told = init.rinit(&["status"]).ok();
+        told.lines().find(|line| line.starts_with("web ")).unwrap_or_default().trim_end().to_owned()
+    };
+    init.rinit(&["restart", "web"]).ok();
+    init.wait_service("web", "restarted", |web| web.state == "running" && web.restarts == 1);
+    assert!(row().ends_with("  1         -"), "{}", row());
+    has_lines(&init.rinit(&["status", "web"]).ok(), &["last exit killed by SIGTERM"]);
+    let pid = init.pid_of("web").to_string();
+    init.run(&["kill", "-9", &pid]).ok();
+    init.wait_service("web", "restarted again", |web| web.state == "running" && web.restarts == 2);
+    assert!(row().ends_with("killed by SIGKILL"), "{}", row());
+}

@@ -90,3 +90,37 @@ fn a_command_that_is_not_there_or_cannot_be_run_is_127_or_126() {
     assert_eq!(init.wait_exit(PATIENCE).status, 126);
     assert!(init.stderr().contains("cannot execute /etc/passwd: Permission denied"), "{}", init.stderr());
 }
+
+/// What is missing is not what the user has named, so the message has to name it.
+#[test]
+fn a_container_without_dev_null_or_proc_is_told_so() {
+    require_namespace!();
+    let without_dev = ["sh", "-c", "mount -t tmpfs none /dev && exec \"$@\"", "sh"];
+    let init = Launch::pid1().through(&without_dev).service("web", SLEEP).start();
+    let line = init.wait_line("the failure", |line| line.contains("cannot open its standard input"));
+    assert!(
+        line.contains("No such file or directory (/dev/null cannot be opened: is /dev mounted?)"),
+        "{line}"
+    );
+    let mut words = crate::support::launch::unshare_args(crate::support::skip::is_root());
+    words.extend(without_dev);
+    let rinit = crate::support::rinit_bin().display().to_string();
+    words.extend([rinit.as_str(), "health", "--", "true"]);
+    let told = crate::support::output("unshare", &words).unwrap();
+    assert!(told.stderr.contains("cannot run: /dev/null cannot be opened: No such file"), "{told:?}");
+
+    // Called by a name in PATH, as by most entrypoints: its own path is known from /proc alone.
+    let by_name = "mount -t tmpfs none /proc && PATH=$(dirname \"$1\"):$PATH && shift && exec rinit \"$@\"";
+    let without_proc = ["sh", "-c", by_name, "sh"];
+    let check = "healthcheck = { tcp = '127.0.0.1:1', interval = '50ms' }";
+    let init = Launch::pid1()
+        .through(&without_proc)
+        .service("probed", &format!("{SLEEP}\n{check}"))
+        .service("low", &format!("{SLEEP}\noom_score_adj = 10"))
+        .start();
+    init.wait_line("the failure", |line| {
+        line.contains("oom_score_adj: cannot set it to 10: No such file or directory (/proc is not mounted)")
+    });
+    let line = init.wait_line("the probe", |line| line.contains("cannot execute rinit"));
+    assert!(line.contains("(/proc is not mounted, by which rinit finds its own program)"), "{line}");
+}

@@ -122,15 +122,26 @@ fn definition(facts: &mut Facts, details: &Value) {
     let watchdog = milliseconds(details, "watchdog_ms");
     facts.add("watchdog", watchdog.map(|limit| limit + &left.unwrap_or_default()));
     facts.add("health check", plain("healthcheck"));
+    facts.lines("settings", settings(details));
     facts.lines("environment", environment(list(details, "environment")));
     let note = "(arguments and values: only for root and rinit's own user)";
     facts.add("", is(details, "withheld").then(|| note.to_owned()));
 }
 
+/// What else its definition says, a line for each key.
+fn settings(details: &Value) -> Vec<String> {
+    let settings = details.get("settings").and_then(Value::as_object);
+    let line = |(key, value): (&String, &Value)| Some(format!("{key} = {}", value.as_str()?));
+    settings.into_iter().flatten().filter_map(line).collect()
+}
+
 fn need(need: &Value) -> String {
     let field = |name| text(need, name).unwrap_or_default();
     let met = if is(need, "met") { "met" } else { "not met" };
-    format!("{} ({}): {met}", field("service"), field("condition"))
+    let optional = need.get("required").and_then(Value::as_bool) == Some(false);
+    let optional = if optional { ", not required" } else { "" };
+    let restart = if is(need, "restart") { ", restarts with it" } else { "" };
+    format!("{} ({}): {met}{optional}{restart}", field("service"), field("condition"))
 }
 
 /// When it counts as ready; nothing to say of one that does as soon as it runs.

@@ -121,7 +121,10 @@ fn remark(service: &ServiceStatus) -> Option<String> {
     if !service.waiting_for.is_empty() {
         return Some(format!("waiting for {}", one_line(&service.waiting_for.join(", "))));
     }
-    let why = service.reason.clone().or_else(|| service.last_exit.clone()).map(|why| one_line(&why));
+    // How a service was ended that runs again is of interest only if that was a fault.
+    let is_over = service.state == "running" && service.exit_asked;
+    let exit = service.last_exit.clone().filter(|_| !is_over);
+    let why = service.reason.clone().or(exit).map(|why| one_line(&why));
     match (why, service.restart_in_ms) {
         (Some(why), Some(ms)) => Some(format!("{why}; again in {}", span(ms))),
         (None, Some(ms)) => Some(format!("again in {}", span(ms))),

@@ -100,6 +100,9 @@ pub struct ServiceStatus {
     pub restarts: u64,
     /// `exited with code 1`, `killed by SIGKILL`.
     pub last_exit: Option<String>,
+    /// That was asked for: by a stop, a restart or a reload.
+    #[serde(default)]
+    pub exit_asked: bool,
     /// Why it has failed.
     pub reason: Option<String>,
     /// What it says of itself, by systemd's `STATUS=`.

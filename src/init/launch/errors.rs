@@ -1,13 +1,16 @@
 //! What to say when a process cannot be made, with the place in the definition that it comes from.
 
 use crate::model::text::cause;
-use crate::model::{Hook, Probe, Service};
+use crate::model::{Hook, MAIN, Probe, Service};
 use crate::supervisor::StartError;
 use crate::sys::spawn::{self, Stage};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+/// What the built-in probes are called.
+const OWN_NAME: &str = "rinit";
 
 /// What a process of a service is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +39,7 @@ impl Purpose {
             (Purpose::Hook(hook), _) => service.hooks.get(hook),
             (Purpose::Probe, Some(Probe::Command(words))) => Some(words.as_slice()),
             (Purpose::Probe, Some(Probe::Http(_) | Probe::Tcp(_) | Probe::Unix(_)) | None) => {
-                return OsStr::new("rinit");
+                return OsStr::new(OWN_NAME);
             }
         };
         words.and_then(|words| words.first()).map(OsString::as_os_str).unwrap_or_default()
@@ -65,6 +68,10 @@ pub fn setup_error(service: &Service, purpose: Purpose, stage: Stage, error: &io
     let mut message = format!("cannot {what}: {}", cause(error));
     if stage == Stage::Execute {
         message.push_str(execute_hint(purpose.program(service), error));
+    } else if stage == Stage::Stdio && service.name != MAIN && spawn::is_no_device(error) {
+        message.push_str(" (/dev/null cannot be opened: is /dev mounted?)");
+    } else if stage == Stage::OomScore && error.kind() == io::ErrorKind::NotFound {
+        message.push_str(" (/proc is not mounted)");
     } else if error.kind() == io::ErrorKind::PermissionDenied {
         message.push_str(permission_hint(stage));
     }
@@ -130,6 +137,9 @@ fn dir_text(service: &Service) -> String {
 fn execute_hint(program: &OsStr, error: &io::Error) -> &'static str {
     let is_path = program.as_bytes().contains(&b'/');
     match error.kind() {
+        io::ErrorKind::NotFound if program == OWN_NAME && !Path::new("/proc/self").exists() => {
+            " (/proc is not mounted, by which rinit finds its own program)"
+        }
         io::ErrorKind::NotFound if !is_path => " in PATH",
         io::ErrorKind::NotFound if Path::new(program).exists() => {
             " (the file is there, but its interpreter or dynamic loader is not)"
