@@ -18,6 +18,7 @@ mod check;
 mod cli;
 mod config;
 mod control;
+mod core;
 mod docker;
 mod documentation;
 mod entry;

@@ -25,7 +25,7 @@ fn names(count: usize) -> impl Iterator<Item = String> {
 /// Whether a supervisor can have so many services.
 pub fn takes(peer: &Peer, count: usize) -> bool {
     match peer.name {
-        "rinit" => true,
+        "rinit" | "rinit-glibc" => true,
         // It waits a second for each, one after the other, before it supervises them.
         "supervisord" => count <= 200,
         // s6-svscan's own limit, unless it is told another: 500.
@@ -38,7 +38,7 @@ pub fn takes(peer: &Peer, count: usize) -> bool {
 /// Writes the definitions.
 pub fn lay_out(peer: &Peer, dir: &Path, count: usize, tiny: &str, fifo: &str) -> Layout {
     match peer.name {
-        "rinit" => rinit(peer, dir, count, tiny, fifo),
+        "rinit" | "rinit-glibc" => rinit(peer, dir, count, tiny, fifo),
         "s6" => s6(peer, dir, count, tiny, fifo),
         "runit" => runit(peer, dir, count, tiny, fifo),
         "supervisord" => supervisord(peer, dir, count, tiny, fifo),

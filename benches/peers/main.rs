@@ -62,7 +62,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let programs = Programs::build();
-    let (peers, absent) = peers::find(&programs.rinit);
+    let (peers, absent) = peers::find(&programs);
     let peers: Vec<Peer> = peers.into_iter().filter(|peer| options.wants_subject(peer.name)).collect();
     let (begun, load) = (Instant::now(), proc::load());
     let mut results = Results::default();

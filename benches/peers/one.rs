@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Orphans a round.
 const ORPHANS: usize = 2000;
 
-const INITS: [&str; 5] = ["rinit", "tini", "tini-static", "dumb-init", "catatonit"];
+const INITS: [&str; 6] = ["rinit", "rinit-glibc", "tini", "tini-static", "dumb-init", "catatonit"];
 
 pub struct One<'a> {
     pub programs: &'a Programs,

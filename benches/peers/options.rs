@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 pub const HELP: &str = "\
-rinit beside its peers: cargo bench -- [OPTION]...
+rinit beside its peers: cargo bench -- [OPTION]... [FILTER]...
 
-  --rows FILTER     only rows whose name contains FILTER; several with a comma between
+  --rows FILTER     only rows whose name contains FILTER; several with a comma between. FILTER alone is the same
   --rounds N        so many rounds in place of each row's own number
   --quick           fewer rounds, and no more than 200 services: less than a minute
-  --only NAME,...   these subjects alone (bare and rinit always)
+  --only NAME,...   these subjects alone (bare, and rinit built for musl, always)
   --markdown FILE   the tables as Markdown, into their place where FILE has one; - is standard output
   --json FILE       every figure as JSON
   --list            the rows, and what each of them is
@@ -31,9 +31,9 @@ impl Options {
         let mut options = Options::default();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word}: its value is missing\n{HELP}"));
-            let list = |text: String| text.split(',').map(str::to_owned).collect();
+            let list = |text: String| text.split(',').map(str::to_owned).collect::<Vec<_>>();
             match word.as_str() {
-                "--rows" => options.rows = list(value()?),
+                "--rows" => options.rows.extend(list(value()?)),
                 "--rounds" => {
                     let text = value()?;
                     options.rounds = Some(text.parse().map_err(|_| format!("--rounds {text}: no number"))?);
@@ -44,7 +44,8 @@ impl Options {
                 "--json" => options.json = Some(value()?.into()),
                 "--list" => options.list = true,
                 "--bench" => {} // cargo's own
-                _ => return Err(HELP.to_owned()),
+                _ if word.starts_with('-') => return Err(HELP.to_owned()),
+                _ => options.rows.extend(list(word)),
             }
         }
         Ok(options)

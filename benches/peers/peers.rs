@@ -1,5 +1,6 @@
 //! Who takes part, where it is and which version it is.
 
+use super::programs::Programs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -32,10 +33,16 @@ const PEERS: [(&str, &str, Version); 9] = [
     ("horust", "horust", Version::Says("--version")),
 ];
 
-/// rinit, and those of its peers that are on PATH; beside them the names of those that are not.
-pub fn find(rinit: &Path) -> (Vec<Peer>, Vec<&'static str>) {
-    let version = says(rinit, "--version");
-    let mut found = vec![Peer { name: "rinit", path: rinit.to_owned(), version }];
+/// rinit in both builds, and those of its peers that are on PATH; beside them the names of those that are not.
+pub fn find(programs: &Programs) -> (Vec<Peer>, Vec<&'static str>) {
+    let rinit = |name, path: &Path, build: &str| {
+        let version = format!("{} ({build})", says(path, "--version"));
+        Peer { name, path: path.to_owned(), version }
+    };
+    let mut found = vec![
+        rinit("rinit", &programs.rinit, &programs.build),
+        rinit("rinit-glibc", &programs.glibc, "cargo build --release"),
+    ];
     let mut absent = Vec::new();
     for (name, program, version) in PEERS {
         let Some(path) = on_path(program) else {

@@ -1,12 +1,17 @@
 //! What is measured: rinit as it is released, and the small programs that everybody runs.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The programs, in a directory of their own that is removed at the end.
 pub struct Programs {
     pub dir: tempfile::TempDir,
+    /// The release binary, which is built for musl.
     pub rinit: PathBuf,
+    /// How it was built.
+    pub build: String,
+    /// What `cargo build --release` makes on this machine: the bench profile is the release profile.
+    pub glibc: PathBuf,
     /// `tiny.c`.
     pub tiny: PathBuf,
     /// `int main(void) { pause(); }`, with a static C library.
@@ -25,7 +30,8 @@ impl Programs {
         std::fs::write(&main, "#include <unistd.h>\nint main(void) { pause(); return 0; }\n").unwrap();
         let empty = dir.path().join("empty");
         let empty = compile(&main, &empty, &["-static", "-Os", "-s"]).then_some(empty);
-        Programs { rinit: rinit(), tiny, empty, dir }
+        let (rinit, build) = rinit();
+        Programs { rinit, build, glibc: env!("CARGO_BIN_EXE_rinit").into(), tiny, empty, dir }
     }
 
     pub fn tiny(&self) -> String {
@@ -43,8 +49,16 @@ fn compile(source: &Path, to: &Path, flags: &[&str]) -> bool {
     done.is_ok_and(|status| status.success())
 }
 
-/// RINIT_BIN, or what `cargo bench` has built: the bench profile is the release profile.
-fn rinit() -> PathBuf {
-    let built = || env!("CARGO_BIN_EXE_rinit").into();
-    std::fs::canonicalize(std::env::var_os("RINIT_BIN").unwrap_or_else(built)).unwrap()
+/// RINIT_BIN, or what scripts/musl builds; and how it was built.
+fn rinit() -> (PathBuf, String) {
+    if let Some(path) = std::env::var_os("RINIT_BIN") {
+        let path = std::fs::canonicalize(path).unwrap();
+        let build = path.display().to_string();
+        return (path, build);
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/musl");
+    let output = Command::new(script).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "scripts/musl failed. RINIT_BIN names a rinit that is built already");
+    let path = String::from_utf8(output.stdout).unwrap();
+    (path.trim_end().into(), "scripts/musl".to_owned())
 }

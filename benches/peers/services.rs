@@ -11,7 +11,7 @@ use super::rows::{GROWTH, MANY, SHARED, counts};
 use nix::libc;
 use std::time::{Duration, Instant};
 
-const SUPERVISORS: [&str; 6] = ["rinit", "dinit", "s6", "runit", "supervisord", "horust"];
+const SUPERVISORS: [&str; 7] = ["rinit", "rinit-glibc", "dinit", "s6", "runit", "supervisord", "horust"];
 
 /// What a service has to have run for before every supervisor starts it again as fast as it can.
 const SETTLED: Duration = Duration::from_millis(1200);
@@ -210,8 +210,10 @@ impl Session {
     fn questions(&self, peer: &Peer, count: usize, results: &mut Results) {
         let slow = peer.name == "supervisord";
         let times = if slow { 1 } else { QUESTIONS };
-        let health =
-            (peer.name == "rinit").then(|| Line::new(&[&peer.path.display().to_string(), "health"], &[]));
+        let health = peer
+            .name
+            .starts_with("rinit")
+            .then(|| Line::new(&[&peer.path.display().to_string(), "health"], &[]));
         let questions = [("ask", &self.layout.ask), ("health", &health)];
         for (row, line) in questions.iter().filter_map(|(row, line)| Some((row, line.as_ref()?))) {
             for _ in 0..times {

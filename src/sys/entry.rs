@@ -1,6 +1,6 @@
 //! Where the C library hands over to rinit. Rust's own entry would ask for the bounds of the stack, install handlers
-//! that report its overflow and look at the standard descriptors, and bring 100 KB of the C library that nothing else in
-//! rinit needs. A stack that overflows ends PID 1 with or without a message.
+//! that report its overflow and look at the standard descriptors, and bring 100 KB of glibc that nothing else in rinit
+//! needs. A stack that overflows ends PID 1 with or without a message.
 
 use nix::libc;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int};

@@ -3,7 +3,7 @@
 use nix::libc;
 
 /// Gives back the pages of the heap in which nothing is left. glibc keeps them otherwise, and a heap in which a
-/// configuration was read is full of holes.
+/// configuration was read is full of holes. musl's allocator unmaps a group of slots when the last of them is free.
 pub fn trim_heap() {
     #[cfg(target_env = "gnu")]
     // SAFETY: only free memory is touched; there is one thread.

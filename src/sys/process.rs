@@ -211,14 +211,8 @@ pub fn session_of(pid: i32) -> Option<i32> {
 
 /// The supplementary groups of this process.
 pub fn groups() -> Vec<u32> {
-    // nix's wrapper asks sysconf first, which the release binary does not have: see no_stdio.rs.
-    // SAFETY: with no room given, the call only counts.
-    let count = unsafe { libc::getgroups(0, std::ptr::null_mut()) };
-    let mut groups = vec![0; usize::try_from(count).unwrap_or(0)];
-    // SAFETY: there is room for that many, and one thread, so there are no more by now.
-    let count = unsafe { libc::getgroups(count.max(0), groups.as_mut_ptr()) };
-    groups.truncate(usize::try_from(count).unwrap_or(0));
-    groups
+    let groups = nix::unistd::getgroups().unwrap_or_default();
+    groups.into_iter().map(nix::unistd::Gid::as_raw).collect()
 }
 
 /// The effective user ID of this process.
