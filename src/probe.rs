@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use crate::model::text::printable;
-use crate::model::{HttpUrl, duration, text};
+use crate::model::{Endpoint, HttpUrl, duration, text};
 use crate::sys::socket::{self, Address};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -36,9 +36,9 @@ impl Outcome {
 }
 
 /// Whether somebody accepts connections there.
-pub fn tcp(address: SocketAddr, timeout: Duration) -> Outcome {
-    match connect(address, &Deadline::new(timeout)) {
-        Ok(_) => Outcome { healthy: true, message: format!("connected to {address}") },
+pub fn tcp(endpoint: Endpoint, timeout: Duration) -> Outcome {
+    match connect(endpoint, &Deadline::new(timeout)) {
+        Ok(_) => Outcome { healthy: true, message: format!("connected to {endpoint}") },
         Err(message) => Outcome::failure(message),
     }
 }
@@ -64,7 +64,7 @@ pub fn unix(address: &Address, timeout: Duration) -> Outcome {
 /// Whether a GET request is answered with a status of 200 to 399.
 pub fn http(url: &HttpUrl, timeout: Duration) -> Outcome {
     let deadline = Deadline::new(timeout);
-    let mut stream = match connect(url.address, &deadline) {
+    let mut stream = match connect(url.endpoint, &deadline) {
         Ok(stream) => stream,
         Err(message) => return Outcome::failure(message),
     };
@@ -116,20 +116,56 @@ impl Deadline {
     }
 }
 
-fn connect(address: SocketAddr, deadline: &Deadline) -> Result<TcpStream, String> {
-    let stream =
-        deadline.left().and_then(|left| TcpStream::connect_timeout(&address, left)).and_then(|stream| {
-            // To a port that nobody listens on, the kernel may choose that same port for our end, and connect us to
-            // ourselves.
-            match stream.local_addr()? == address {
-                true => Err(io::ErrorKind::ConnectionRefused.into()),
-                false => Ok(stream),
+fn connect(endpoint: Endpoint, deadline: &Deadline) -> Result<TcpStream, String> {
+    let addresses: Vec<SocketAddr> = endpoint.addresses().collect();
+    connect_to_one(&addresses, endpoint, deadline)
+}
+
+/// Connects to the first of these that accepts. Each gets an equal share of what is left, so that one that drops every
+/// packet leaves time for the next.
+fn connect_to_one(
+    addresses: &[SocketAddr],
+    endpoint: Endpoint,
+    deadline: &Deadline,
+) -> Result<TcpStream, String> {
+    let mut causes: Vec<(SocketAddr, Option<String>)> = Vec::new();
+    for (index, address) in addresses.iter().enumerate() {
+        let open = u32::try_from(addresses.len().saturating_sub(index)).unwrap_or(1).max(1);
+        let limit = deadline.left().map(|left| left.checked_div(open).unwrap_or(left));
+        match limit.and_then(|limit| connect_to(*address, limit)) {
+            Ok(stream) => return Ok(stream),
+            Err(e) if e.kind() == io::ErrorKind::TimedOut && e.raw_os_error().is_none() => {
+                causes.push((*address, None));
             }
-        });
-    stream.map_err(|e| match e.kind() {
-        io::ErrorKind::TimedOut if e.raw_os_error().is_none() => deadline.message(),
-        _ => format!("cannot connect to {address}: {}", text::cause(&e)),
+            Err(e) => causes.push((*address, Some(text::cause(&e)))),
+        }
+    }
+    Err(match causes.as_slice() {
+        _ if causes.iter().all(|(_, cause)| cause.is_none()) => deadline.message(),
+        [(_, Some(first)), rest @ ..] if rest.iter().all(|(_, cause)| cause.as_ref() == Some(first)) => {
+            format!("cannot connect to {endpoint}: {first}")
+        }
+        _ => {
+            let each = causes.iter().map(|(address, cause)| {
+                format!(
+                    "{}: {}",
+                    address.ip(),
+                    cause.as_deref().unwrap_or("no answer in its share of the time")
+                )
+            });
+            format!("cannot connect to {endpoint}: {}", each.collect::<Vec<_>>().join("; "))
+        }
     })
+}
+
+fn connect_to(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
+    // Zero would mean "without limit" to the standard library, which refuses it.
+    let stream = TcpStream::connect_timeout(&address, limit.max(Duration::from_millis(1)))?;
+    // To a port that nobody listens on, the kernel may choose that same port for our end, and connect us to ourselves.
+    match stream.local_addr()? == address {
+        true => Err(io::ErrorKind::ConnectionRefused.into()),
+        false => Ok(stream),
+    }
 }
 
 fn send_request(stream: &mut TcpStream, url: &HttpUrl, deadline: &Deadline) -> io::Result<()> {

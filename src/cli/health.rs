@@ -57,10 +57,7 @@ fn mode(words: &Words) -> Result<Mode, String> {
 /// One line for each service that is not well; Docker keeps them with its own result.
 fn lines(report: &HealthReport) -> String {
     if report.healthy {
-        return match report.services {
-            1 => "healthy: 1 service\n".to_owned(),
-            count => format!("healthy: {count} services\n"),
-        };
+        return healthy(report);
     }
     let line = |message: &str| printable(message.as_bytes(), MAX_MESSAGE).replace('\n', " ");
     let problems = report.problems.iter().map(|problem| match problem.service.as_str() {
@@ -68,6 +65,20 @@ fn lines(report: &HealthReport) -> String {
         name => format!("{name}: {}\n", line(&problem.message)),
     });
     problems.collect()
+}
+
+/// How many are well, and how many are not meant to run.
+fn healthy(report: &HealthReport) -> String {
+    let well = report.services.saturating_sub(report.stopped).saturating_sub(report.not_started);
+    let noun = if well == 1 { "service" } else { "services" };
+    let mut text = format!("healthy: {well} {noun}");
+    for (count, what) in [(report.stopped, "stopped by hand"), (report.not_started, "not started")] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {what}"));
+        }
+    }
+    text.push('\n');
+    text
 }
 
 /// Docker knows 0 and 1 alone: any other status of the command becomes 1.
@@ -121,11 +132,15 @@ mod tests {
             |service: &str, message: &str| Problem { service: service.into(), message: message.into() };
         let problems =
             vec![problem("nginx", "unhealthy: HTTP 503\nbusy\x1b[2J"), problem("", "rinit is stopping")];
-        let report = HealthReport { healthy: false, services: 3, problems };
+        let report = HealthReport { services: 3, problems, ..HealthReport::default() };
         assert_eq!(lines(&report), "nginx: unhealthy: HTTP 503 busy [2J\nrinit is stopping\n");
-        let well = |services| HealthReport { healthy: true, services, problems: vec![] };
-        assert_eq!(lines(&well(3)), "healthy: 3 services\n");
-        assert_eq!(lines(&well(1)), "healthy: 1 service\n");
+        let well = |services, stopped, not_started| {
+            lines(&HealthReport { healthy: true, services, stopped, not_started, problems: vec![] })
+        };
+        assert_eq!(well(3, 0, 0), "healthy: 3 services\n");
+        assert_eq!(well(1, 0, 0), "healthy: 1 service\n");
+        assert_eq!(well(3, 2, 0), "healthy: 1 service, 2 stopped by hand\n");
+        assert_eq!(well(5, 1, 2), "healthy: 2 services, 1 stopped by hand, 2 not started\n");
     }
 
     #[test]

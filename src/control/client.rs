@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_whole() {
-        let report = HealthReport { healthy: true, services: 2, problems: vec![] };
+        let report = HealthReport { healthy: true, services: 2, ..HealthReport::default() };
         let response = Response::health(report);
         let line = response.to_line();
         let answer = ask_one(

@@ -224,9 +224,65 @@ pub fn health(supervisor: &Supervisor, now: Time, request: &Request) -> Response
         // Who has a service probed wants to know that, whatever it has been so far.
         found.or_else(|| request.now.then(|| supervisor.failed_probe(*id)).flatten())
     });
-    let problems: Vec<Problem> =
+    let mut problems: Vec<Problem> =
         problems.map(|found| Problem { service: found.name.to_owned(), message: found.message }).collect();
-    Response::health(HealthReport { healthy: problems.is_empty(), services: ids.len(), problems })
+    let rest = Rest::of(supervisor, &ids);
+    if problems.is_empty() && scale == Scale::Well {
+        problems.extend(rest.problem(supervisor, &ids));
+    }
+    Response::health(HealthReport {
+        healthy: problems.is_empty(),
+        services: ids.len(),
+        stopped: rest.by_hand,
+        not_started: rest.not_started,
+        problems,
+    })
+}
+
+/// Services that do not run, and are not meant to.
+struct Rest {
+    by_hand: usize,
+    not_started: usize,
+    completed: usize,
+}
+
+impl Rest {
+    fn of(supervisor: &Supervisor, ids: &[ServiceId]) -> Rest {
+        let mut rest = Rest { by_hand: 0, not_started: 0, completed: 0 };
+        for id in ids {
+            let count = match supervisor.state(*id) {
+                Some((State::Stopped, _)) if supervisor.is_stopped_by_hand(*id) => &mut rest.by_hand,
+                Some((State::Stopped, _)) => &mut rest.not_started,
+                Some((State::Completed, _)) => &mut rest.completed,
+                _ => continue,
+            };
+            *count = count.saturating_add(1);
+        }
+        rest
+    }
+
+    /// Where nothing runs, nothing is well, unless all that was asked for is done.
+    fn problem(&self, supervisor: &Supervisor, ids: &[ServiceId]) -> Option<Problem> {
+        let idle = self.by_hand.saturating_add(self.not_started);
+        if idle == 0 || idle.saturating_add(self.completed) < ids.len() {
+            return None;
+        }
+        let counts = [(self.by_hand, "stopped by hand"), (self.not_started, "not started")];
+        let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+        Some(match ids {
+            [id] => Problem {
+                service: supervisor.name(*id).to_owned(),
+                message: counts.map(|(_, what)| what).collect(),
+            },
+            _ => {
+                let counts: Vec<String> = counts.map(|(count, what)| format!("{count} {what}")).collect();
+                Problem {
+                    service: String::new(),
+                    message: format!("nothing is running: {}", counts.join(", ")),
+                }
+            }
+        })
+    }
 }
 
 /// Answers `status`. The results of health checks and the definition come only with services that were named, and of

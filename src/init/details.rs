@@ -163,7 +163,7 @@ fn healthcheck(check: &HealthCheck, privileged: bool) -> String {
         }
         Probe::Http(url) if privileged => cut(OsStr::new(&url.text)),
         Probe::Command(_) => "command".to_owned(),
-        Probe::Http(url) => format!("http {}", url.address),
+        Probe::Http(url) => format!("http {}", url.endpoint),
         Probe::Tcp(address) => format!("tcp {address}"),
         Probe::Unix(path) => format!("unix {}", cut(path.as_os_str())),
     };

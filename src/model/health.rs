@@ -1,7 +1,8 @@
 //! What a health check is.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -52,9 +53,40 @@ pub enum Probe {
     /// A GET request: a status of 200 to 399 is healthy.
     Http(HttpUrl),
     /// A TCP connection that is accepted is healthy.
-    Tcp(SocketAddr),
+    Tcp(Endpoint),
     /// A connection to a Unix stream socket that is accepted is healthy.
     Unix(PathBuf),
+}
+
+/// What a probe connects to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// This address and port.
+    Address(SocketAddr),
+    /// This port of the loopback addresses: a service may listen on one of them alone.
+    Localhost(u16),
+}
+
+impl Endpoint {
+    /// The addresses to try, in this order.
+    pub fn addresses(self) -> impl Iterator<Item = SocketAddr> {
+        let (first, second) = match self {
+            Endpoint::Address(address) => (address, None),
+            Endpoint::Localhost(port) => {
+                ((Ipv4Addr::LOCALHOST, port).into(), Some((Ipv6Addr::LOCALHOST, port).into()))
+            }
+        };
+        std::iter::once(first).chain(second)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Address(address) => write!(f, "{address}"),
+            Endpoint::Localhost(port) => write!(f, "localhost:{port}"),
+        }
+    }
 }
 
 /// An `http://` URL whose host is an address: rinit resolves no names.
@@ -62,8 +94,8 @@ pub enum Probe {
 pub struct HttpUrl {
     /// As written.
     pub text: String,
-    /// Address and port to connect to.
-    pub address: SocketAddr,
+    /// What to connect to.
+    pub endpoint: Endpoint,
     /// What goes into the Host header.
     pub host: String,
     /// Path and query, beginning with a slash.

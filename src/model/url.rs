@@ -1,7 +1,7 @@
 //! Addresses that a probe connects to: `http://` URLs and `ADDRESS:PORT`. Hosts are IP addresses or `localhost`,
 //! for rinit resolves no names: a health check must not hang on a name server, and the resolver costs 180 KB.
 
-use super::HttpUrl;
+use super::{Endpoint, HttpUrl};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 const HTTP_PORT: u16 = 80;
@@ -22,18 +22,24 @@ impl HttpUrl {
             return Err("a user name or password in the URL is not supported".to_owned());
         }
         let (address, port) = split_port(host)?;
-        let address = SocketAddr::new(parse_ip(address)?, port.unwrap_or(HTTP_PORT));
-        Ok(HttpUrl { text: text.to_owned(), address, host: host.to_owned(), path })
+        let endpoint = endpoint(address, || Ok(port.unwrap_or(HTTP_PORT)))?;
+        Ok(HttpUrl { text: text.to_owned(), endpoint, host: host.to_owned(), path })
     }
 }
 
 /// Reads `ADDRESS:PORT`, as in `127.0.0.1:6379`, `[::1]:6379` or `localhost:6379`.
-pub fn parse_tcp(text: &str) -> Result<SocketAddr, String> {
+pub fn parse_tcp(text: &str) -> Result<Endpoint, String> {
     let (host, port) = split_port(text)?;
-    let address = parse_ip(host)?;
-    let port =
-        port.ok_or_else(|| "the port is missing: write ADDRESS:PORT, as in 127.0.0.1:6379".to_owned())?;
-    Ok(SocketAddr::new(address, port))
+    let missing = || "the port is missing: write ADDRESS:PORT, as in 127.0.0.1:6379".to_owned();
+    endpoint(host, || port.ok_or_else(missing))
+}
+
+/// A host and its port; what is wrong with the host is said first.
+fn endpoint(host: &str, port: impl FnOnce() -> Result<u16, String>) -> Result<Endpoint, String> {
+    match host.eq_ignore_ascii_case("localhost") {
+        true => Ok(Endpoint::Localhost(port()?)),
+        false => Ok(Endpoint::Address(SocketAddr::new(parse_ip(host)?, port()?))),
+    }
 }
 
 fn without_scheme(text: &str) -> Result<&str, String> {
@@ -71,9 +77,6 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
 }
 
 fn parse_ip(host: &str) -> Result<IpAddr, String> {
-    if host.eq_ignore_ascii_case("localhost") {
-        return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    }
     let ip = match host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
         Some(inner) => inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
         None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
@@ -88,12 +91,27 @@ fn parse_ip(host: &str) -> Result<IpAddr, String> {
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> Endpoint {
+        match text.strip_prefix("localhost:") {
+            Some(port) => Endpoint::Localhost(port.parse().unwrap()),
+            None => Endpoint::Address(text.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn localhost_is_both_loopback_addresses() {
+        let of = |text| read(text).addresses().map(|address| address.to_string()).collect::<Vec<_>>();
+        assert_eq!(of("localhost:81"), ["127.0.0.1:81", "[::1]:81"]);
+        assert_eq!(of("10.0.0.1:81"), ["10.0.0.1:81"]);
+    }
+
     #[test]
     fn urls_are_taken_apart() {
         let cases = [
             ("http://127.0.0.1:8080/health", "127.0.0.1:8080", "127.0.0.1:8080", "/health"),
             ("http://127.0.0.1", "127.0.0.1:80", "127.0.0.1", "/"),
-            ("HTTP://localhost:81/a?b=c#d", "127.0.0.1:81", "localhost:81", "/a?b=c"),
+            ("HTTP://LocalHost:81/a?b=c#d", "localhost:81", "LocalHost:81", "/a?b=c"),
+            ("http://localhost", "localhost:80", "localhost", "/"),
             ("http://[::1]:9/x:y", "[::1]:9", "[::1]:9", "/x:y"),
             ("http://[::1]", "[::1]:80", "[::1]", "/"),
             ("http://10.0.0.1?q=/a", "10.0.0.1:80", "10.0.0.1", "/?q=/a"),
@@ -101,12 +119,8 @@ mod tests {
         ];
         for (text, address, host, path) in cases {
             let url = HttpUrl::parse(text).unwrap();
-            let expected = HttpUrl {
-                text: text.into(),
-                address: address.parse().unwrap(),
-                host: host.into(),
-                path: path.into(),
-            };
+            let expected =
+                HttpUrl { text: text.into(), endpoint: read(address), host: host.into(), path: path.into() };
             assert_eq!(url, expected, "{text}");
         }
     }
@@ -144,9 +158,10 @@ mod tests {
 
     #[test]
     fn a_tcp_address_needs_its_port() {
-        assert_eq!(parse_tcp("127.0.0.1:6379"), Ok("127.0.0.1:6379".parse().unwrap()));
-        assert_eq!(parse_tcp("localhost:1"), Ok("127.0.0.1:1".parse().unwrap()));
-        assert_eq!(parse_tcp("[::1]:65535"), Ok("[::1]:65535".parse().unwrap()));
+        for text in ["127.0.0.1:6379", "localhost:1", "[::1]:65535"] {
+            let endpoint = parse_tcp(text).unwrap();
+            assert_eq!((endpoint, endpoint.to_string().as_str()), (read(text), text));
+        }
         for text in [
             "",
             "6379",

@@ -35,7 +35,7 @@ fn the_request_is_a_proper_one() {
     assert_eq!(http(&url, LONG), Outcome { healthy: true, message: "HTTP 200 OK".into() });
     let request = server.join().unwrap();
     assert!(request.starts_with("GET /health?q=1 HTTP/1.1\r\n"), "{request}");
-    assert!(request.contains(&format!("\r\nHost: {}\r\n", url.address)), "{request}");
+    assert!(request.contains(&format!("\r\nHost: {}\r\n", url.endpoint)), "{request}");
     assert!(
         request.contains(concat!("\r\nUser-Agent: rinit/", env!("CARGO_PKG_VERSION"), "\r\n")),
         "{request}"
@@ -126,11 +126,12 @@ fn a_head_without_end_ends_somewhere() {
 fn a_port_is_open_or_closed() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    assert_eq!(tcp(address, LONG), Outcome { healthy: true, message: format!("connected to {address}") });
+    let open = Endpoint::Address(address);
+    assert_eq!(tcp(open, LONG), Outcome { healthy: true, message: format!("connected to {address}") });
     // Nobody serves tcpmux; a port that was just given back may be another test's by now.
-    let address = "127.0.0.1:1".parse().unwrap();
-    let refused = format!("cannot connect to {address}: Connection refused");
-    assert_eq!(tcp(address, LONG), Outcome::failure(refused.clone()));
+    let closed = Endpoint::Address("127.0.0.1:1".parse().unwrap());
+    let refused = format!("cannot connect to {closed}: Connection refused");
+    assert_eq!(tcp(closed, LONG), Outcome::failure(refused.clone()));
     let url = HttpUrl::parse("http://127.0.0.1:1/").unwrap();
     assert_eq!(http(&url, LONG), Outcome::failure(refused));
 }
@@ -170,4 +171,70 @@ fn a_socket_is_listened_to_or_not() {
     let address = Address::Abstract(name.clone().into_bytes());
     let _listener = socket::listen(&address, 0).unwrap();
     assert_eq!(unix(&address, LONG), Outcome { healthy: true, message: format!("connected to @{name}") });
+}
+
+/// A machine may have no IPv6.
+fn listener_on_ipv6() -> Option<TcpListener> {
+    TcpListener::bind("[::1]:0").ok()
+}
+
+#[test]
+fn localhost_is_whichever_loopback_address_listens() {
+    let reaches = |listener: TcpListener| {
+        let port = listener.local_addr().unwrap().port();
+        let expected = Outcome { healthy: true, message: format!("connected to localhost:{port}") };
+        assert_eq!(tcp(Endpoint::Localhost(port), LONG), expected);
+        let server = std::thread::spawn(move || {
+            // The first connection was the one of `tcp`.
+            let mut stream = listener.incoming().nth(1).unwrap().unwrap();
+            let mut request = Vec::new();
+            while head_end(&request).is_none() {
+                assert_ne!(read_some(&mut stream, &mut request, LONG).unwrap(), 0);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            String::from_utf8(request).unwrap()
+        });
+        let url = HttpUrl::parse(&format!("http://localhost:{port}/")).unwrap();
+        assert_eq!(http(&url, LONG).message, "HTTP 200 OK");
+        let request = server.join().unwrap();
+        assert!(request.contains(&format!("\r\nHost: localhost:{port}\r\n")), "{request}");
+    };
+    reaches(TcpListener::bind("127.0.0.1:0").unwrap());
+    if let Some(listener) = listener_on_ipv6() {
+        reaches(listener);
+    }
+    let refused = tcp(Endpoint::Localhost(1), LONG);
+    assert!(
+        !refused.healthy && refused.message.starts_with("cannot connect to localhost:1: "),
+        "{refused:?}"
+    );
+}
+
+/// A listener whose queue is full drops every packet of a new connection.
+#[test]
+fn an_address_that_does_not_answer_leaves_time_for_the_next() {
+    let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
+    nix::sys::socket::listen(&deaf, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
+    let silent = deaf.local_addr().unwrap();
+    let short = Duration::from_millis(200);
+    let mut held = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&silent, short) {
+        held.push(stream);
+    }
+    let live = TcpListener::bind("127.0.0.1:0").unwrap();
+    let live = live.local_addr().unwrap();
+    let closed: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    let connect = |addresses: &[SocketAddr]| {
+        let connected = connect_to_one(addresses, Endpoint::Localhost(9), &Deadline::new(short));
+        connected.map(|stream| stream.peer_addr().unwrap())
+    };
+    assert_eq!(connect(&[silent, live]), Ok(live));
+    assert_eq!(connect(&[closed, live]), Ok(live));
+    assert_eq!(connect(&[silent, silent]), Err("no answer within 200ms".to_owned()));
+    let both = "cannot connect to localhost:9: 127.0.0.1: no answer in its share of the time; 127.0.0.1: Connection refused";
+    assert_eq!(connect(&[silent, closed]), Err(both.to_owned()));
+    assert_eq!(
+        connect(&[closed, closed]),
+        Err("cannot connect to localhost:9: Connection refused".to_owned())
+    );
 }

@@ -67,8 +67,9 @@ impl ProbeResult {
     pub fn summary(&self) -> String {
         let line = self.output.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
         match (self.status, line) {
-            (None, _) => format!("no result within {}", duration::format(self.took)),
-            (Some(status), "") => status.to_string(),
+            (None, _) => format!("its health check gave no result within {}", duration::format(self.took)),
+            (Some(status @ ExitStatus::Code(_)), "") => format!("its health check {status}"),
+            (Some(status @ ExitStatus::Signal(_)), "") => format!("its health check was {status}"),
             (Some(_), line) => line.chars().take(200).collect(),
         }
     }
@@ -411,7 +412,7 @@ mod tests {
         assert_eq!(health.deadline(), None);
         assert_eq!(health.exited(s(14), Pid(9), ExitStatus::Signal(9), b""), Change::None);
         assert_eq!(health.deadline(), Some(s(23)));
-        assert_eq!(health.results().last().unwrap().summary(), "no result within 3s");
+        assert_eq!(health.results().last().unwrap().summary(), "its health check gave no result within 3s");
     }
 
     #[test]

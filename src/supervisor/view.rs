@@ -135,6 +135,11 @@ impl Supervisor {
         Some((unit.state, unit.health.as_deref().filter(|health| health.is_on()).map(Health::state)))
     }
 
+    /// Whether it is stopped because somebody has stopped it, and nobody has started it since.
+    pub fn is_stopped_by_hand(&self, id: ServiceId) -> bool {
+        self.units.get(id.0).is_some_and(|unit| unit.by_hand && unit.state == State::Stopped)
+    }
+
     /// Whether a command runs in place of a signal, a pause or its end that was asked for: what comes of it is not known
     /// yet.
     pub fn is_controlled(&self, id: ServiceId) -> bool {

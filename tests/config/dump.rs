@@ -171,7 +171,7 @@ fn health(line: &mut dyn FnMut(String), check: &HealthCheck) {
     line(match &check.probe {
         Probe::Command(command) => format!("health: run {}", words(command)),
         Probe::Http(url) => {
-            format!("health: GET {} of {}, Host {} ({})", url.path, url.address, url.host, url.text)
+            format!("health: GET {} of {}, Host {} ({})", url.path, url.endpoint, url.host, url.text)
         }
         Probe::Tcp(address) => format!("health: connect to {address}"),
         Probe::Unix(path) => format!("health: connect to {}", path.display()),

@@ -130,7 +130,11 @@ fn a_failure_that_was_asked_for_is_told_and_does_not_count() {
     for _ in 0..5 {
         let health = init.rinit(&["health", "--now"]);
         assert_eq!(health.status, 1);
-        assert!(health.stdout.contains("web: healthy, but the last probe failed: exited with code 1"));
+        assert!(
+            health
+                .stdout
+                .contains("web: healthy, but the last probe failed: its health check exited with code 1")
+        );
     }
     init.rinit(&["health"]).ok();
     assert_eq!(init.service("web").restarts, 0);
@@ -169,4 +173,48 @@ fn without_an_init_the_status_is_3_and_the_remedy_is_named() {
     let health = init.rinit(&["health"]);
     assert_eq!(health.status, 3, "{health:?}");
     assert!(health.stderr.contains("no init answers"), "{health:?}");
+}
+
+#[test]
+fn what_is_stopped_by_hand_is_told_and_nothing_at_all_is_not_well() {
+    let init = Launch::plain()
+        .service("db", QUICK)
+        .service("web", QUICK)
+        .service("debug", &format!("{QUICK}\nautostart = false"))
+        .start();
+    init.wait_healthy(PATIENCE);
+    let health = |words: &[&str]| {
+        let told = init.rinit(&[&["health"], words].concat());
+        (told.status, told.stdout)
+    };
+    let said = |status, text: &str| (status, format!("{text}\n"));
+    assert_eq!(health(&[]), said(0, "healthy: 2 services, 1 not started"));
+    init.rinit(&["stop", "web"]).ok();
+    assert_eq!(health(&[]), said(0, "healthy: 1 service, 1 stopped by hand, 1 not started"));
+    assert_eq!(health(&["db"]), said(0, "healthy: 1 service"));
+    assert_eq!(health(&["web"]), said(1, "web: stopped by hand"));
+    assert_eq!(health(&["debug"]), said(1, "debug: not started"));
+    init.rinit(&["stop", "db"]).ok();
+    let nothing = "nothing is running: 2 stopped by hand, 1 not started";
+    assert_eq!(health(&[]), said(1, nothing));
+    assert_eq!(health(&["--ready"]), said(1, nothing));
+    // An orchestrator is not to kill what somebody has stopped on purpose.
+    assert_eq!(health(&["--live"]).0, 0);
+    assert_eq!(health(&["--startup"]).0, 0);
+    init.rinit(&["start", "db"]).ok();
+    assert_eq!(health(&[]).0, 0);
+}
+
+#[test]
+fn an_exit_is_said_to_be_that_of_the_health_check() {
+    let init = Launch::plain()
+        .service(
+            "db",
+            &format!("{QUICK}\nhealthcheck = {{ test = 'exit 1', interval = '50ms', retries = 1000 }}"),
+        )
+        .start();
+    wait_for("the first result", PATIENCE, || {
+        (init.rinit(&["health"]).stdout == "db: starting: its health check exited with code 1\n")
+            .then_some(())
+    });
 }

@@ -14,7 +14,8 @@ pub static COMMANDS: [Command; 17] = [
         summary: "tell whether everything is well",
         details: &[
             "Asks the running init and prints one line for each service that is not well. Well means: every \
-             service that should run does, no task has failed, and every health check is healthy. With NAME, which \
+             service that should run does, no task has failed, and every health check is healthy; where nothing runs \
+             at all, that is not well. With NAME, which \
              may be a pattern as in a shell: of these services alone.",
             "With COMMAND it asks nobody: it runs COMMAND and kills it and its children at the timeout. The exit \
              status is 0 if COMMAND's is 0, and 1 for everything else.",
@@ -234,7 +235,7 @@ pub static COMMANDS: [Command; 17] = [
         summary: "try once whether a service can be reached",
         details: &[
             "http: a GET request; a status of 200 to 399 is well. tcp: a connection; one that is accepted is well. \
-             unix: the same to a stream socket, at PATH or at @NAME for an abstract one. Hosts are IP addresses or localhost, which is 127.0.0.1: no names are resolved.",
+             unix: the same to a stream socket, at PATH or at @NAME for an abstract one. Hosts are IP addresses or localhost, for which 127.0.0.1 and then ::1 is tried: no names are resolved.",
             "Exit status: 0 well, 1 not well, 2 usage. What happened is on standard output.",
         ],
         flags: &[&PROBE_TIMEOUT, &HELP],

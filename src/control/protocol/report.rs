@@ -13,6 +13,12 @@ pub struct HealthReport {
     /// How many services were asked about.
     #[serde(default)]
     pub services: usize,
+    /// How many of these somebody has stopped.
+    #[serde(default)]
+    pub stopped: usize,
+    /// How many of these are started on demand alone, and were not.
+    #[serde(default)]
+    pub not_started: usize,
     /// What is not well, in the order of the definitions.
     #[serde(default)]
     pub problems: Vec<Problem>,

@@ -77,7 +77,7 @@ fn responses_survive_the_journey() {
     let responses = [
         Response::done(),
         Response::refused("no"),
-        Response::health(HealthReport { healthy: false, services: 1, problems: vec![problem] }),
+        Response::health(HealthReport { services: 1, problems: vec![problem], ..HealthReport::default() }),
         Response::status(StatusReport { services: vec![service], stopping: true, last_stop: None }),
     ];
     for response in responses {

@@ -121,7 +121,7 @@ fn echo(request: &Request) -> Response {
         _ => request.names.join(" "),
     };
     let problems = vec![Problem { service: String::new(), message }];
-    Response::health(HealthReport { healthy: true, services: 0, problems })
+    Response::health(HealthReport { healthy: true, problems, ..HealthReport::default() })
 }
 
 fn request(name: &str) -> Vec<u8> {

@@ -102,7 +102,7 @@ fn a_probe_that_hangs_is_killed_and_counts() {
     let id = world.supervisor.find("web").unwrap();
     assert_eq!(world.supervisor.view(world.now, id).unwrap().health, Some(HealthState::Unhealthy));
     let problem = world.supervisor.problem(world.now, id, Scale::Well).unwrap();
-    assert_eq!(problem.message, "unhealthy: no result within 500ms");
+    assert_eq!(problem.message, "unhealthy: its health check gave no result within 500ms");
 }
 
 #[test]
