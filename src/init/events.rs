@@ -361,6 +361,7 @@ impl Events {
             Notice::RestKilled => self.push(at, Kind::KillRest, None, Signal::KILL.number(), NONE, ""),
             // What these lead to is told; and `StopDone` with the exit status, by `ended`.
             Notice::Restarting(..)
+            | Notice::Succeeded(..)
             | Notice::Waiting(..)
             | Notice::ProbeFailed(..)
             | Notice::ProbeNotRun(..)

@@ -4,6 +4,7 @@ use super::children::Children;
 use super::contract::Contract;
 use super::deaths::Deaths;
 use super::events::{self, Events};
+use super::heirs::Heirs;
 use super::launch::{self, Surroundings};
 use super::narrate::narrate;
 use super::notify::NotifySocket;
@@ -38,7 +39,8 @@ pub struct Executor {
     /// The child whose set-up is not watched.
     unawaited: Option<i32>,
     pub(super) children: Children,
-    notify: Option<NotifySocket>,
+    pub(super) notify: Option<NotifySocket>,
+    pub(super) heirs: Heirs,
     pub(super) pipes: Pipes,
     /// Old definitions of services that stop by them, to be started by new ones.
     leaving: BTreeMap<usize, Service>,
@@ -92,6 +94,7 @@ impl Executor {
             surroundings,
             children: Children::default(),
             notify: None,
+            heirs: Heirs::default(),
             pipes: Pipes::default(),
             leaving: BTreeMap::new(),
             oom: OomCounter::default(),
@@ -364,24 +367,6 @@ impl Executor {
             && let Some(service) = self.supervisor.processes().main_of(Pid(pid))
         {
             self.feed(now, Event::Notified { service, news: News::Ready });
-        }
-    }
-
-    /// Services have said something of themselves, over the socket: at most `most` datagrams of it.
-    pub fn read_news(&mut self, now: Time, most: usize) {
-        let Some(socket) = &mut self.notify else { return };
-        let (table, services) = (self.supervisor.processes(), &self.services);
-        let owner = |pid: i32| {
-            table.main_of(Pid(pid)).filter(|service| {
-                services.get(service.0).is_some_and(|it| it.policy.notify == Some(Notify::Systemd))
-            })
-        };
-        let mut events = Vec::new();
-        for (service, messages) in socket.receive(now, most, owner) {
-            events.extend(messages.into_iter().map(|news| Event::Notified { service, news }));
-        }
-        for event in events {
-            self.feed(now, event);
         }
     }
 

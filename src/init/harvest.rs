@@ -34,6 +34,7 @@ impl Executor {
                     ended.push((pid, status));
                 }
                 Reaped::Child(pid, _) => {
+                    self.heirs.reaped(pid);
                     harvest.orphans = harvest.orphans.saturating_add(1);
                     let level = if self.contract.warn_zombies { log::Level::Warn } else { log::Level::Trace };
                     log::log!(level, "reaped zombie process {pid}");
@@ -103,6 +104,9 @@ impl Executor {
             (Role::Main | Role::Probe | Role::Hook(_), _) => {}
         }
         if role == Role::Main {
+            if let Some((by, group)) = self.heirs.take(service) {
+                return self.feed(now, Event::Succeeded { pid, by, group });
+            }
             self.pipes.ended(service.0);
         }
         let group_left = process::group_exists(group.0);

@@ -25,6 +25,10 @@ fn words(supervisor: &Supervisor, notice: &Notice) -> Option<(Option<ServiceId>,
         Notice::Ready(id, true) => (id, Level::Info, "ready".to_owned()),
         Notice::Ready(_, false) | Notice::Ended(..) | Notice::HealthBegun(_) => return None,
         Notice::Restarting(id, why) | Notice::HookFailed(id, why) => (id, Level::Warn, why.clone()),
+        Notice::Succeeded(id, ended, by) => {
+            let text = format!("main process {} has ended, {} is in its place", ended.0, by.0);
+            (id, Level::Info, text)
+        }
         Notice::Paused(id) => (id, Level::Info, "paused".to_owned()),
         Notice::Resumed(id) => (id, Level::Info, "resumed".to_owned()),
         Notice::Died(id, status, oom, ran, next) => {

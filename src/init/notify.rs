@@ -27,6 +27,26 @@ const MAX_STATUS: usize = 256;
 /// How long nothing more is said of refused notifications after a line about one: anybody may send.
 const REFUSALS_REST: Duration = Duration::from_secs(10);
 
+/// A line of a notification.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// What is for the supervisor.
+    News(News),
+    /// `MAINPID=`: another process is to be the main process.
+    MainPid(i32),
+}
+
+/// A notification of a service.
+#[derive(Debug, PartialEq)]
+pub struct Message {
+    /// Whose it is.
+    pub service: ServiceId,
+    /// The user of the process that has sent it.
+    pub uid: u32,
+    /// Its lines.
+    pub said: Vec<Said>,
+}
+
 /// The socket for all services that notify so.
 pub struct NotifySocket {
     socket: DatagramSocket,
@@ -49,6 +69,20 @@ impl NotifySocket {
         &self.address
     }
 
+    /// Writes a line about what is refused, unless it has written one a moment ago.
+    pub fn complain(&mut self, now: Time, why: &str) {
+        let level = if now >= self.may_complain { log::Level::Warn } else { log::Level::Debug };
+        log::log!(level, "{why}");
+        if level == log::Level::Warn {
+            self.may_complain = now.saturating_add(REFUSALS_REST);
+        }
+    }
+
+    /// Whose a process is; at a bounded cost, which its user bears.
+    pub fn whose(&mut self, now: Time, who: (i32, u32), owner: &impl Fn(i32) -> Option<ServiceId>) -> Sender {
+        self.senders.find(now, who, &Kernel, owner)
+    }
+
     /// What has come in, each piece with the service that it is from. `owner` knows the services of main processes.
     /// At most `most` datagrams are read; if there are more, the descriptor stays readable.
     ///
@@ -59,7 +93,7 @@ impl NotifySocket {
         now: Time,
         most: usize,
         owner: impl Fn(i32) -> Option<ServiceId>,
-    ) -> Vec<(ServiceId, Vec<News>)> {
+    ) -> Vec<Message> {
         let mut all = Vec::new();
         let mut buffer = [0_u8; MAX_LENGTH];
         for _ in 0..most {
@@ -79,18 +113,19 @@ impl NotifySocket {
             let said = buffer.get(..received.length).unwrap_or_default();
             match self.senders.find(now, (pid, uid), &Kernel, &owner) {
                 Sender::Of(service) => {
-                    let messages = parse(said);
-                    if !messages.is_empty() {
-                        all.push((service, messages));
+                    let said = parse(said);
+                    if !said.is_empty() {
+                        all.push(Message { service, uid, said });
                     }
                 }
-                Sender::Nobody if now >= self.may_complain && parse(said).contains(&News::Ready) => {
-                    self.may_complain = now.saturating_add(REFUSALS_REST);
-                    log::warn!(
+                Sender::Nobody if parse(said).contains(&Said::News(News::Ready)) => self.complain(
+                    now,
+                    &format!(
                         "READY=1 of process {pid} (user {uid}) is refused: it is in no session or process group of \
-                         a service, nor below a main process. A program that notifies has to stay in the foreground"
-                    );
-                }
+                         a service, nor below a main process. A program that notifies has to stay in the \
+                         foreground, or its first process names it by MAINPID="
+                    ),
+                ),
                 Sender::Nobody => {
                     log::debug!("passed over a notification of process {pid}: it is of no service");
                 }
@@ -111,16 +146,23 @@ impl AsFd for NotifySocket {
 
 /// Reads the lines of a notification. What has no meaning for rinit is passed over. As systemd does, it drops one null
 /// byte at the end, which a program in C may send along, and a carriage return before a newline.
-fn parse(bytes: &[u8]) -> Vec<News> {
+fn parse(bytes: &[u8]) -> Vec<Said> {
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     let lines = bytes.split(|byte| *byte == b'\n');
     lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter_map(parse_line).collect()
 }
 
-fn parse_line(line: &[u8]) -> Option<News> {
+fn parse_line(line: &[u8]) -> Option<Said> {
     let equals = line.iter().position(|byte| *byte == b'=')?;
     let (name, value) = line.split_at_checked(equals)?;
     let value = value.get(1..)?;
+    match name {
+        b"MAINPID" => std::str::from_utf8(value).ok()?.parse().ok().map(Said::MainPid),
+        _ => news(name, value).map(Said::News),
+    }
+}
+
+fn news(name: &[u8], value: &[u8]) -> Option<News> {
     match (name, value) {
         (b"READY", b"1") => Some(News::Ready),
         (b"STOPPING", b"1") => Some(News::Stopping),
@@ -142,8 +184,17 @@ mod tests {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::{SocketAddr, UnixDatagram};
 
+    fn parse(bytes: &[u8]) -> Vec<News> {
+        let news = super::parse(bytes).into_iter().filter_map(|said| match said {
+            Said::News(news) => Some(news),
+            Said::MainPid(_) => None,
+        });
+        news.collect()
+    }
+
     #[test]
     fn what_has_a_meaning_is_read() {
+        assert_eq!(super::parse(b"MAINPID=7\nMAINPID=\nMAINPID=x"), [Said::MainPid(7)]);
         assert_eq!(
             parse(b"READY=1\nSTATUS=serving \x1b[1m 3\nMAINPID=7\n"),
             [News::Ready, News::Status("serving  [1m 3".into())]
@@ -206,7 +257,12 @@ mod tests {
         sender.send(b"READY=1").unwrap();
         sender.send(&[b'x'; 5000]).unwrap();
         sender.send(b"STOPPING=1").unwrap();
-        let expected = [(WEB, vec![News::Ready]), (WEB, vec![News::Stopping])];
+        let said = |news| Message {
+            service: WEB,
+            uid: crate::sys::process::user_id(),
+            said: vec![Said::News(news)],
+        };
+        let expected = [said(News::Ready), said(News::Stopping)];
         assert_eq!(socket.receive(Time::ZERO, DATAGRAMS_A_TURN, is_us), expected);
         assert_eq!(socket.receive(Time::ZERO, DATAGRAMS_A_TURN, is_us), []);
         sender.send(b"READY=1").unwrap();
@@ -219,7 +275,7 @@ mod tests {
                 sender.send(b"READY=1").unwrap();
                 let now = Duration::from_secs(2 * number);
                 let found = socket.receive(now, DATAGRAMS_A_TURN, |pid| (pid == main).then_some(WEB));
-                assert_eq!(found, [(WEB, vec![News::Ready])]);
+                assert_eq!(found, [said(News::Ready)]);
             }
         }
     }

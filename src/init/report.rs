@@ -29,6 +29,7 @@ impl Report {
             | Notice::Ended(..)
             | Notice::Restarting(..)
             | Notice::HookFailed(..)
+            | Notice::Succeeded(..)
             | Notice::Paused(_)
             | Notice::Resumed(_)
             | Notice::Controlled(..)

@@ -80,6 +80,9 @@ impl Senders {
         if now.saturating_sub(self.since) >= WINDOW {
             *self = Senders { since: now, ..Senders::default() };
         }
+        if let Some(service) = owner(pid) {
+            return Sender::Of(service);
+        }
         let answer = |found: Option<ServiceId>| found.map_or(Sender::Nobody, Sender::Of);
         if let Some(found) = self.answers.get(&pid) {
             return answer(*found);

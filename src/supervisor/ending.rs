@@ -252,6 +252,23 @@ impl Unit {
         }
     }
 
+    /// The main process has ended, and the one that it had named lives. What the first was told the second has not heard.
+    pub fn succeeded(&mut self, by: Pid, group: Pid, out: &mut Vec<Effect>) {
+        let Some(process) = &mut self.process else { return };
+        let ended = std::mem::replace(&mut process.pid, by);
+        process.group = group;
+        process.struck = false;
+        out.push(Effect::Notice(Notice::Succeeded(self.id, ended, by)));
+        let Some(ending) = &self.ending else { return };
+        let is_told_later =
+            ending.drain_by.is_some() || self.hook.is_some_and(|running| running.hook.is_of_the_end());
+        if ending.killed {
+            self.kill_what_runs(false, out);
+        } else if !is_told_later {
+            terminate(by, self.stop_scope(), self.stop_signal(), out);
+        }
+    }
+
     /// The main process ended by itself, and something is to be done before what follows.
     pub(super) fn clean_up(&mut self, now: Time) {
         if self.ending.is_none() {
@@ -263,7 +280,7 @@ impl Unit {
     /// The main process is gone, others of its group are not: they get SIGTERM, and what is left of the grace.
     pub fn clean_up_group(&mut self, now: Time, out: &mut Vec<Effect>) {
         let Some(process) = &self.process else { return };
-        let pid = process.pid;
+        let pid = process.group;
         self.clean_up(now);
         if let Some(ending) = &mut self.ending {
             if ending.killed {
@@ -347,13 +364,14 @@ impl Unit {
         if let Some(process) = self.process.as_ref().filter(|it| it.exit.is_none() || it.group_left)
             && self.hook.is_none_or(|running| running.hook != Hook::PostStop)
         {
-            out.push(Effect::Signal { pid: process.pid, scope, signal: Signal::KILL });
+            let pid = if process.exit.is_none() { process.pid } else { process.group };
+            out.push(Effect::Signal { pid, scope, signal: Signal::KILL });
         }
     }
 
     /// The last of the process group is gone.
     pub fn group_gone(&mut self, now: Time, pid: Pid, out: &mut Vec<Effect>) {
-        let Some(process) = self.process.as_mut().filter(|process| process.pid == pid) else { return };
+        let Some(process) = self.process.as_mut().filter(|process| process.group == pid) else { return };
         process.group_left = false;
         let ended = process.exit.is_some();
         let busy = self.hook.is_some_and(|running| running.hook.is_of_the_end());

@@ -107,6 +107,15 @@ pub enum Event {
         /// What a probe has written, at most 4,096 bytes.
         output: Vec<u8>,
     },
+    /// A main process was reaped, and another process lives that its service had named: that is the main process now.
+    Succeeded {
+        /// The one that has ended.
+        pid: Pid,
+        /// Its successor, a child of rinit by now.
+        by: Pid,
+        /// The successor's process group.
+        group: Pid,
+    },
     /// The last of a process group that outlived its main process is gone.
     GroupGone {
         /// The main process that it had.
@@ -341,6 +350,8 @@ pub enum Notice {
     Restarting(ServiceId, String),
     /// A hook has failed that does not have to succeed; or `pre_stop`, which cannot hold up the stop.
     HookFailed(ServiceId, String),
+    /// The first of these was its main process and has ended; the second one is its main process now.
+    Succeeded(ServiceId, Pid, Pid),
     /// It is paused.
     Paused(ServiceId),
     /// It goes on.

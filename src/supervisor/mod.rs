@@ -119,6 +119,11 @@ impl Supervisor {
             Event::Exited { pid, status, group_left, oom, output } => {
                 self.exited(now, pid, Ended { status, group_left, oom, output }, out);
             }
+            Event::Succeeded { pid, by, group } => {
+                if let Some(service) = self.processes.succeed(pid, by, group) {
+                    self.with(service, |unit| unit.succeeded(by, group, out));
+                }
+            }
             Event::GroupGone { pid } => self.group_gone(now, pid, out),
             Event::ProbeSpawned { service, pid } => {
                 self.made(now, pid, service, Role::Probe, out);

@@ -52,6 +52,8 @@ pub struct Table {
     entries: BTreeMap<Pid, Entry>,
     /// Groups that have outlived their leaders, when they were looked at last.
     groups: BTreeMap<Pid, Process>,
+    /// Groups of main processes that do not lead them.
+    led: BTreeMap<Pid, Pid>,
     /// How many are reaped and not told yet.
     untold: usize,
 }
@@ -67,7 +69,7 @@ pub enum Reach {
     Process(Pid),
     /// The group of a leader that is not reaped, who may not have made it yet.
     Group(Pid),
-    /// What is left of a group whose leader is reaped.
+    /// A group whose leader is reaped, or is none that rinit has made.
     GroupLeft(Pid),
 }
 
@@ -95,6 +97,22 @@ impl Table {
         self.get(pid).filter(|process| process.role == Role::Main).map(|process| process.service)
     }
 
+    /// The service to whose main process a number belongs: its process ID, or that of its group.
+    pub fn owner(&self, number: Pid) -> Option<ServiceId> {
+        self.main_of(number).or_else(|| self.main_of(*self.led.get(&number)?))
+    }
+
+    /// Another process takes the place of a main process that was reaped. Whose that is.
+    pub(super) fn succeed(&mut self, pid: Pid, by: Pid, group: Pid) -> Option<ServiceId> {
+        self.main_of(pid)?;
+        let process = Process { group, ..self.told(pid, false)? };
+        if group != by {
+            self.led.insert(group, by);
+        }
+        self.entries.insert(by, Entry { process, reaped: false });
+        Some(process.service)
+    }
+
     /// A process was reaped: marks it. `None` if it is not in the table.
     pub fn reap(&mut self, pid: Pid) -> Option<Process> {
         let entry = self.entries.get_mut(&pid)?;
@@ -114,6 +132,9 @@ impl Table {
         let Entry { process, reaped } = self.entries.remove(&pid)?;
         if reaped {
             self.untold = self.untold.saturating_sub(1);
+        }
+        if process.role == Role::Main {
+            self.led.remove(&process.group);
         }
         if group_left {
             self.groups.insert(process.group, process);
@@ -136,7 +157,10 @@ impl Table {
         let reach = match (self.entries.get(&pid), scope) {
             (Some(entry), _) if entry.reaped => return None,
             (Some(_), Scope::Process) => Reach::Process(pid),
-            (Some(entry), Scope::Group) => Reach::Group(entry.process.group),
+            (Some(entry), Scope::Group) if entry.process.group != pid => {
+                Reach::GroupLeft(entry.process.group)
+            }
+            (Some(_), Scope::Group) => Reach::Group(pid),
             (None, Scope::Group) => Reach::GroupLeft(*self.groups.get_key_value(&pid)?.0),
             (None, Scope::Process) => return None,
         };
@@ -184,6 +208,38 @@ mod tests {
         assert_eq!(reach(&table, Scope::Group), Some(Reach::Group(PID)));
         assert!(table.group_gone(PID).is_some_and(|it| it.role == Role::Main));
         assert_eq!((table.group_gone(PID), table.groups().count()), (None, 0));
+    }
+
+    /// One in the same group, then one in a group of its own.
+    #[test]
+    fn a_successor_has_the_place_of_a_main_process() {
+        let mut table = Table::default();
+        table.insert(PID, WEB, Role::Main);
+        table.reap(PID);
+        assert_eq!(table.succeed(PID, Pid(8), PID), Some(WEB));
+        assert!(!table.has_untold());
+        assert_eq!(
+            (table.owner(Pid(8)), table.owner(PID), table.owner(Pid(9))),
+            (Some(WEB), Some(WEB), None)
+        );
+        let reach = |table: &Table, pid, scope| table.target(pid, scope).map(Target::reach);
+        assert_eq!(reach(&table, Pid(8), Scope::Process), Some(Reach::Process(Pid(8))));
+        assert_eq!(reach(&table, Pid(8), Scope::Group), Some(Reach::GroupLeft(PID)));
+        assert_eq!(reach(&table, PID, Scope::Process), None);
+        table.reap(Pid(8));
+        assert_eq!(table.succeed(Pid(8), Pid(9), Pid(9)), Some(WEB));
+        assert_eq!(
+            (table.owner(PID), reach(&table, Pid(9), Scope::Group)),
+            (None, Some(Reach::Group(Pid(9))))
+        );
+        assert_eq!(table.succeed(PID, Pid(10), PID), None);
+        // What is left of a group has the group's number.
+        table.reap(Pid(9));
+        table.succeed(Pid(9), Pid(11), Pid(9));
+        table.reap(Pid(11));
+        table.told(Pid(11), true);
+        assert_eq!(table.groups().collect::<Vec<_>>(), [Pid(9)]);
+        assert_eq!(table.owner(Pid(9)), None);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Need {
 #[derive(Clone, Debug)]
 pub(super) struct Process {
     pub(super) pid: Pid,
+    /// Its process group, which has another number only where it has succeeded another main process.
+    pub(super) group: Pid,
     pub(super) started: Time,
     pub(super) setup: Option<Box<StartError>>,
     pub(super) exit: Option<ExitStatus>,
@@ -325,8 +327,15 @@ impl Unit {
     /// Its process was made.
     pub fn spawned(&mut self, now: Time, pid: Pid, out: &mut Vec<Effect>) {
         self.starts = self.starts.saturating_add(1);
-        self.process =
-            Some(Process { pid, started: now, setup: None, exit: None, group_left: false, struck: false });
+        self.process = Some(Process {
+            pid,
+            group: pid,
+            started: now,
+            setup: None,
+            exit: None,
+            group_left: false,
+            struck: false,
+        });
         self.stop_late_comer(now, None, out);
     }
 

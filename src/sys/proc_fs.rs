@@ -6,6 +6,7 @@ use super::process;
 use crate::model::Signal;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 
 /// What `/proc/PID/stat` says of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,22 @@ const THREADS_AFTER_GROUP: usize = 14;
 /// The parent of a process.
 pub fn parent(pid: i32) -> Option<i32> {
     stat(pid).map(|stat| stat.parent)
+}
+
+/// When a process was started, in a measure of the kernel's: with it, a number means one process for ever.
+pub fn start_time(pid: i32) -> Option<u64> {
+    let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let after_name = line.rsplitn(2, |byte| *byte == b')').next()?;
+    let mut fields = after_name.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
+    std::str::from_utf8(fields.nth(START_AFTER_NAME)?).ok()?.parse().ok()
+}
+
+/// So many fields are between the name and the time of the start.
+const START_AFTER_NAME: usize = 19;
+
+/// The user that a process runs as.
+pub fn user_of(pid: i32) -> Option<u32> {
+    std::fs::metadata(format!("/proc/{pid}")).ok().map(|of| of.uid())
 }
 
 /// Whether all members of a process group are zombies, whose ends others have to take note of. Not where there is no

@@ -100,6 +100,18 @@ pub fn has_no_child() -> bool {
     }
 }
 
+/// Whether this is a child that lives.
+pub fn is_live_child(pid: i32) -> bool {
+    let Ok(id) = libc::id_t::try_from(pid) else { return false };
+    // SAFETY: a zeroed siginfo_t is a valid value, and waitid only writes into it; WNOWAIT leaves the child as it is.
+    // Where it has not ended, its process ID stays 0.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+        libc::waitid(libc::P_PID, id, &mut info, options) == 0 && info.si_pid() == 0
+    }
+}
+
 /// Whether no process but PID 1 is left in this PID namespace. For PID 1.
 pub fn is_alone() -> bool {
     matches!(try_send(-1, 0), Err(e) if e.raw_os_error() == Some(libc::ESRCH))

@@ -3,6 +3,7 @@
 mod hooks;
 mod keys;
 mod logger;
+mod main_pid;
 mod many;
 mod mistakes;
 mod notify;

@@ -95,7 +95,7 @@ def send(*texts):
         notify.send(text)
 "#;
 
-fn notifying(script: &str) -> String {
+pub(super) fn notifying(script: &str) -> String {
     format!("command = [\"python3\", \"-c\", {:?}]\nnotify = \"systemd\"\n", format!("{SEND}\n{script}"))
 }
 

@@ -35,6 +35,67 @@ fn a_probe_that_ended_with_its_service_is_not_killed() {
     assert_eq!((world.take_story(), world.state("web")), (vec![], State::Backoff));
 }
 
+impl World {
+    /// The main process ends, and another one that it had named lives.
+    fn succeeds(&mut self, name: &str, group: Option<Pid>) -> Pid {
+        let at = self.alive.iter().position(|(known, _)| known == name).unwrap();
+        let pid = std::mem::replace(&mut self.alive[at].1, Pid(self.next_pid));
+        let by = Pid(self.next_pid);
+        self.next_pid += 1;
+        assert!(self.supervisor.reaped(pid).is_some());
+        self.tell(Event::Succeeded { pid, by, group: group.unwrap_or(by) });
+        by
+    }
+}
+
+/// What was a main process's is its successor's: signals, restarts, the end, and what is left of the group.
+#[test]
+fn a_successor_is_the_main_process() {
+    let mut world = World::boot(vec![service("web")]);
+    let web = ServiceId(0);
+    world.take_story();
+    let by = world.succeeds("web", None);
+    assert_eq!((world.state("web"), world.take_story()), (State::Running, vec![]));
+    assert_eq!(world.supervisor.view(world.now, web).unwrap().pid, Some(by));
+    world.tell(Event::Signal { service: web, scope: Scope::Process, signal: Signal::HUP });
+    assert_eq!(world.take_story(), ["SIGHUP web"]);
+    world.tell(Event::Restart { service: web });
+    assert_eq!(world.take_story(), ["SIGTERM web"]);
+    world.exits("web", 0);
+    assert_eq!(world.take_story(), ["start web"]);
+    assert_eq!(world.supervisor.view(world.now, web).unwrap().restarts, 1);
+}
+
+#[test]
+fn a_successor_in_the_old_group_leaves_that_group() {
+    let mut world = World::boot(vec![service("web")]);
+    let by = world.succeeds("web", Some(Pid(1)));
+    world.take_story();
+    // What is left of it has the number of the first process.
+    world.alive.push(("rest".to_owned(), Pid(1)));
+    assert!(world.supervisor.reaped(by).is_some());
+    let event = world.end_event("web", ExitStatus::Code(0), false);
+    let Event::Exited { pid, status, oom, output, .. } = event else { panic!("no end") };
+    world.tell(Event::Exited { pid, status, group_left: true, oom, output });
+    assert_eq!(world.take_story(), ["SIGTERM rest group"]);
+    assert_eq!(world.state("web"), State::Stopping);
+    world.tell(Event::GroupGone { pid: Pid(1) });
+    assert_eq!(world.state("web"), State::Backoff);
+}
+
+/// What the old one was told the new one has not heard.
+#[test]
+fn a_successor_of_one_that_stops_is_told_to_stop() {
+    let mut world = World::boot(vec![service("web"), service("other")]);
+    world.tell(Event::Stop { service: ServiceId(0) });
+    world.take_story();
+    world.succeeds("web", None);
+    assert_eq!(world.take_story(), ["SIGTERM web"]);
+    world.wait();
+    assert_eq!(world.take_story(), ["SIGKILL web group"]);
+    assert_eq!(world.state("web"), State::Stopped);
+}
+
 #[test]
 fn what_a_probe_or_a_hook_leaves_behind_is_killed() {
     let mut web = checked(service("web"), OnUnhealthy::None);

@@ -1,0 +1,144 @@
+//! MAINPID=: a service names another process, which is its main process when the present one has ended.
+
+use super::notify::notifying;
+use crate::require_namespace;
+use crate::support::services::Status;
+use crate::support::{Launch, PATIENCE, Running, wait_for};
+use nix::sys::signal::Signal;
+
+/// What the process does that takes over: it says its number, and when it is told to stop.
+const SERVE: &str = r#"
+import signal
+def serve():
+    def bye(*_):
+        print("bye of", os.getpid(), flush=True)
+        os._exit(0)
+    signal.signal(signal.SIGTERM, bye)
+    print("serving", os.getpid(), flush=True)
+    while True:
+        time.sleep(1000)
+"#;
+
+fn start(script: &str) -> Running {
+    Launch::pid1().service("web", &notifying(&format!("{SERVE}\n{script}"))).start()
+}
+
+/// The process ID in the first line from number `skip` on that begins with these words; and the next line's number.
+fn number(init: &Running, skip: usize, words: &str) -> (i32, usize) {
+    let (at, line) = init.wait_line_after(skip, words, |line| line.starts_with(words));
+    (line.text.rsplit(' ').next().unwrap().parse().unwrap(), at + 1)
+}
+
+#[track_caller]
+fn await_main(init: &Running, pid: i32) {
+    wait_for("the new main process", PATIENCE, || {
+        let web = init.service("web");
+        (web.pid == Some(pid) && web.state == "running").then_some(())
+    });
+}
+
+/// It forks, and its first process ends: in the same session, and in one of its own.
+#[test]
+fn a_daemon_may_go_into_the_background() {
+    require_namespace!();
+    for session in ["pass", "os.setsid()"] {
+        let init = start(&format!(
+            "child = os.fork()\nif child:\n    send(b'MAINPID=%d\\nREADY=1' % child)\n    os._exit(0)\n{session}\nserve()"
+        ));
+        let (pid, seen) = number(&init, 0, "serving");
+        await_main(&init, pid);
+        assert_eq!(init.service("web").restarts, 0, "{session}");
+        // Its death is that of the service.
+        init.run(&["kill", "-9", &pid.to_string()]).ok();
+        let (next, _) = number(&init, seen, "serving");
+        assert_ne!(next, pid);
+        await_main(&init, next);
+        assert_eq!(init.service("web").restarts, 1, "{session}");
+        // And a stop is told to it.
+        init.rinit(&["stop", "web"]).ok();
+        init.wait_line("its end", |line| line == format!("bye of {next}"));
+        assert_eq!(init.service("web").state, "stopped");
+        assert!(init.find("NOTIFY_SOCKET").is_empty(), "{:#?}", init.processes());
+    }
+}
+
+/// It forks twice, so that nothing connects the daemon with its service but the word of the first process.
+#[test]
+fn a_daemon_may_fork_twice() {
+    require_namespace!();
+    let mut init = start(
+        "ready, told = os.pipe()\nnamed, name = os.pipe()\nif os.fork():\n    pid = int(os.read(ready, 20))\n    \
+         while open('/proc/%d/stat' % pid).read().rsplit(')')[1].split()[1] != '1':\n        time.sleep(0.01)\n    \
+         send(b'MAINPID=%d' % pid)\n    os.write(name, b'x')\n    os._exit(0)\n\
+         os.setsid()\nif os.fork():\n    os._exit(0)\nos.write(told, b'%d' % os.getpid())\n\
+         os.read(named, 1)\nsend(b'READY=1')\nserve()",
+    );
+    let (pid, _) = number(&init, 0, "serving");
+    await_main(&init, pid);
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.wait_exit(PATIENCE).status, 0);
+    assert!(init.stdout().contains(&format!("bye of {pid}")), "{}", init.stdout());
+}
+
+/// As gunicorn does at SIGUSR2: a new master beside the old one, which ends when the new one serves.
+const MASTER: &str = r#"
+def upgrade(*_):
+    if os.fork() == 0:
+        os.execv("/proc/self/exe", ["python3", "-c", open("/proc/self/cmdline").read().split("\0")[2]])
+signal.signal(signal.SIGUSR2, upgrade)
+send(b"MAINPID=%d\nREADY=1" % os.getpid())
+serve()
+"#;
+
+#[test]
+fn an_old_master_may_be_replaced_by_a_new_one() {
+    require_namespace!();
+    let init = start(MASTER);
+    let (old, seen) = number(&init, 0, "serving");
+    init.wait_state("web", "running");
+    // An upgrade that is taken back leaves everything as it was.
+    init.rinit(&["signal", "USR2", "web"]).ok();
+    let (failed, seen) = number(&init, seen, "serving");
+    init.run(&["kill", &failed.to_string()]).ok();
+    let (_, seen) = number(&init, seen, "bye of");
+    await_main(&init, old);
+    // One that is not is seen when the old one ends.
+    init.rinit(&["signal", "USR2", "web"]).ok();
+    let (new, seen) = number(&init, seen, "serving");
+    await_main(&init, old);
+    init.run(&["kill", &old.to_string()]).ok();
+    await_main(&init, new);
+    init.wait_line("the log", |line| {
+        line.contains(&format!("main process {old} has ended, {new} is in its place"))
+    });
+    // It is the master of the next one.
+    init.rinit(&["signal", "USR2", "web"]).ok();
+    let (newest, _) = number(&init, seen, "serving");
+    init.run(&["kill", &new.to_string()]).ok();
+    await_main(&init, newest);
+    assert_eq!(init.service("web").restarts, 0);
+    init.rinit(&["restart", "web"]).ok();
+    assert_eq!(init.service("web").restarts, 1);
+    assert!(init.find(&newest.to_string()).is_empty());
+}
+
+/// A service cannot take what is not its own.
+#[test]
+fn a_process_of_another_service_is_refused() {
+    require_namespace!();
+    let script =
+        "send(b'READY=1')\nother = int(open('other').read())\nsend(b'MAINPID=%d' % other)\ntime.sleep(1000)";
+    let launch = Launch::pid1().service("other", "command = ['sleep', '100000']");
+    let wait =
+        "while not os.path.exists('other.new'):\n    time.sleep(0.02)\nos.rename('other.new', 'other')\n";
+    let dir = launch.dir().display().to_string();
+    let init = launch.service("web", &notifying(&format!("os.chdir({dir:?})\n{wait}{script}"))).start();
+    let other = init.wait_state("other", "running").pid.unwrap();
+    std::fs::write(init.dir().join("other.new"), other.to_string()).unwrap();
+    let line = init.wait_line("the refusal", |line| line.contains("MAINPID="));
+    assert!(
+        line.contains(&format!("MAINPID={other} of web is refused: that is no process of the service")),
+        "{line}"
+    );
+    assert_ne!(init.service("web").pid, Some(other));
+}
