@@ -45,6 +45,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let mut args = args.into_iter();
     let name = args.next().unwrap_or_default();
     let words: Vec<OsString> = args.collect();
+    if crate::init::is_reader(&name) {
+        drop(blocked);
+        return crate::init::read(&words);
+    }
     if let Some(personality) = personality::of(&name) {
         blocked.keep();
         return personality::run(personality, &words);

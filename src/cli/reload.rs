@@ -8,7 +8,8 @@ use super::{ask, json, show, values};
 use crate::control::protocol::{ReloadReport, Request, Verb};
 use std::time::Duration;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// Longer than the init waits for what it reads.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 pub(super) fn run(words: &Words) -> Result<u8, String> {
     if !words.operands.is_empty() || words.rest.is_some() {

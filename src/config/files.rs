@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// The largest file that is read, but for definitions, in bytes.
 const LARGEST: u64 = 1024 * 1024;
-/// The largest definition. A reload parses them all in PID 1, and the worst TOML takes a microsecond a byte.
+/// The largest definition. PID 1 parses them all when it starts, and the worst TOML takes a microsecond a byte.
 pub(super) const LARGEST_DEFINITION: u64 = 64 * 1024;
 /// The most entries that a directory may have. Ten times as many services as any init runs would still be fewer.
 const MOST_ENTRIES: usize = 5000;

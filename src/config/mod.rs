@@ -34,6 +34,7 @@ mod tree;
 mod ulimits;
 mod users;
 mod values;
+pub mod wire;
 pub mod write;
 
 pub use diagnostic::{Diagnostic, Place};

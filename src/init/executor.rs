@@ -10,6 +10,7 @@ use super::narrate::narrate;
 use super::notify::NotifySocket;
 use super::oom::OomCounter;
 use super::pipes::Pipes;
+use super::reading::Reader;
 use super::report::Report;
 use super::state::State;
 use crate::model::{Hook, Notify, Service, Signal};
@@ -44,6 +45,7 @@ pub struct Executor {
     pub(super) pipes: Pipes,
     /// Old definitions of services that stop by them, to be started by new ones.
     leaving: BTreeMap<usize, Service>,
+    pub reader: Reader,
     pub(super) oom: OomCounter,
     deaths: Deaths,
     report: Report,
@@ -97,6 +99,7 @@ impl Executor {
             heirs: Heirs::default(),
             pipes: Pipes::default(),
             leaving: BTreeMap::new(),
+            reader: Reader::default(),
             oom: OomCounter::default(),
             deaths: Deaths::default(),
             report: Report::default(),

@@ -33,6 +33,9 @@ impl Executor {
                     harvest.own = true;
                     ended.push((pid, status));
                 }
+                Reaped::Child(pid, status) if self.reader.reaped(&self.poller, pid, status) => {
+                    harvest.own = true;
+                }
                 Reaped::Child(pid, _) => {
                     self.heirs.reaped(pid);
                     harvest.orphans = harvest.orphans.saturating_add(1);

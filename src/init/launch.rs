@@ -162,6 +162,17 @@ impl Surroundings {
         Ok(Additions { extra: std::iter::once(notify).chain(watchdog).collect() })
     }
 
+    /// rinit itself, with these arguments, in the surroundings that it was started with.
+    pub fn own(&self, arguments: &[OsString]) -> Spec {
+        Spec {
+            program: self.own_program(),
+            working_dir: WorkingDir::Unchanged,
+            session: Session::New,
+            as_inherited: false,
+            ..self.stand_in(arguments, Session::New)
+        }
+    }
+
     fn own_program(&self) -> Program {
         if self.own_program.get().is_none()
             && let Ok(program) = spawn::own_program()

@@ -27,6 +27,7 @@ mod news;
 mod notify;
 mod oom;
 mod pipes;
+mod reading;
 mod report;
 mod requests;
 mod senders;
@@ -39,6 +40,7 @@ mod tidy;
 mod wait;
 
 pub use contract::{Contract, Remap};
+pub use reading::{child as read, is_reader};
 pub use settings::{Listening, LogFormat, Settings};
 
 use crate::config;
@@ -234,6 +236,7 @@ impl Init {
                     self.executor.read_news(self.now(), notify::DATAGRAMS_A_TURN)
                 }
                 None if ready.token == SIGNALS => self.signals(),
+                None if ready.token == reading::READING => self.executor.read_definitions(),
                 None => self.requests.ready(&self.executor, ready),
             }
         }
@@ -248,6 +251,7 @@ impl Init {
             self.executor.look_at_groups(self.now(), true);
             self.feed(Event::Tick);
         }
+        self.requests.finish_reading(&mut self.executor, self.epoch);
         self.requests.settle(&mut self.executor, self.epoch);
         if owes && self.executor.exit_status().is_none() {
             self.executor.catch_up();
@@ -289,7 +293,8 @@ impl Init {
             self.requests.deadline(self.epoch).map(|at| at.saturating_duration_since(Instant::now()));
         let rest = self.rest_until.map(|at| at.saturating_sub(self.now()));
         let look = self.executor.look_at.map(|at| at.saturating_sub(self.now()));
-        [supervisor, requests, rest, look].into_iter().flatten().min()
+        let reading = self.executor.reader.deadline().map(|at| at.saturating_sub(self.now()));
+        [supervisor, requests, rest, look, reading].into_iter().flatten().min()
     }
 
     fn signals(&mut self) {
@@ -301,7 +306,6 @@ impl Init {
                 Signal::CONT => self.continued(),
                 stop if STOP_SIGNALS.contains(&stop) => self.stop_signal(stop),
                 Signal::HUP if !self.executor.has_main() => {
-                    self.tidy = Tidy::Everything;
                     self.requests.reload(&mut self.executor, self.epoch);
                 }
                 other => {

@@ -4,7 +4,7 @@ use super::answer::{self, Pending};
 use super::events::{self, Filter};
 use super::executor::Executor;
 use super::followers::Followers;
-use super::source::Source;
+use super::source::{Asker, Source};
 use super::state::LastStop;
 use super::tidy::Tidy;
 use crate::control::protocol::{ActionResult, Request, Response, Verb};
@@ -55,11 +55,29 @@ impl Requests {
         std::mem::take(&mut self.tidy)
     }
 
-    /// Reads the configuration again, because a signal asks for it.
+    /// Has the configuration read again, because a signal asks for it.
     pub fn reload(&mut self, executor: &mut Executor, epoch: Instant) {
-        match self.source.reload(executor, epoch) {
-            Ok(_) => {}
-            Err(error) => log::error!("{error}"),
+        if let Err(error) = self.source.ask(executor, epoch.elapsed(), Asker::Signal) {
+            log::error!("{error}");
+        }
+    }
+
+    /// Where the configuration is read, carries out what has changed and answers those who have asked for it.
+    pub fn finish_reading(&mut self, executor: &mut Executor, epoch: Instant) {
+        while let Some((askers, result)) = self.source.finish(executor, epoch.elapsed()) {
+            self.tidy = Tidy::Everything;
+            if let (true, Err(error)) = (askers.contains(&Asker::Signal), &result) {
+                log::error!("{error}");
+            }
+            let response = match result {
+                Ok(report) => Response::reloaded(report),
+                Err(error) => Response::refused(error),
+            };
+            for asker in askers {
+                if let Asker::Client(client) = asker {
+                    self.reply(executor, client, &response);
+                }
+            }
         }
     }
 
@@ -146,8 +164,8 @@ impl Requests {
                 let last_stop = self.last_stop.as_ref();
                 answer::status(executor, now, &request.names, peer.may_change, last_stop)
             }
-            Verb::Reload => match self.source.reload(executor, epoch) {
-                Ok(report) => Response::reloaded(report),
+            Verb::Reload => match self.source.ask(executor, now, Asker::Client(client)) {
+                Ok(()) => return,
                 Err(error) => Response::refused(error),
             },
             Verb::Shutdown => {

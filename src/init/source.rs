@@ -2,15 +2,17 @@
 
 use super::events;
 use super::executor::Executor;
+use super::reading;
 use super::settings::Settings;
+use crate::config::wire::Mistakes;
 use crate::config::{self, Config, Diagnostic, Style};
 use crate::control::protocol::ReloadReport;
+use crate::control::server::ClientId;
 use crate::model::Service;
-use crate::supervisor::{Plan, ServiceId, plan};
+use crate::supervisor::{Plan, ServiceId, Time, plan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Instant;
 
 /// Everything that the configuration is read from.
 pub struct Source {
@@ -18,7 +20,25 @@ pub struct Source {
     style: Option<Style>,
     command: Vec<OsString>,
     groups: BTreeMap<String, Vec<String>>,
+    /// Those for whom it is being read.
+    askers: Vec<Asker>,
+    /// Those who have asked since that began.
+    next: Vec<Asker>,
 }
+
+/// Who has asked for the configuration to be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// Whoever has sent SIGHUP.
+    Signal,
+    /// This client.
+    Client(ClientId),
+}
+
+/// What came of it for whom.
+pub type Answer = (Vec<Asker>, Result<ReloadReport, String>);
+
+const STOPPING: &str = "the container is being stopped";
 
 impl Source {
     /// As the settings say. To be called before rinit leaves the directory that it was started in.
@@ -29,6 +49,8 @@ impl Source {
             style: settings.style,
             command: settings.command.clone(),
             groups,
+            askers: Vec::new(),
+            next: Vec::new(),
         }
     }
 
@@ -55,17 +77,63 @@ impl Source {
         load(settings.services.clone(), settings.style, settings.command.clone())
     }
 
-    /// Reads it again and carries out what has changed. With any mistake nothing is changed, and the message has all
-    /// of them.
-    pub fn reload(&mut self, executor: &mut Executor, epoch: Instant) -> Result<ReloadReport, String> {
+    /// Has it read again. Who asks while it is read is answered when it has been read once more, for it may have changed
+    /// since.
+    pub fn ask(&mut self, executor: &mut Executor, now: Time, asker: Asker) -> Result<(), String> {
         if executor.supervisor.is_stopping() {
-            return Err("the container is being stopped".to_owned());
+            return Err(STOPPING.to_owned());
         }
-        let config = load(self.dirs.clone(), self.style, self.command.clone()).map_err(|mistakes| {
-            let error = refusal(&mistakes);
-            executor.events.reloaded(events::wall_clock(), Err(&error));
-            error
-        })?;
+        if executor.reader.is_busy() {
+            if !self.next.contains(&asker) {
+                self.next.push(asker);
+            }
+            return Ok(());
+        }
+        executor.begin_reading(now, &reading::arguments(&self.dirs, self.style, &self.command))?;
+        self.askers.push(asker);
+        Ok(())
+    }
+
+    /// Where it has been read, carries out what has changed: who has asked for it, and what came of it. With any mistake
+    /// nothing is changed, and the message has all of them.
+    pub fn finish(&mut self, executor: &mut Executor, now: Time) -> Option<Answer> {
+        if executor.supervisor.is_stopping() {
+            executor.reader.cancel(&executor.poller);
+            let mut askers = std::mem::take(&mut self.askers);
+            askers.append(&mut self.next);
+            return (!askers.is_empty()).then(|| (askers, Err(STOPPING.to_owned())));
+        }
+        let (askers, result) = match executor.reader.outcome(&executor.poller, now) {
+            Some(outcome) => (std::mem::take(&mut self.askers), self.take_over(executor, now, outcome)),
+            // Who asked while it was read for others.
+            None if !self.next.is_empty() && !executor.reader.is_busy() => {
+                let mut askers = std::mem::take(&mut self.next);
+                let first = askers.pop()?;
+                match self.ask(executor, now, first) {
+                    Ok(()) => {
+                        self.askers.append(&mut askers);
+                        return None;
+                    }
+                    Err(error) => {
+                        askers.push(first);
+                        (askers, Err(error))
+                    }
+                }
+            }
+            None => return None,
+        };
+        Some((askers, result))
+    }
+
+    fn take_over(
+        &mut self,
+        executor: &mut Executor,
+        now: Time,
+        outcome: reading::Outcome,
+    ) -> Result<ReloadReport, String> {
+        let read = outcome.and_then(|read| read.map_err(|mistakes| refusal(&mistakes)));
+        let config = read.inspect_err(|error| executor.events.reloaded(events::wall_clock(), Err(error)))?;
+        config.notes.iter().for_each(|note| log::debug!("{note}"));
         let current: Vec<Service> = executor
             .supervisor
             .current()
@@ -75,7 +143,7 @@ impl Source {
         let changes = summary(&plan);
         log::info!("reload: {changes}");
         executor.events.reloaded(events::wall_clock(), Ok(&changes));
-        executor.reload(epoch.elapsed(), config.services, &plan);
+        executor.reload(now, config.services, &plan);
         self.groups = config.groups;
         let Plan { start, stop, restart, change } = plan;
         Ok(ReloadReport { start, stop, restart, change })
@@ -87,16 +155,12 @@ fn load(dirs: Vec<PathBuf>, style: Option<Style>, command: Vec<OsString>) -> Res
     config::load(&config::Sources { dirs, command, environment, style, root: "/".into() })
 }
 
-fn refusal(mistakes: &[Diagnostic]) -> String {
-    let count = match mistakes.len() {
+fn refusal(mistakes: &Mistakes) -> String {
+    let count = match mistakes.count {
         1 => "1 error".to_owned(),
         count => format!("{count} errors"),
     };
-    let mut text = format!("{count}, nothing was changed\n");
-    for mistake in mistakes {
-        text.push_str(&format!("{mistake}\n"));
-    }
-    text.trim_end().to_owned()
+    format!("{count}, nothing was changed\n{}", mistakes.text)
 }
 
 fn summary(plan: &Plan) -> String {
@@ -118,7 +182,14 @@ mod tests {
         let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
         let groups = [("all", &["db", "web"][..]), ("none", &[])];
         let groups = groups.map(|(name, members)| (name.to_owned(), words(members))).into();
-        let source = Source { dirs: Vec::new(), style: None, command: Vec::new(), groups };
+        let source = Source {
+            dirs: Vec::new(),
+            style: None,
+            command: Vec::new(),
+            groups,
+            askers: Vec::new(),
+            next: Vec::new(),
+        };
         assert_eq!(source.expand(words(&["web", "all", "x"])), ["web", "db", "x"]);
         assert_eq!(source.expand(words(&["none"])), ["none"], "never nothing: that would be everything");
         assert!(source.expand(Vec::new()).is_empty());

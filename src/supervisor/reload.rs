@@ -79,11 +79,15 @@ fn for_start(service: &Service) -> Service {
     same
 }
 
-/// The services after a reload, each at the place that it had. Those that are gone keep theirs; new ones come last.
+/// The services after a reload, each at the place that it had. Those that are gone keep theirs; new ones come last. What
+/// has not changed stays where it is in memory.
 pub fn merge(old: Vec<Service>, new: Vec<Service>) -> Vec<Service> {
     let mut coming = ordered::map(new.into_iter().map(|service| (service.name.clone(), service)));
-    let mut merged: Vec<Service> =
-        old.into_iter().map(|service| coming.remove(&service.name).unwrap_or(service)).collect();
+    let changed = |service: Service| match coming.remove(&service.name) {
+        Some(new) if new != service => new,
+        _ => service,
+    };
+    let mut merged: Vec<Service> = old.into_iter().map(changed).collect();
     merged.extend(coming.into_values());
     merged
 }

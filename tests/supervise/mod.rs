@@ -11,6 +11,7 @@ mod oneshot;
 mod pause;
 mod privileges;
 mod processes;
+mod reading;
 mod reload;
 mod restart;
 mod soak;
