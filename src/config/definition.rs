@@ -1,6 +1,7 @@
 //! One definition while it is read: the service so far, and what is needed to check it against the others.
 
 use super::diagnostic::Diagnostic;
+use super::environment::EnvFile;
 use super::health::HealthDraft;
 use super::reader::{Reader, Surroundings};
 use super::source::Source;
@@ -45,6 +46,8 @@ pub(super) struct Draft {
     pub bundles: Vec<(String, Range<usize>)>,
     /// Variables of all `env_file`s.
     pub env_file: BTreeMap<OsString, Variable>,
+    /// The entry of `env_file` that is being read.
+    pub env_file_entry: EnvFile,
     /// Variables of `environment`.
     pub environment: BTreeMap<OsString, Variable>,
     /// The file of the variable that is being read.
@@ -77,6 +80,7 @@ impl Draft {
             dependencies: BTreeSet::new(),
             bundles: Vec::new(),
             env_file: BTreeMap::new(),
+            env_file_entry: EnvFile::default(),
             environment: BTreeMap::new(),
             variable_file: None,
             limit: LimitDraft::default(),

@@ -4,12 +4,13 @@ use super::definition::Draft;
 use super::env_file;
 use super::excerpt::quote;
 use super::files;
-use super::keys;
+use super::keys::{self, set};
 use super::reader::{Reader, Value, in_written_order};
 use super::source::Source;
 use super::values::whole;
 use crate::model::Variable;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -130,20 +131,57 @@ fn beside(reader: &Reader<'_>, path: &str) -> PathBuf {
     reader.source.path.parent().unwrap_or(Path::new("")).join(path)
 }
 
-/// `env_file`: one path or several; a later file goes before an earlier one.
+/// How a file of variables is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Format {
+    /// As Compose has it.
+    #[default]
+    Compose,
+    /// Everything after the `=` is the value.
+    Raw,
+}
+
+/// One entry of `env_file` while it is read.
+#[derive(Debug)]
+pub(super) struct EnvFile {
+    path: Option<(String, Range<usize>)>,
+    required: bool,
+    format: Format,
+}
+
+impl Default for EnvFile {
+    fn default() -> EnvFile {
+        EnvFile { path: None, required: true, format: Format::default() }
+    }
+}
+
+/// `env_file`: one path or several, each alone or with what holds for it; a later file goes before an earlier one.
 pub(super) fn env_file(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    let paths = match value.get_ref().as_str() {
-        Some(_) => reader.string(value).map(|path| vec![(path, value.span())]),
-        None => reader.strings(value, "a path or an array of paths"),
+    let entries: Vec<&Value<'_>> = match value.get_ref() {
+        DeValue::Array(array) => array.iter().collect(),
+        DeValue::String(_) => vec![value],
+        _ => return reader.wrong_type(value, "a path or an array of paths"),
     };
-    for (path, span) in paths.unwrap_or_default() {
-        if path.is_empty() {
-            reader.report(&span, "the path is empty", None);
-            continue;
+    for entry in entries {
+        draft.env_file_entry = EnvFile::default();
+        match entry.get_ref().as_table() {
+            Some(table) => {
+                let before = reader.count();
+                reader.table("env_file.", table, keys::ENV_FILE, draft);
+                if !table.contains_key("path") && reader.count() == before {
+                    let help = "for instance { path = \"./app.env\", required = false }";
+                    reader.report(&entry.span(), "the key \"path\" is missing", Some(help.into()));
+                }
+            }
+            None => env_file_path(reader, entry, draft),
         }
+        let EnvFile { path, required, format } = std::mem::take(&mut draft.env_file_entry);
+        let Some((path, span)) = path else { continue };
         let path = beside(reader, &path);
         match files::read(&path) {
-            Ok(bytes) => read_variables(reader, &path, &bytes, draft),
+            Ok(bytes) => read_variables(reader, &path, &bytes, format, draft),
+            Err(_)
+                if !required && path.symlink_metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound) => {}
             Err(reason) => {
                 let message = format!("cannot read {}: {reason}", path.display());
                 reader.report(&span, &message, None);
@@ -152,15 +190,39 @@ pub(super) fn env_file(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut D
     }
 }
 
-fn read_variables(reader: &mut Reader<'_>, path: &Path, bytes: &[u8], draft: &mut Draft) {
+/// `path`, of the entry that is being read.
+pub(super) fn env_file_path(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    match reader.string(value) {
+        Some(path) if path.is_empty() => reader.report(&value.span(), "the path is empty", None),
+        path => draft.env_file_entry.path = path.map(|path| (path, value.span())),
+    }
+}
+
+/// `required`, of the entry that is being read.
+pub(super) fn env_file_required(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    set(&mut draft.env_file_entry.required, reader.boolean(value));
+}
+
+/// `format`, of the entry that is being read.
+pub(super) fn env_file_format(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    set(&mut draft.env_file_entry.format, reader.one_of(value, &[("raw", Format::Raw)]));
+}
+
+fn read_variables(reader: &mut Reader<'_>, path: &Path, bytes: &[u8], format: Format, draft: &mut Draft) {
     let source = match Source::from_bytes(path, bytes) {
         Ok(source) => source,
         Err(mistake) => return reader.add(mistake.without_excerpt()),
     };
-    let (variables, mistakes) = env_file::parse(&source.text);
+    let (variables, mistakes) = match format {
+        Format::Compose => env_file::parse(&source.text),
+        Format::Raw => env_file::parse_raw(&source.text),
+    };
     // A reload names the directories in another way, which changes nothing.
     let file: Arc<Path> = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).into();
     for (name, text) in variables {
+        // A name alone stands for what rinit itself was given, if it was.
+        let text = text.or_else(|| reader.outside.variables.get(&name).map(str::to_owned));
+        let Some(text) = text else { continue };
         draft.env_file.insert(name.into(), Variable::Hidden(text.into(), Some(Arc::clone(&file))));
     }
     for (span, message) in mistakes {

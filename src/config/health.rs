@@ -23,6 +23,8 @@ const ON_UNHEALTHY: [(&str, OnUnhealthy); 3] =
 pub(super) struct HealthDraft {
     /// `None` also for the test NONE, which switches the check off.
     pub probe: Option<Probe>,
+    /// There is none after all.
+    pub disable: bool,
     /// Its numbers.
     pub timing: HealthTiming,
 }
@@ -34,7 +36,8 @@ pub(super) fn healthcheck(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mu
     let keys = in_written_order(table).into_iter().map(|(key, _)| key);
     let written: Vec<Range<usize>> =
         keys.filter(|key| PROBES.contains(&key.get_ref().as_ref())).map(|key| key.span()).collect();
-    if written.is_empty() && !PROBES.iter().any(|name| reader.is_misspelt(name)) {
+    let is_disabled = draft.health.disable;
+    if written.is_empty() && !is_disabled && !PROBES.iter().any(|name| reader.is_misspelt(name)) {
         let help = "for instance test = [\"CMD\", \"redis-cli\", \"ping\"]";
         reader.report(&value.span(), "healthcheck needs one of test, http, tcp and unix", Some(help.into()));
     }
@@ -42,8 +45,13 @@ pub(super) fn healthcheck(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mu
         reader.report(span, "only one of test, http, tcp and unix is possible", None);
     }
     let timing = draft.health.timing;
-    draft.service.healthcheck =
-        draft.health.probe.take().map(|probe| Box::new(HealthCheck { probe, timing }));
+    let probe = draft.health.probe.take().filter(|_| !is_disabled);
+    draft.service.healthcheck = probe.map(|probe| Box::new(HealthCheck { probe, timing }));
+}
+
+/// `disable`.
+pub(super) fn disable(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    set(&mut draft.health.disable, reader.boolean(value));
 }
 
 /// `test`: a program in one of Compose's forms.

@@ -67,6 +67,11 @@ impl Variables {
         Variables { values }
     }
 
+    /// The value of one of them, if it has one that is UTF-8.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name)?.as_deref()
+    }
+
     /// The text with all values put in. What that makes is taken from the budget.
     ///
     /// # Errors

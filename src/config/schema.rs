@@ -27,8 +27,9 @@ name or number of a group, or array of them => "anyOf":[{"type":["string","integ
 name or number, with or without :group => "type":"string","pattern":"^[^:]+(:[^:]+)?$|\\$\\{"
 number of at least 1 => "type":"number","minimum":1
 octal digits as a string, or an octal number => "anyOf":[{"type":"string","pattern":"^0?[0-7]{1,3}$"},{"type":"integer","minimum":0,"maximum":511}]
-path or array of paths, relative to the definition's directory => "anyOf":[{"type":"string","minLength":1},{"type":"array","items":{"type":"string","minLength":1}}]
+path or array of paths or tables, relative to the definition's directory => "anyOf":[{"type":"string","minLength":1},{"type":"array","items":{"anyOf":[{"type":"string","minLength":1},{@env_file,"required":["path"]}]}}]
 path, relative to the definition's directory => "type":"string","minLength":1
+raw => "enum":["raw"]
 s6, s6:NAME or runit => "type":"string","pattern":"^(s6(:(.|\\s)+)?|runit)$"
 restart, none or shutdown => "enum":["restart","none","shutdown"]
 service_started, service_healthy or service_completed_successfully => @CONDITION
@@ -47,8 +48,7 @@ whole number, unlimited, or table => "anyOf":[{"type":"integer","minimum":-1},{"
 "#;
 
 /// What a table needs beside its keys.
-const EXCLUSIVE: &str =
-    r#""oneOf":[{"required":["test"]},{"required":["http"]},{"required":["tcp"]},{"required":["unix"]}]"#;
+const EXCLUSIVE: &str = r#""anyOf":[{"required":["disable"]},{"oneOf":[{"required":["test"]},{"required":["http"]},{"required":["tcp"]},{"required":["unix"]}]}]"#;
 
 /// The schema of a service's file, as JSON text.
 pub fn service() -> String {

@@ -102,7 +102,10 @@ impl Executor {
                 output = self.setup_text(service, Purpose::Probe, stage, &error);
             }
             (Role::Hook(hook), Some(Outcome::Failed(stage, error))) => {
-                output = self.setup_text(service, Purpose::Hook(hook), stage, &error);
+                if let Some(service) = self.services.get(service.0) {
+                    let error = launch::setup_error(service, Purpose::Hook(hook), stage, &error);
+                    self.feed(now, Event::SetupFailed { pid, error });
+                }
             }
             (Role::Main | Role::Probe | Role::Hook(_), _) => {}
         }

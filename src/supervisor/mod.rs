@@ -51,6 +51,8 @@ pub struct Supervisor {
     queue: VecDeque<ServiceId>,
     /// Units that ran and will run again, whose dependents may want to be restarted with them.
     interrupted: VecDeque<ServiceId>,
+    /// A hook that could not be executed, and why, until its end is told.
+    not_executed: Option<(Pid, StartError)>,
     stop_timeout: Duration,
     shutdown: Option<Shutdown>,
 }
@@ -72,6 +74,7 @@ impl Supervisor {
             armed,
             queue: VecDeque::new(),
             interrupted: VecDeque::new(),
+            not_executed: None,
             stop_timeout,
             shutdown: None,
         }
@@ -115,7 +118,7 @@ impl Supervisor {
                 self.with(service, |unit| unit.spawn_failed(now, error, out));
             }
             Event::Executed { pid } => self.with_main(pid, |unit| unit.executed(now, out)),
-            Event::SetupFailed { pid, error } => self.with_main(pid, |unit| unit.setup_failed(error)),
+            Event::SetupFailed { pid, error } => self.setup_failed(pid, error),
             Event::Exited { pid, status, group_left, oom, output } => {
                 self.exited(now, pid, Ended { status, group_left, oom, output }, out);
             }
@@ -247,6 +250,14 @@ impl Supervisor {
         }
     }
 
+    /// Why a process could not execute its program; its end is told next.
+    fn setup_failed(&mut self, pid: Pid, error: StartError) {
+        match self.processes.get(pid).map(|process| process.role) {
+            Some(Role::Hook(_)) => self.not_executed = Some((pid, error)),
+            Some(Role::Main | Role::Probe) | None => self.with_main(pid, |unit| unit.setup_failed(error)),
+        }
+    }
+
     fn exited(&mut self, now: Time, pid: Pid, ended: Ended, out: &mut Vec<Effect>) {
         let Ended { status, group_left, oom, output } = ended;
         let Some(Process { service, role, .. }) = self.processes.get(pid) else { return };
@@ -263,14 +274,12 @@ impl Supervisor {
                 self.with(service, |unit| unit.probe_exited(now, pid, status, &output, out));
             }
             Role::Hook(hook) => {
-                // A hook whose program could not be executed has said why.
                 let said = text::printable(&output, OUTPUT_LIMIT);
                 let message = if said.is_empty() { status.to_string() } else { said };
-                let problem = (!status.success()).then(|| StartError {
-                    message,
-                    transient: false,
-                    code: status.code(),
-                });
+                let failed = || StartError { message, transient: false, code: status.code() };
+                let not_executed = self.not_executed.take().filter(|(of, _)| *of == pid);
+                let problem =
+                    (!status.success()).then(|| not_executed.map_or_else(failed, |(_, error)| error));
                 self.with(service, |unit| unit.hook_done(now, hook, Some(pid), problem, out));
             }
         }

@@ -147,3 +147,18 @@ fn the_stop_signal_goes_to_whom_kill_mode_says() {
     assert_eq!(said("process"), (true, false));
     assert_eq!(said("group"), (true, true));
 }
+
+/// A program that is being written cannot be executed: that passes.
+#[test]
+fn a_pre_start_that_is_busy_is_tried_again() {
+    require_namespace!();
+    let launch = Launch::pid1();
+    let program = launch.dir().join("prepare");
+    std::fs::copy("/bin/true", &program).unwrap();
+    let busy = std::fs::OpenOptions::new().append(true).open(&program).unwrap();
+    let toml = format!("command = [\"sleep\", \"1000\"]\nrestart = \"no\"\npre_start = [{program:?}]\n");
+    let init = launch.service("web", &toml).service("other", "command = [\"sleep\", \"1001\"]\n").start();
+    init.wait_line("that it is busy", |line| line.contains("Text file busy"));
+    drop(busy);
+    init.wait_service("web", "running", |web| web.state == "running");
+}

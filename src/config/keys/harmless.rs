@@ -48,6 +48,7 @@ const HARMLESS: &[&str] = &[
     "healthcheck.test",
     "healthcheck.tcp",
     "healthcheck.unix",
+    "healthcheck.disable",
     "healthcheck.interval",
     "healthcheck.timeout",
     "healthcheck.start_period",

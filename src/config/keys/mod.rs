@@ -6,7 +6,7 @@ mod tables;
 mod ulimits;
 
 pub use service::SERVICE;
-pub use tables::{BACKOFF, DEPENDENCY, HEALTHCHECK, VARIABLE};
+pub use tables::{BACKOFF, DEPENDENCY, ENV_FILE, HEALTHCHECK, VARIABLE};
 pub use ulimits::{ULIMIT, ULIMITS};
 
 use super::definition::Draft;
@@ -35,6 +35,7 @@ pub static TABLES: &[(&str, &[Key])] = &[
     ("backoff", BACKOFF),
     ("depends_on.NAME", DEPENDENCY),
     ("environment.NAME", VARIABLE),
+    ("env_file", ENV_FILE),
     ("ulimits", ULIMITS),
     ("ulimits.NAME", ULIMIT),
     ("healthcheck", HEALTHCHECK),
@@ -98,12 +99,17 @@ mod tests {
                 let name = key.name;
                 let more = match *table {
                     "healthcheck" if !["test", "http", "tcp", "unix"].contains(&name) => "test = \"true\"",
+                    "env_file" if name == "path" => "required = false",
+                    "env_file" if name == "required" => "path = \"gone.env\"",
+                    "env_file" => "path = \"gone.env\"\nrequired = false",
                     "ulimits.NAME" if name == "soft" => "hard = 4096",
                     "ulimits.NAME" => "soft = 0",
                     _ => "",
                 };
                 let table = table.replace("ulimits.NAME", "ulimits.nofile");
-                let text = format!("[{table}]\n{}\n{more}", key.example);
+                let header =
+                    if table == "env_file" { "[[env_file]]".to_owned() } else { format!("[{table}]") };
+                let text = format!("{header}\n{}\n{more}", key.example);
                 assert_eq!(mistakes(&text), [""; 0], "{name}");
             }
         }

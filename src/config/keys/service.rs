@@ -169,10 +169,10 @@ pub static SERVICE: &[Key] = &[
     },
     Key {
         name: "env_file",
-        kind: "path or array of paths, relative to the definition's directory",
+        kind: "path or array of paths or tables, relative to the definition's directory",
         default: "",
         meaning: "files of NAME=VALUE lines; environment goes before them",
-        example: "env_file = []",
+        example: r#"env_file = [{ path = "./app.env", required = false }]"#,
         keys: &[],
         read: environment::env_file,
     },

@@ -82,6 +82,15 @@ pub static HEALTHCHECK: &[Key] = &[
         read: health::unix,
     },
     Key {
+        name: "disable",
+        kind: "boolean",
+        default: "false",
+        meaning: "whether there is no health check after all, as with the test NONE",
+        example: "disable = true",
+        keys: &[],
+        read: health::disable,
+    },
+    Key {
         name: "interval",
         kind: "duration",
         default: "30s",
@@ -178,3 +187,34 @@ pub static VARIABLE: &[Key] = &[Key {
     keys: &[],
     read: environment::file,
 }];
+
+/// The keys of an entry of `env_file` that is a table.
+pub static ENV_FILE: &[Key] = &[
+    Key {
+        name: "path",
+        kind: "path, relative to the definition's directory",
+        default: "",
+        meaning: "the file",
+        example: r#"path = "./app.env""#,
+        keys: &[],
+        read: environment::env_file_path,
+    },
+    Key {
+        name: "required",
+        kind: "boolean",
+        default: "true",
+        meaning: "whether it has to be there",
+        example: "required = false",
+        keys: &[],
+        read: environment::env_file_required,
+    },
+    Key {
+        name: "format",
+        kind: "raw",
+        default: "",
+        meaning: "raw: everything after the = is the value, quotes and comments too",
+        example: r#"format = "raw""#,
+        keys: &[],
+        read: environment::env_file_format,
+    },
+];
