@@ -1,5 +1,6 @@
 //! rinit in a real Docker engine.
 
+mod beside;
 mod command;
 mod confined;
 mod example;
