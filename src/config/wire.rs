@@ -157,7 +157,7 @@ structs! {
     Hooks { pre_start, post_start, pre_stop, stop, post_stop, post_stop_timeout, finish, max_death_tally, control }
     HealthCheck { probe, timing }
     HealthTiming { interval, timeout, start_period, start_interval, retries, on_unhealthy }
-    HttpUrl { text, address, host, path }
+    HttpUrl { text, endpoint, host, path }
     Origin { file, lines }
 }
 
@@ -174,6 +174,7 @@ enums! {
     Control { 0: Up, 1: Down, 2: Exit, 3: Signal(signal) }
     Finish { 0: S6(name), 1: Runit }
     Probe { 0: Command(words), 1: Http(url), 2: Tcp(address), 3: Unix(path) }
+    Endpoint { 0: Address(address), 1: Localhost(port) }
     OnUnhealthy { 0: Restart, 1: None, 2: Shutdown }
 }
 
