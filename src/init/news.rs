@@ -12,14 +12,16 @@ use crate::sys::proc_fs;
 impl Executor {
     /// Services have said something of themselves: at most `most` datagrams of it are read.
     pub fn read_news(&mut self, now: Time, most: usize) {
-        let Some(socket) = &mut self.notify else { return };
-        let (table, services, heirs) = (self.supervisor.processes(), &self.services, &self.heirs);
-        let owner = |number: i32| {
-            let service = table.owner(Pid(number)).or_else(|| heirs.service_of(number))?;
-            let notifies = services.get(service.0)?.policy.notify == Some(Notify::Systemd);
-            notifies.then_some(service)
-        };
-        for Message { service, uid, said } in socket.receive(now, most, owner) {
+        for _ in 0..most {
+            let Some(socket) = &mut self.notify else { return };
+            let (table, services, heirs) = (self.supervisor.processes(), &self.services, &self.heirs);
+            let owner = |number: i32| {
+                let service = table.owner(Pid(number)).or_else(|| heirs.service_of(number))?;
+                let notifies = services.get(service.0)?.policy.notify == Some(Notify::Systemd);
+                notifies.then_some(service)
+            };
+            let Some(message) = socket.receive(now, owner) else { return };
+            let Some(Message { service, uid, said }) = message else { continue };
             for said in said {
                 match said {
                     Said::News(news) => self.feed(now, Event::Notified { service, news }),

@@ -83,58 +83,50 @@ impl NotifySocket {
         self.senders.find(now, who, &Kernel, owner)
     }
 
-    /// What has come in, each piece with the service that it is from. `owner` knows the services of main processes.
-    /// At most `most` datagrams are read; if there are more, the descriptor stays readable.
+    /// The next datagram, with the service that it is from. `owner` knows the services of main processes. `None`: there is
+    /// none; `Some(None)`: it is passed over. One at a time, as what one says may decide whose the next one is.
     ///
     /// To be called before children are reaped: as long as a sender is a zombie, it can still be found out whose it
     /// was.
     pub fn receive(
         &mut self,
         now: Time,
-        most: usize,
         owner: impl Fn(i32) -> Option<ServiceId>,
-    ) -> Vec<Message> {
-        let mut all = Vec::new();
+    ) -> Option<Option<Message>> {
         let mut buffer = [0_u8; MAX_LENGTH];
-        for _ in 0..most {
-            let received = match self.socket.receive(&mut buffer) {
-                Ok(Some(received)) => received,
-                Ok(None) => break,
-                Err(e) => {
-                    log::warn!("cannot read notifications: {e}");
-                    break;
-                }
-            };
-            let (pid, uid) = (received.pid, received.uid);
-            if received.truncated {
-                log::debug!("passed over a notification of process {pid}: longer than {MAX_LENGTH} bytes");
-                continue;
+        let received = match self.socket.receive(&mut buffer) {
+            Ok(received) => received?,
+            Err(e) => {
+                log::warn!("cannot read notifications: {e}");
+                return None;
             }
-            let said = buffer.get(..received.length).unwrap_or_default();
-            match self.senders.find(now, (pid, uid), &Kernel, &owner) {
-                Sender::Of(service) => {
-                    let said = parse(said);
-                    if !said.is_empty() {
-                        all.push(Message { service, uid, said });
-                    }
-                }
-                Sender::Nobody if parse(said).contains(&Said::News(News::Ready)) => self.complain(
-                    now,
-                    &format!(
-                        "READY=1 of process {pid} (user {uid}) is refused: it is in no session or process group of \
-                         a service, nor below a main process. A program that notifies has to stay in the \
-                         foreground, or its first process names it by MAINPID="
-                    ),
+        };
+        let (pid, uid) = (received.pid, received.uid);
+        if received.truncated {
+            log::debug!("passed over a notification of process {pid}: longer than {MAX_LENGTH} bytes");
+            return Some(None);
+        }
+        let said = parse(buffer.get(..received.length).unwrap_or_default());
+        match self.whose(now, (pid, uid), &owner) {
+            Sender::Of(service) => {
+                return Some((!said.is_empty()).then_some(Message { service, uid, said }));
+            }
+            Sender::Nobody if said.contains(&Said::News(News::Ready)) => self.complain(
+                now,
+                &format!(
+                    "READY=1 of process {pid} (user {uid}) is refused: it is in no session or process group of a \
+                     service, nor below a main process. A program that notifies has to stay in the foreground, or \
+                     its first process names it by MAINPID="
                 ),
-                Sender::Nobody => {
-                    log::debug!("passed over a notification of process {pid}: it is of no service");
-                }
-                Sender::NotLookedUp => {
-                    log::debug!("passed over a notification of process {pid}: user {uid} sends too many");
-                }
+            ),
+            Sender::Nobody => {
+                log::debug!("passed over a notification of process {pid}: it is of no service");
+            }
+            Sender::NotLookedUp => {
+                log::debug!("passed over a notification of process {pid}: user {uid} sends too many");
             }
         }
-        all
+        Some(None)
     }
 }
 
@@ -250,6 +242,15 @@ mod tests {
         (socket, sender, i32::try_from(std::process::id()).unwrap())
     }
 
+    fn receive(
+        socket: &mut NotifySocket,
+        now: Time,
+        most: usize,
+        owner: impl Fn(i32) -> Option<ServiceId>,
+    ) -> Vec<Message> {
+        (0..most).map_while(|_| socket.receive(now, &owner)).flatten().collect()
+    }
+
     #[test]
     fn a_message_is_ascribed_to_who_has_sent_it() {
         let (mut socket, sender, us) = scene();
@@ -263,10 +264,10 @@ mod tests {
             said: vec![Said::News(news)],
         };
         let expected = [said(News::Ready), said(News::Stopping)];
-        assert_eq!(socket.receive(Time::ZERO, DATAGRAMS_A_TURN, is_us), expected);
-        assert_eq!(socket.receive(Time::ZERO, DATAGRAMS_A_TURN, is_us), []);
+        assert_eq!(receive(&mut socket, Time::ZERO, DATAGRAMS_A_TURN, is_us), expected);
+        assert_eq!(receive(&mut socket, Time::ZERO, DATAGRAMS_A_TURN, is_us), []);
         sender.send(b"READY=1").unwrap();
-        assert_eq!(socket.receive(Time::ZERO, DATAGRAMS_A_TURN, |_| None), []);
+        assert_eq!(receive(&mut socket, Time::ZERO, DATAGRAMS_A_TURN, |_| None), []);
         // By group or session, or as a descendant.
         let parent = crate::sys::proc_fs::parent(us).unwrap();
         let leaders = [crate::sys::process::group_of(us), crate::sys::process::session_of(us), Some(parent)];
@@ -274,7 +275,7 @@ mod tests {
             if main > 1 {
                 sender.send(b"READY=1").unwrap();
                 let now = Duration::from_secs(2 * number);
-                let found = socket.receive(now, DATAGRAMS_A_TURN, |pid| (pid == main).then_some(WEB));
+                let found = receive(&mut socket, now, DATAGRAMS_A_TURN, |pid| (pid == main).then_some(WEB));
                 assert_eq!(found, [said(News::Ready)]);
             }
         }
@@ -287,8 +288,8 @@ mod tests {
         sender.set_nonblocking(true).unwrap();
         let queued = (0..DATAGRAMS_IN_QUEUE).take_while(|_| sender.send(b"WATCHDOG=1").is_ok()).count();
         let is_us = |pid| (pid == us).then_some(WEB);
-        assert_eq!(socket.receive(Time::ZERO, 4, is_us).len(), 4);
-        assert_eq!(socket.receive(Time::ZERO, DATAGRAMS_IN_QUEUE, is_us).len(), queued - 4);
+        assert_eq!(receive(&mut socket, Time::ZERO, 4, is_us).len(), 4);
+        assert_eq!(receive(&mut socket, Time::ZERO, DATAGRAMS_IN_QUEUE, is_us).len(), queued - 4);
         let limit = std::fs::read_to_string("/proc/sys/net/unix/max_dgram_qlen").unwrap();
         assert!(limit.trim().parse::<usize>().unwrap() < DATAGRAMS_IN_QUEUE, "{limit}");
     }
@@ -304,7 +305,8 @@ mod tests {
         });
         let mut count = 0;
         while count < 1000 {
-            let turn = socket.receive(Time::ZERO, DATAGRAMS_A_TURN, |pid| (pid == us).then_some(WEB)).len();
+            let turn =
+                receive(&mut socket, Time::ZERO, DATAGRAMS_A_TURN, |pid| (pid == us).then_some(WEB)).len();
             assert!(turn <= DATAGRAMS_A_TURN);
             count += turn;
         }

@@ -20,7 +20,9 @@ def serve():
 "#;
 
 fn start(script: &str) -> Running {
-    Launch::pid1().service("web", &notifying(&format!("{SERVE}\n{script}"))).start()
+    let launch = Launch::pid1();
+    let dir = launch.dir().display().to_string();
+    launch.env("DIR", &dir).service("web", &notifying(&format!("{SERVE}\n{script}"))).start()
 }
 
 /// The process ID in the first line from number `skip` on that begins with these words; and the next line's number.
@@ -67,13 +69,19 @@ fn a_daemon_may_go_into_the_background() {
 fn a_daemon_may_fork_twice() {
     require_namespace!();
     let mut init = start(
-        "ready, told = os.pipe()\nnamed, name = os.pipe()\nif os.fork():\n    pid = int(os.read(ready, 20))\n    \
+        "print('up', flush=True)\nwhile not os.path.exists(os.environ['DIR'] + '/go'):\n    time.sleep(0.01)\n\
+         ready, told = os.pipe()\nnamed, name = os.pipe()\nif os.fork():\n    pid = int(os.read(ready, 20))\n    \
          while open('/proc/%d/stat' % pid).read().rsplit(')')[1].split()[1] != '1':\n        time.sleep(0.01)\n    \
          send(b'MAINPID=%d' % pid)\n    os.write(name, b'x')\n    os._exit(0)\n\
          os.setsid()\nif os.fork():\n    os._exit(0)\nos.write(told, b'%d' % os.getpid())\n\
          os.read(named, 1)\nsend(b'READY=1')\nserve()",
     );
+    init.wait_line("it runs", |line| line == "up");
+    // While PID 1 stands still, all of it happens: what is said later depends on what is said before.
+    init.signal(Signal::SIGSTOP);
+    std::fs::write(init.dir().join("go"), "").unwrap();
     let (pid, _) = number(&init, 0, "serving");
+    init.signal(Signal::SIGCONT);
     await_main(&init, pid);
     init.signal(Signal::SIGTERM);
     assert_eq!(init.wait_exit(PATIENCE).status, 0);
