@@ -27,6 +27,7 @@ mod fuzz;
 mod health;
 mod init;
 mod orchestrators;
+mod output;
 mod pid1;
 mod simulation;
 mod size;

@@ -2,11 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use super::near;
 use super::parse::{UsageError, Words};
 use super::role::{self, Role};
 use super::table::{self, Opt};
 use super::values::{self, Env, SERVICES_DIR};
-use super::{near, output};
 use crate::control::address::Address;
 use crate::init::{self, Contract, Listening, LogFormat, Remap, Settings};
 use crate::model::Signal;
@@ -28,11 +28,12 @@ pub(super) fn run(words: &Words) -> Result<u8, UsageError> {
     let role = role::role(words)?;
     let default_is_there = values::default_services();
     let settings = settings(words, &values::env, role, default_is_there).map_err(UsageError::of_init)?;
+    let format = settings.log_format;
     let status = init::run(settings);
     if status == NOT_FOUND
         && let Some(hint) = verb_hint(&words.operands)
     {
-        output::err(&hint);
+        init::say_last(format, &hint);
     }
     Ok(status)
 }
@@ -41,7 +42,7 @@ pub(super) fn run(words: &Words) -> Result<u8, UsageError> {
 fn verb_hint(command: &[OsString]) -> Option<String> {
     let name = command.first()?.to_str()?;
     let near = near::verb(name)?;
-    Some(format!("rinit: {name:?} was taken for a COMMAND; did you mean {near:?}? Try 'rinit --help'.\n"))
+    Some(format!("rinit: {name:?} was taken for a COMMAND; did you mean {near:?}? Try 'rinit --help'."))
 }
 
 /// How the control socket is opened.

@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+use crate::init;
 use crate::model::text::{cause, escaped_lines};
+use crate::sys::process;
 use std::io::{self, Write};
 
 /// What became of a text.
@@ -35,7 +37,12 @@ pub(super) fn out(words: &str) -> bool {
     text(words) != Written::Failed
 }
 
-/// Writes to standard error, control characters as escapes. If that fails there is nobody left to tell.
+/// Writes to standard error, control characters as escapes. If that fails there is nobody left to tell. PID 1, which a
+/// signal does not end, does not wait for a reader.
 pub(super) fn err(text: &str) {
-    let _ = io::stderr().write_all(escaped_lines(text).as_bytes());
+    if process::is_pid1() {
+        init::say(text.trim_end());
+    } else {
+        let _ = io::stderr().write_all(escaped_lines(text).as_bytes());
+    }
 }

@@ -26,6 +26,7 @@ mod narrate;
 mod news;
 mod notify;
 mod oom;
+mod output;
 mod pipes;
 mod reading;
 mod report;
@@ -45,9 +46,10 @@ pub use settings::{Listening, LogFormat, Settings};
 
 use crate::config;
 use crate::control::address::Address;
+use crate::model::text::cause;
 use crate::model::{MAIN, Service, Signal};
 use crate::supervisor::{Event, Scope, Supervisor};
-use crate::sys::poll::{Interest, Poller, Ready};
+use crate::sys::poll::{self, Interest, Poller, Ready};
 use crate::sys::signals::{Caught, Reading, Signals};
 use crate::sys::spawn::Session;
 use crate::sys::{memory, process};
@@ -55,10 +57,10 @@ use children::Channel;
 use executor::Executor;
 use gather::{Gather, REST};
 use launch::Surroundings;
+use output::{LAST_WORDS, OUTPUT, PATIENCE};
 use requests::Requests;
 use source::Source;
 use state::State;
-use std::io::Write;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use terminal::Terminal;
@@ -76,21 +78,42 @@ const SIGNALS: u64 = 0;
 /// A command that ends so soon need not have waited for what a start leaves for later.
 const MOMENT: Duration = Duration::from_millis(5);
 
+/// Without a poller, something else than a signal is looked for so often.
+const BLIND_PAUSE: Duration = Duration::from_millis(50);
+
 /// Runs the services and COMMAND until the container is to end. Returns the exit status of section "Exit status" in
 /// the help.
 pub fn run(settings: Settings) -> u8 {
     logger::start(settings.log_level, settings.log_format);
+    let status = run_to_the_end(settings);
+    OUTPUT.finish(LAST_WORDS);
+    status
+}
+
+/// Says something after `run`, in the same way. Returns when it is written, or its reader is too slow.
+pub fn say_last(format: LogFormat, text: &str) {
+    logger::say(format, log::Level::Error, text);
+    OUTPUT.finish(LAST_WORDS);
+}
+
+/// Says something without `run`, with more patience: nothing else is there to be done.
+pub fn say(text: &str) {
+    logger::say(LogFormat::Text, log::Level::Error, text);
+    OUTPUT.finish(PATIENCE);
+}
+
+fn run_to_the_end(settings: Settings) -> u8 {
     // From here on a signal to stop is not lost, however early it comes.
     let (poller, signals) = match event_sources() {
         Ok(sources) => sources,
         Err(e) => {
-            log::error!("cannot start: {e}");
+            log::error!("cannot start: {}", cause(&e));
             return EXIT_OWN_FAILURE;
         }
     };
     let config::Config { services, groups, notes, directories: _ } = match Source::first(&settings) {
         Ok(config) => config,
-        Err(diagnostics) => return refuse(&diagnostics),
+        Err(diagnostics) => return refuse(&diagnostics, settings.log_format, &signals),
     };
     notes.iter().for_each(|note| log::info!("{note}"));
     if services.is_empty() {
@@ -121,22 +144,25 @@ fn event_sources() -> std::io::Result<(Poller, Signals)> {
     let poller = Poller::new()?;
     let signals = Signals::catch_all(Reading::Returns)?;
     poller.add(signals.as_fd(), SIGNALS, Interest::Read)?;
+    // Where a seccomp profile refuses to wait, that is known before anything is started.
+    poller.wait(&mut Vec::new(), Some(Duration::ZERO))?;
     Ok((poller, signals))
 }
 
 /// All mistakes at once, and nothing is started.
-fn refuse(diagnostics: &[config::Diagnostic]) -> u8 {
-    let mut text = String::new();
-    for diagnostic in diagnostics {
-        text.push_str(&format!("{diagnostic}\n"));
-    }
+fn refuse(diagnostics: &[config::Diagnostic], format: LogFormat, signals: &Signals) -> u8 {
     let count = match diagnostics.len() {
         1 => "1 error".to_owned(),
         count => format!("{count} errors"),
     };
-    text.push_str(&format!("rinit: {count}, nothing was started\n"));
-    // Waiting is right here: nothing runs yet, and the reader shall see all of it.
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let texts = diagnostics.iter().map(ToString::to_string);
+    for text in texts.chain([format!("rinit: {count}, nothing was started")]) {
+        logger::say(format, log::Level::Error, &text);
+        // Waiting is right here: nothing runs yet, and the reader shall see all of it.
+        if !OUTPUT.wait_for_reader(signals, |caught| STOP_SIGNALS.contains(&caught.signal)) {
+            break;
+        }
+    }
     EXIT_OWN_FAILURE
 }
 
@@ -156,6 +182,8 @@ struct Init {
     epoch: Instant,
     interrupts: u32,
     tidy: Tidy,
+    /// The poller has failed, and that was said.
+    is_blind: bool,
 }
 
 impl Init {
@@ -197,6 +225,7 @@ impl Init {
             epoch: Instant::now(),
             interrupts: 0,
             tidy: Tidy::Everything,
+            is_blind: false,
         })
     }
 
@@ -237,6 +266,7 @@ impl Init {
                 }
                 None if ready.token == SIGNALS => self.signals(),
                 None if ready.token == reading::READING => self.executor.read_definitions(),
+                None if ready.token == output::TOKEN => OUTPUT.ready(),
                 None => self.requests.ready(&self.executor, ready),
             }
         }
@@ -260,6 +290,7 @@ impl Init {
 
     /// As soon as nothing has happened for a moment, what the start, a reload or an answer needed is given back: once.
     fn wait(&mut self, ready: &mut Vec<Ready>) {
+        OUTPUT.settle(&self.executor.poller);
         self.tidy = self.tidy.max(self.requests.take_tidy());
         let mut timeout = self.timeout();
         if self.executor.owes() {
@@ -272,8 +303,27 @@ impl Init {
         match self.executor.poller.wait(ready, timeout) {
             Ok(()) if is_due && ready.is_empty() => std::mem::take(&mut self.tidy).carry_out(),
             Ok(()) => {}
-            Err(e) => log::error!("cannot wait for events: {e}"),
+            Err(e) => self.wait_for_signals(ready, timeout, &e),
         }
+    }
+
+    /// The poller does not work any more. Children are reaped, deadlines hold and the stop works all the same; whatever
+    /// else there may be to do is looked for often.
+    fn wait_for_signals(
+        &mut self,
+        ready: &mut Vec<Ready>,
+        timeout: Option<Duration>,
+        error: &std::io::Error,
+    ) {
+        if !std::mem::replace(&mut self.is_blind, true) {
+            log::error!("cannot wait for events: {}; from now on only signals are waited for", cause(error));
+        }
+        let pause = timeout.map_or(BLIND_PAUSE, |timeout| timeout.min(BLIND_PAUSE));
+        if poll::either(Some(self.signals.as_fd()), None, Some(pause)).is_err() {
+            std::thread::sleep(pause);
+        }
+        ready.push(Ready { token: SIGNALS, readable: true, writable: false, hangup: false });
+        OUTPUT.ready();
     }
 
     fn now(&self) -> Duration {
@@ -294,7 +344,8 @@ impl Init {
         let rest = self.rest_until.map(|at| at.saturating_sub(self.now()));
         let look = self.executor.look_at.map(|at| at.saturating_sub(self.now()));
         let reading = self.executor.reader.deadline().map(|at| at.saturating_sub(self.now()));
-        [supervisor, requests, rest, look, reading].into_iter().flatten().min()
+        let output = OUTPUT.deadline().map(|at| at.saturating_duration_since(Instant::now()));
+        [supervisor, requests, rest, look, reading, output].into_iter().flatten().min()
     }
 
     fn signals(&mut self) {

@@ -8,6 +8,7 @@ use super::contract::Contract;
 use super::gather::Gather;
 use super::launch::Surroundings;
 use super::logger;
+use super::output::{LAST_WORDS, OUTPUT};
 use super::settings::LogFormat;
 use super::terminal::Terminal;
 use crate::model::Signal;
@@ -62,7 +63,13 @@ pub struct Failures {
 /// Plays the role to its end, and returns the exit status.
 pub fn run(role: Role) -> u8 {
     logger::start(role.log_level, LogFormat::Text);
-    match StandIn::start(&role) {
+    let status = play(&role);
+    OUTPUT.finish(LAST_WORDS);
+    status
+}
+
+fn play(role: &Role) -> u8 {
+    match StandIn::start(role) {
         Ok(stand_in) => {
             inherit::close_inherited();
             // A directory that rinit stays in could not be unmounted.
@@ -116,6 +123,7 @@ impl<'a> StandIn<'a> {
     fn run(mut self) -> u8 {
         let mut signals = Vec::new();
         loop {
+            OUTPUT.attend(&self.signals);
             self.signals.read(&mut signals);
             for caught in signals.drain(..) {
                 let end = match caught.signal {

@@ -1,6 +1,8 @@
 //! The one seam to the kernel: every system call, and every `unsafe`, of rinit is below this module. It knows no
 //! service.
 
+use crate::model::text::cause;
+
 pub mod attributes;
 pub mod caps;
 pub mod cgroup;
@@ -18,10 +20,23 @@ pub mod poll;
 pub mod proc_fs;
 pub mod process;
 mod program;
+mod relay;
 mod rights;
 pub mod signals;
 pub mod socket;
 pub mod spawn;
 pub mod stage;
+pub mod stderr;
 pub mod timed;
 pub mod tty;
+
+/// Names the call that has failed, for what may have refused it is not to be guessed without.
+fn failed(call: &str, error: std::io::Error) -> std::io::Error {
+    let hint = match error.raw_os_error() {
+        Some(nix::libc::EPERM | nix::libc::EACCES | nix::libc::ENOSYS) => {
+            ", is it refused by a seccomp profile?"
+        }
+        _ => "",
+    };
+    std::io::Error::new(error.kind(), format!("{call}: {}{hint}", cause(&error)))
+}

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use super::failed;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -55,7 +57,8 @@ pub struct Poller {
 impl Poller {
     /// An empty set. Its own descriptor is closed on exec.
     pub fn new() -> io::Result<Poller> {
-        Ok(Poller { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)? })
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
+        Ok(Poller { epoll: epoll.map_err(|e| failed("epoll_create", e.into()))? })
     }
 
     /// Watches `fd`; `token` comes back with what it has to tell.
@@ -81,7 +84,7 @@ impl Poller {
         let count = match self.epoll.wait(&mut events, rounded_up(timeout)) {
             Ok(count) => count,
             Err(nix::errno::Errno::EINTR) => 0,
-            Err(e) => return Err(e.into()),
+            Err(e) => return Err(failed("epoll_wait", e.into())),
         };
         ready.extend(events.iter().take(count).map(|event| {
             let flags = event.events();
@@ -97,9 +100,36 @@ impl Poller {
     }
 }
 
-/// In whole milliseconds, rounded up: waking early would mean waking twice.
+/// Waits, without a set, until one descriptor can be read or another one written to, or `timeout` is over (`None`: for
+/// ever). Returns which of them it is; neither after an interruption by a signal.
+pub fn either(
+    input: Option<BorrowedFd<'_>>,
+    output: Option<BorrowedFd<'_>>,
+    timeout: Option<Duration>,
+) -> io::Result<(bool, bool)> {
+    let input = input.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    let output = output.map(|fd| PollFd::new(fd, PollFlags::POLLOUT));
+    let has_input = input.is_some();
+    let mut fds: Vec<PollFd<'_>> = input.into_iter().chain(output).collect();
+    let timeout = millis(timeout)
+        .map_or(PollTimeout::NONE, |millis| PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX));
+    match poll(&mut fds, timeout) {
+        Ok(_) => {}
+        Err(nix::errno::Errno::EINTR) => return Ok((false, false)),
+        Err(e) => return Err(e.into()),
+    }
+    let mut ready = fds.iter().map(|fd| fd.any().unwrap_or(true));
+    let input = has_input && ready.next().unwrap_or(false);
+    Ok((input, ready.next().unwrap_or(false)))
+}
+
 fn rounded_up(timeout: Option<Duration>) -> EpollTimeout {
-    let Some(timeout) = timeout else { return EpollTimeout::NONE };
-    let millis = timeout.as_nanos().div_ceil(1_000_000);
-    EpollTimeout::try_from(millis.min(i32::MAX as u128)).unwrap_or(EpollTimeout::MAX)
+    millis(timeout)
+        .map_or(EpollTimeout::NONE, |millis| EpollTimeout::try_from(millis).unwrap_or(EpollTimeout::MAX))
+}
+
+/// In whole milliseconds, rounded up: waking early would mean waking twice.
+fn millis(timeout: Option<Duration>) -> Option<i32> {
+    let millis = timeout?.as_nanos().div_ceil(1_000_000);
+    Some(i32::try_from(millis).unwrap_or(i32::MAX))
 }

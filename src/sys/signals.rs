@@ -2,6 +2,7 @@
 //! interrupt anything, or get lost while a process is made. A fault that the kernel finds in rinit ends it all the same,
 //! for the kernel forces the signals that it raises itself on a process that blocks them, PID 1 among them.
 
+use super::failed;
 use super::mask::Mask;
 use crate::model::Signal;
 use nix::libc;
@@ -47,7 +48,7 @@ impl Signals {
             Reading::Waits => libc::SFD_CLOEXEC,
             Reading::Returns => libc::SFD_CLOEXEC | libc::SFD_NONBLOCK,
         };
-        let descriptor = set.descriptor(-1, flags)?;
+        let descriptor = set.descriptor(-1, flags).map_err(|e| failed("signalfd", e))?;
         // SAFETY: the descriptor was made a moment ago, and nobody else has it.
         Ok(Signals { descriptor: unsafe { OwnedFd::from_raw_fd(descriptor) } })
     }

@@ -71,7 +71,8 @@ impl Running {
             Place::Plain => child,
             Place::Namespace => {
                 // The child of unshare is unshare itself at first (then setpriv), and becomes the init by exec.
-                let before = ["unshare", "setpriv", "prlimit", "python3", "setsid", "puppet", "sh", "env"];
+                let before =
+                    ["unshare", "setpriv", "prlimit", "python3", "setsid", "puppet", "refuse", "sh", "env"];
                 wait_for("the PID 1 under unshare", PATIENCE, || {
                     let all = processes(Path::new("/proc"));
                     let init = all.into_iter().find(|process| process.ppid == child)?;

@@ -1,0 +1,262 @@
+//! rinit's own way to standard error, on which no write sleeps.
+//!
+//! The open file behind descriptor 2 is shared with every service, and with whoever started the container. O_NONBLOCK
+//! is a flag of the open file, so setting it there would change the file for all of them. What is used instead depends
+//! on what standard error is:
+//!
+//! | standard error | how it is written | if that is refused |
+//! |---|---|---|
+//! | pipe | opened again, with O_NONBLOCK | `pwritev2` with RWF_NOWAIT, then the relay |
+//! | pipe that nobody reads | tried with each message | |
+//! | terminal | opened again, with O_NONBLOCK | /dev/tty where it is the controlling terminal, then the relay |
+//! | other character device | opened again, with O_NONBLOCK | /dev/null and the like: written as it is; others: the relay |
+//! | socket | `send` with MSG_DONTWAIT | |
+//! | regular file | written as it is: a full disk is an error at once | |
+//! | regular file on a network file system or FUSE | the relay | |
+//! | closed | not at all | |
+//!
+//! It is opened again through `/proc/self/fd/2`. That is refused where `/proc` is not mounted, and where the pipe or
+//! terminal belongs to another user. A regular file is not opened again: the copy would have a position of its own and
+//! write over what services write. The relay (`relay.rs`) is a process that may sleep in our place.
+
+use super::inherit;
+use super::relay::Relay;
+use nix::libc;
+use std::ffi::CStr;
+use std::io;
+use std::mem::zeroed;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// A relay that has ended is not replaced sooner than this after its start.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Standard error.
+pub struct Stderr {
+    way: Way,
+}
+
+/// Why nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no room now.
+    Full,
+    /// The disk is full.
+    NoSpace,
+    /// A socket that takes only whole messages does not take one as long as this.
+    TooLong,
+    /// The reader or the terminal is gone.
+    Gone,
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Refusal {
+        match error.raw_os_error() {
+            None | Some(libc::EAGAIN | libc::EINTR | libc::ENOBUFS | libc::ENOMEM) => Refusal::Full,
+            Some(libc::ENOSPC | libc::EDQUOT) => Refusal::NoSpace,
+            Some(libc::EMSGSIZE) => Refusal::TooLong,
+            Some(_) => Refusal::Gone,
+        }
+    }
+}
+
+enum Way {
+    /// Opened again, with O_NONBLOCK.
+    Own(OwnedFd),
+    /// Written as it is: the kernel never makes the writer wait for a reader.
+    AsItIs,
+    Socket,
+    /// A pipe that could not be opened again.
+    Pipe,
+    /// A FIFO that nobody reads yet, or any more: it cannot be opened to be written to, without waiting.
+    NoReader,
+    /// By the relay, if one could be made then.
+    Relay(Option<Relay>, Instant),
+    Closed,
+}
+
+impl Stderr {
+    /// Finds out how to write. Nothing is opened before this.
+    pub fn open() -> Stderr {
+        Stderr { way: find() }
+    }
+
+    /// Writes what can be written without sleeping. Returns how many bytes that was.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        if matches!(self.way, Way::NoReader) {
+            self.way = find();
+        }
+        let written = match self.write_by_way(bytes) {
+            Err(e) if matches!(self.way, Way::Pipe) && is_unsupported(&e) => {
+                // A pipe before Linux 6.4.
+                self.way = relay();
+                self.write_by_way(bytes)
+            }
+            Err(e) if matches!(self.way, Way::Relay(..)) && e.raw_os_error() == Some(libc::EPIPE) => {
+                if !self.replace_relay(PAUSE) {
+                    return Err(Refusal::Full);
+                }
+                self.write_by_way(bytes)
+            }
+            other => other,
+        };
+        written.map_err(Refusal::from)
+    }
+
+    fn write_by_way(&self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.way {
+            Way::Own(fd) => write(fd.as_fd(), bytes),
+            Way::Relay(Some(relay), _) => write(relay.as_fd(), bytes),
+            Way::Relay(None, _) | Way::NoReader => Err(io::Error::from_raw_os_error(libc::EPIPE)),
+            Way::AsItIs => write(io::stderr().as_fd(), bytes),
+            Way::Socket => send(bytes),
+            Way::Pipe => write_no_wait(io::stderr().as_fd(), bytes),
+            Way::Closed => Ok(bytes.len()),
+        }
+    }
+
+    /// A descriptor that `poll` and `epoll` can watch for room. None: there is nothing to wait for.
+    pub fn watchable(&self) -> Option<BorrowedFd<'_>> {
+        match &self.way {
+            Way::Own(fd) => Some(fd.as_fd()),
+            Way::Relay(Some(relay), _) => (!relay.has_ended()).then(|| relay.as_fd()),
+            // SAFETY: 0, 1 and 2 stay open as long as the process runs.
+            Way::Socket | Way::Pipe => Some(unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }),
+            Way::Relay(None, _) | Way::AsItIs | Way::NoReader | Way::Closed => None,
+        }
+    }
+
+    /// Before the last words: a relay that has ended is replaced at once.
+    pub fn renew(&mut self) {
+        self.replace_relay(Duration::ZERO);
+    }
+
+    /// The end: what a relay has been given is written before `deadline`, or not.
+    pub fn close(&mut self, deadline: Instant) {
+        if let Way::Relay(relay, _) = &mut self.way
+            && let Some(relay) = relay.take()
+        {
+            relay.finish(deadline);
+        }
+    }
+
+    /// Returns whether it was old enough for that, and has ended.
+    fn replace_relay(&mut self, pause: Duration) -> bool {
+        let Way::Relay(relay, since) = &self.way else { return false };
+        let is_due = since.elapsed() >= pause && relay.as_ref().is_none_or(Relay::has_ended);
+        if is_due {
+            // By now a FIFO may have a reader, say, and be opened again.
+            self.way = find();
+        }
+        is_due
+    }
+}
+
+fn find() -> Way {
+    // SAFETY: all zeros are a valid value, and the kernel writes one into it.
+    let mut stat: libc::stat = unsafe { zeroed() };
+    // SAFETY: as above.
+    let found = unsafe { libc::fstat(libc::STDERR_FILENO, &raw mut stat) } == 0;
+    if !found || inherit::was_closed(libc::STDERR_FILENO) {
+        return Way::Closed;
+    }
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFSOCK => Way::Socket,
+        libc::S_IFREG | libc::S_IFBLK if can_hang() => relay(),
+        libc::S_IFREG | libc::S_IFBLK => Way::AsItIs,
+        libc::S_IFIFO => match reopen(c"/proc/self/fd/2") {
+            Ok(fd) => Way::Own(fd),
+            Err(e) if e.raw_os_error() == Some(libc::ENXIO) => Way::NoReader,
+            Err(_) => Way::Pipe,
+        },
+        libc::S_IFCHR => reopen(c"/proc/self/fd/2").map_or_else(|_| device(stat.st_rdev), Way::Own),
+        _ => relay(),
+    }
+}
+
+/// A character device that could not be opened again.
+fn device(number: libc::dev_t) -> Way {
+    // Of /dev/null, /dev/full and the others of the kernel's memory devices none makes a writer wait.
+    const MEMORY: u32 = 1;
+    if libc::major(number) == MEMORY {
+        return Way::AsItIs;
+    }
+    // Only of its own controlling terminal the kernel tells a process the session. Everybody may open /dev/tty.
+    // SAFETY: the call takes a number.
+    let is_controlling = unsafe { libc::tcgetsid(libc::STDERR_FILENO) } >= 0;
+    let own = is_controlling.then(|| reopen(c"/dev/tty").ok()).flatten();
+    own.map_or_else(relay, Way::Own)
+}
+
+fn relay() -> Way {
+    Way::Relay(Relay::start().ok(), Instant::now())
+}
+
+/// A pipe or device, by a new open file. Opening one with these flags does not wait.
+fn reopen(path: &CStr) -> io::Result<OwnedFd> {
+    let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC | libc::O_APPEND;
+    // SAFETY: the path ends with a null byte.
+    let fd = unsafe { libc::open(path.as_ptr(), flags) };
+    match fd {
+        ..0 => Err(io::Error::last_os_error()),
+        // SAFETY: a descriptor that was opened a moment ago is nobody else's.
+        _ => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+    }
+}
+
+/// Whether the file is on a file system that another machine or process serves: if that hangs, so does a write.
+fn can_hang() -> bool {
+    const SERVED: [u64; 9] = [
+        0x6969,      // NFS
+        0x6573_5546, // FUSE
+        0xff53_4d42, // CIFS
+        0xfe53_4d42, // SMB 2 and later
+        0x517b,      // SMB
+        0x00c3_6400, // Ceph
+        0x0102_1997, // 9P
+        0x5346_414f, // AFS
+        0x7375_7245, // Coda
+    ];
+    // SAFETY: all zeros are a valid value, and the kernel writes one into it.
+    let mut about: libc::statfs = unsafe { zeroed() };
+    // SAFETY: as above.
+    let known = unsafe { libc::fstatfs(libc::STDERR_FILENO, &raw mut about) } == 0;
+    // The type is a number of 32 bits, with or without a sign.
+    known && SERVED.contains(&(about.f_type as u64 & 0xffff_ffff))
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    // EPERM and EACCES: by seccomp.
+    let unsupported = [libc::EOPNOTSUPP, libc::ENOSYS, libc::EINVAL, libc::EPERM, libc::EACCES];
+    error.raw_os_error().is_some_and(|code| unsupported.contains(&code))
+}
+
+fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    Ok(nix::unistd::write(fd, bytes)?)
+}
+
+fn send(bytes: &[u8]) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: `bytes` is valid for its length.
+    let sent = unsafe { libc::send(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len(), flags) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// `pwritev2` with RWF_NOWAIT: a write that fails in place of waiting.
+fn write_no_wait(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let piece = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    // SAFETY: the vector has one entry, which points to `bytes`; a write does not change it. The position -1, in
+    // two halves, means the current one.
+    let written = unsafe {
+        libc::syscall(
+            libc::SYS_pwritev2,
+            fd.as_raw_fd(),
+            &raw const piece,
+            1,
+            -1_i64,
+            -1_i64,
+            libc::RWF_NOWAIT,
+        )
+    };
+    usize::try_from(written).map_err(|_| io::Error::last_os_error())
+}
