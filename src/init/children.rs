@@ -104,6 +104,12 @@ impl Children {
         None
     }
 
+    /// The tokens of all that children may have to tell.
+    pub fn tokens(&self) -> impl Iterator<Item = u64> {
+        let channels = [Channel::Status, Channel::Output, Channel::Notify];
+        self.by_pid.keys().flat_map(move |pid| channels.map(|channel| token(*pid, channel)))
+    }
+
     /// Which child and descriptor a token stands for.
     pub fn resolve(token: u64) -> Option<(i32, Channel)> {
         let number = token.checked_sub(FIRST_TOKEN).filter(|_| token < TOKEN_LIMIT)?;

@@ -307,8 +307,8 @@ impl Init {
         }
     }
 
-    /// The poller does not work any more. Children are reaped, deadlines hold and the stop works all the same; whatever
-    /// else there may be to do is looked for often.
+    /// The poller does not work any more. Signals are waited for, so that children are reaped and the stop works, and
+    /// what children tell is looked for often. Only the control socket is not served.
     fn wait_for_signals(
         &mut self,
         ready: &mut Vec<Ready>,
@@ -322,7 +322,9 @@ impl Init {
         if poll::either(Some(self.signals.as_fd()), None, Some(pause)).is_err() {
             std::thread::sleep(pause);
         }
-        ready.push(Ready { token: SIGNALS, readable: true, writable: false, hangup: false });
+        // What has nothing to tell is read in vain, and without waiting.
+        let tokens = self.executor.children.tokens().chain([executor::NEWS, reading::READING, SIGNALS]);
+        ready.extend(tokens.map(|token| Ready { token, readable: true, writable: false, hangup: false }));
         OUTPUT.ready();
     }
 

@@ -87,7 +87,7 @@ fn the_last_words_pass_the_relay() {
 fn without_proc() {
     require_namespace!();
     require_root!();
-    for kind in [Kind::FullPipe, Kind::Terminal, Kind::FullDevice] {
+    for kind in [Kind::FullPipe, Kind::Terminal, Kind::FullTerminal, Kind::FullDevice] {
         println!("{kind:?}");
         let outlet = Outlet::new(kind);
         let script = format!(

@@ -50,7 +50,7 @@ fn a_mistake_ends_though_nobody_reads_it() {
     // All at once: each of them waits for a reader as long as rinit does.
     std::thread::scope(|scope| {
         for (name, status) in [("rinit", 125), ("tini", 1), ("dumb-init", 1), ("catatonit", 1)] {
-            for kind in [Kind::Terminal, Kind::FullPipe] {
+            for kind in [Kind::FullTerminal, Kind::FullPipe] {
                 scope.spawn(move || {
                     let init = if name == "rinit" { Init::rinit() } else { Init::rinit_as(name) };
                     let outlet = Outlet::new(kind);

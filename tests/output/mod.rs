@@ -22,8 +22,10 @@ use std::time::Duration;
 /// A standard error that takes nothing, or almost nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A terminal that nobody reads.
+    /// A terminal that nobody reads, and that takes a little at first.
     Terminal,
+    /// One that is full already.
+    FullTerminal,
     /// One that was stopped with Ctrl-S; its reader is there.
     StoppedTerminal,
     FullPipe,
@@ -39,8 +41,9 @@ pub enum Kind {
     NoReader,
 }
 
-pub const KINDS: [Kind; 8] = [
+pub const KINDS: [Kind; 9] = [
     Kind::Terminal,
+    Kind::FullTerminal,
     Kind::StoppedTerminal,
     Kind::FullPipe,
     Kind::SlowPipe,
@@ -66,7 +69,8 @@ impl Outlet {
     #[track_caller]
     pub fn new(kind: Kind) -> Outlet {
         match kind {
-            Kind::Terminal => Outlet::terminal(),
+            Kind::Terminal => Outlet::terminal_unfilled(),
+            Kind::FullTerminal => Outlet::full_terminal(),
             Kind::StoppedTerminal => {
                 let mut outlet = Outlet::terminal_unfilled();
                 tcflow(&outlet.writer, FlowArg::TCOOFF).unwrap();
@@ -99,7 +103,7 @@ impl Outlet {
     }
 
     /// A terminal that is as full as it gets.
-    fn terminal() -> Outlet {
+    fn full_terminal() -> Outlet {
         let outlet = Outlet::terminal_unfilled();
         let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&outlet.writer));
         let mut own = File::from(open_to_write(&path));

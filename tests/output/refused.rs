@@ -51,6 +51,7 @@ fn without_a_poller_it_reaps_restarts_and_stops() {
         .through(&words(&through))
         .stderr(outlet.stderr())
         .start();
+    init.wait_line("COMMAND is started", |line| line == "made");
     let mut seen = 0;
     for _ in 0..20 {
         seen = init.wait_line_after(seen, "the service is restarted", |line| line == "again").0 + 1;
