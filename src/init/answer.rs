@@ -139,6 +139,9 @@ fn aims(verb: Verb) -> (&'static [State], &'static [State]) {
 fn is_under_way(supervisor: &Supervisor, id: ServiceId, verb: Verb) -> bool {
     // What was to stop still does when the container stops.
     let goes_on = verb == Verb::Stop || !supervisor.is_stopping();
+    if supervisor.refusal(id).is_some() {
+        return false;
+    }
     let controlled = matches!(verb, Verb::Pause | Verb::Resume) && supervisor.is_controlled(id);
     controlled || goes_on && supervisor.state(id).is_some_and(|(state, _)| aims(verb).1.contains(&state))
 }

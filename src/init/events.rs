@@ -362,6 +362,7 @@ impl Events {
             // What these lead to is told; and `StopDone` with the exit status, by `ended`.
             Notice::Restarting(..)
             | Notice::Succeeded(..)
+            | Notice::NotSignalled(..)
             | Notice::Waiting(..)
             | Notice::ProbeFailed(..)
             | Notice::ProbeNotRun(..)

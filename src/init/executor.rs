@@ -12,18 +12,18 @@ use super::oom::OomCounter;
 use super::pipes::Pipes;
 use super::reading::Reader;
 use super::report::Report;
+use super::signalling::Couriers;
 use super::state::State;
-use crate::model::{Hook, Notify, Service, Signal};
+use crate::model::{Hook, Notify, Service};
 use crate::supervisor::{
-    Effect, Event, News, Pid, Plan, Reach, Role, Scope, ServiceId, StartError, Supervisor, Time, merge,
+    Effect, Event, News, Pid, Plan, Role, Scope, ServiceId, StartError, Supervisor, Time, merge,
 };
+use crate::sys::inherit;
 use crate::sys::poll::{Interest, Poller};
 use crate::sys::process::Status;
 use crate::sys::spawn::{self, Outcome, Spec};
-use crate::sys::{inherit, proc_fs, process};
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, RawFd};
-use std::time::Duration;
 
 /// The token of the socket over which services tell news.
 pub const NEWS: u64 = 1;
@@ -48,6 +48,7 @@ pub struct Executor {
     pub reader: Reader,
     pub(super) oom: OomCounter,
     deaths: Deaths,
+    pub(super) couriers: Couriers,
     report: Report,
     /// Room for those that a reaping finds.
     pub(super) ended: Vec<(i32, Status)>,
@@ -102,6 +103,7 @@ impl Executor {
             reader: Reader::default(),
             oom: OomCounter::default(),
             deaths: Deaths::default(),
+            couriers: Couriers::new(),
             report: Report::default(),
             ended: Vec::new(),
             rest: None,
@@ -184,6 +186,7 @@ impl Executor {
     /// Tells the supervisor an event, carries out what it decides, and tells it what came of that, until there is
     /// nothing left to do.
     pub fn feed(&mut self, now: Time, event: Event) {
+        self.couriers.forget_refused();
         let mut events = VecDeque::from([event]);
         let mut effects = Vec::new();
         while let Some(event) = events.pop_front() {
@@ -222,11 +225,11 @@ impl Executor {
             }
             Effect::Signal { pid, scope, signal } => {
                 let wide = self.contract.to_group && self.supervisor.main_process() == Some(pid);
-                self.send(pid, if wide { Scope::Group } else { scope }, signal);
-                None
+                self.send(pid, if wide { Scope::Group } else { scope }, signal)
             }
             Effect::TerminateRest => self.rest(Rest::Terminated),
             Effect::KillRest => self.rest(Rest::Killed),
+            Effect::Notice(notice) if self.couriers.contradict(&notice) => None,
             Effect::Notice(notice) => {
                 self.report.take_in(&self.supervisor, &notice);
                 self.events.take_in(events::wall_clock(), &self.supervisor, &notice);
@@ -391,38 +394,6 @@ impl Executor {
             }
         }
     }
-
-    /// Sends a signal to whom it can reach; to nobody who is known to be gone.
-    pub fn send(&self, pid: Pid, scope: Scope, signal: Signal) {
-        let Some(target) = self.supervisor.processes().target(pid, scope) else {
-            return log::debug!("{signal} is not sent: process {} has ended", pid.0);
-        };
-        let sent = match target.reach() {
-            Reach::Process(pid) => process::kill(pid.0, signal),
-            Reach::Group(leader) => process::kill_group(leader.0, signal),
-            Reach::GroupLeft(leader) => process::kill_group_left(leader.0, signal),
-        };
-        if let Err(e) = sent {
-            log::warn!("cannot send {signal} to process {}: {e}", pid.0);
-        }
-    }
-
-    /// Everything that belongs to no service is to go.
-    fn rest(&mut self, how: Rest) -> Option<Event> {
-        self.rest = Some(how);
-        if process::has_no_child() && !proc_fs::is_anybody_left() {
-            return Some(Event::NothingLeft);
-        }
-        match how {
-            Rest::Terminated => {
-                log::info!("stopping processes of no service");
-                proc_fs::signal_rest(&[Signal::TERM, Signal::CONT], true);
-            }
-            Rest::Killed => proc_fs::signal_rest(&[Signal::KILL], false),
-        }
-        self.look_at = Some(Duration::ZERO);
-        None
-    }
 }
 
 /// A service number that does not exist: cannot come about, but must not end PID 1 either.
@@ -433,6 +404,7 @@ fn lost() -> StartError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     /// Each answer has to be one to what was asked for, or the supervisor takes it for something else's.
     #[test]

@@ -25,7 +25,7 @@ impl Executor {
         self.read_news(now, DATAGRAMS_IN_QUEUE);
         let mut ended = std::mem::take(&mut self.ended);
         let mut harvest = Harvest::default();
-        let mut none_left = false;
+        let (mut none_left, mut courier) = (false, None);
         self.more_to_reap = true;
         while self.more_to_reap && harvest.orphans < ORPHANS_A_TURN {
             match process::reap() {
@@ -35,6 +35,10 @@ impl Executor {
                 }
                 Reaped::Child(pid, status) if self.reader.reaped(&self.poller, pid, status) => {
                     harvest.own = true;
+                }
+                Reaped::Child(pid, status) if self.couriers.is_courier(pid) => {
+                    harvest.own = true;
+                    courier = Some(status);
                 }
                 Reaped::Child(pid, _) => {
                     self.heirs.reaped(pid);
@@ -53,11 +57,14 @@ impl Executor {
         }
         self.ended = ended;
         self.look_at_groups(now, false);
+        if let Some(status) = courier {
+            self.courier_ended(now, status);
+        }
         if none_left && self.rest.is_some() {
             self.look_at_rest(now);
         } else if self.rest == Some(Rest::Killed) && !process::is_pid1() {
             // The orphans of those who died are ours now.
-            proc_fs::signal_rest(&[Signal::KILL], false);
+            let _ = proc_fs::rest(false).signal(&[Signal::KILL]);
         }
         harvest
     }

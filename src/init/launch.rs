@@ -195,6 +195,11 @@ impl Surroundings {
     }
 }
 
+/// Whether a service is to run as another user than rinit.
+pub fn has_other_user(service: &Service) -> bool {
+    service.exec.context.user.as_ref().is_some_and(|user| !process::is_user(user.uid, process::group_id()))
+}
+
 /// Nothing to do if rinit is that user already, with those groups: without the capabilities for it, even that would be
 /// refused.
 fn ids(user: Option<&User>) -> Option<Ids> {

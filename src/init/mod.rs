@@ -33,6 +33,7 @@ mod report;
 mod requests;
 mod senders;
 pub mod settings;
+mod signalling;
 mod source;
 pub mod stand_in;
 mod state;
@@ -48,7 +49,7 @@ use crate::config;
 use crate::control::address::Address;
 use crate::model::text::cause;
 use crate::model::{MAIN, Service, Signal};
-use crate::supervisor::{Event, Scope, Supervisor};
+use crate::supervisor::{Event, Pid, Scope, Supervisor};
 use crate::sys::poll::{self, Interest, Poller, Ready};
 use crate::sys::signals::{Caught, Reading, Signals};
 use crate::sys::spawn::Session;
@@ -231,6 +232,7 @@ impl Init {
 
     fn run(mut self) -> u8 {
         self.contract.begin();
+        self.executor.tell_means();
         // A directory that rinit stays in could not be unmounted.
         let _ = std::env::set_current_dir("/");
         self.feed(Event::Boot);
@@ -332,6 +334,13 @@ impl Init {
         self.epoch.elapsed()
     }
 
+    /// Sends a signal to the process group of COMMAND.
+    fn send(&mut self, command: Pid, signal: Signal) {
+        if let Some(event) = self.executor.send(command, Scope::Group, signal) {
+            self.feed(event);
+        }
+    }
+
     fn feed(&mut self, event: Event) {
         self.executor.feed(self.epoch.elapsed(), event);
     }
@@ -380,7 +389,7 @@ impl Init {
             self.terminal.follow_stop(command.0);
             if self.terminal.must_continue(command.0) {
                 log::info!("the command has stopped, and nobody else can continue it: continued");
-                self.executor.send(command, Scope::Group, Signal::CONT);
+                self.send(command, Signal::CONT);
             }
         }
     }
@@ -399,7 +408,7 @@ impl Init {
     fn continued(&mut self) {
         match self.executor.supervisor.main_process() {
             Some(command) if self.terminal.follow_continue(command.0) => {
-                self.executor.send(command, Scope::Group, Signal::CONT);
+                self.send(command, Signal::CONT);
             }
             _ => {
                 self.terminal.passed_on(Signal::CONT);

@@ -58,9 +58,15 @@ fn words(supervisor: &Supervisor, notice: &Notice) -> Option<(Option<ServiceId>,
         }
         Notice::Killed(id, grace) if grace.is_zero() => (id, Level::Warn, "killed".to_owned()),
         Notice::Killed(id, grace) => (id, Level::Warn, format!("still there after {}: killed", time(*grace))),
+        // It is still there.
+        Notice::Stopped(id, ..) if supervisor.refusal(*id).is_some() => return None,
         Notice::Stopped(id, status, took) => {
             let how = status.map(|status| format!(", {status}")).unwrap_or_default();
             (id, Level::Info, format!("stopped after {}{how}", time(*took)))
+        }
+        Notice::NotSignalled(id, why) => (id, Level::Error, why.clone()),
+        Notice::Unkillable(id) if supervisor.refusal(*id).is_some() => {
+            (id, Level::Error, "it cannot be killed: given up".to_owned())
         }
         Notice::Unkillable(id) => (id, Level::Error, "not even SIGKILL ended it: given up".to_owned()),
         Notice::StopBegun(cause, count, limit) => {

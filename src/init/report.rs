@@ -34,6 +34,7 @@ impl Report {
             | Notice::Resumed(_)
             | Notice::Controlled(..)
             | Notice::Signalled(..)
+            | Notice::NotSignalled(..)
             | Notice::Follows(..)
             | Notice::DependencyFailed(..)
             | Notice::Waiting(..)

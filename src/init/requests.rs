@@ -346,9 +346,16 @@ fn signal(executor: &mut Executor, now: Time, request: &Request) -> Result<Respo
             }
             Some((Some(pid), _)) => {
                 executor.feed(now, Event::Signal { service, scope, signal });
-                match executor.supervisor.is_controlled(service) {
-                    true => (true, format!("{signal} taken in: a control command runs first")),
-                    false => (true, format!("{signal} sent to {whom} {}", pid.0)),
+                if executor.couriers.is_refused(service) {
+                    let why = executor.supervisor.refusal(service);
+                    (false, why.unwrap_or("it could not be sent").to_owned())
+                } else if executor.supervisor.is_controlled(service) {
+                    (true, format!("{signal} taken in: a control command runs first"))
+                } else if executor.couriers.has_for(pid) {
+                    let why = "rinit lacks the capability KILL";
+                    (true, format!("{signal} for {whom} {} is being sent as its user: {why}", pid.0))
+                } else {
+                    (true, format!("{signal} sent to {whom} {}", pid.0))
                 }
             }
             Some((None, _)) | None => {

@@ -348,9 +348,19 @@ impl Unit {
         // A main process is given up only with the container: a second one beside it would do harm.
         let give_up = main_gone || self.container_stops;
         ending.deadline = give_up.then(|| now.saturating_add(KILL_PATIENCE));
-        self.killed |= self.container_stops;
-        out.push(Effect::Notice(Notice::Killed(self.id, now.saturating_sub(ending.since))));
+        let waited = now.saturating_sub(ending.since);
+        self.killed |= self.container_stops && self.refused.is_none();
         self.kill_what_runs(main_gone, out);
+        out.push(Effect::Notice(Notice::Killed(self.id, waited)));
+    }
+
+    /// A signal could not be sent to it.
+    pub(super) fn not_signalled(&mut self, message: String, out: &mut Vec<Effect>) {
+        // Each time that it is stopped or killed there are two of them.
+        if self.refused.as_ref() != Some(&message) {
+            out.push(Effect::Notice(Notice::NotSignalled(self.id, message.clone())));
+            self.refused = Some(message);
+        }
     }
 
     fn kill_what_runs(&mut self, main_gone: bool, out: &mut Vec<Effect>) {

@@ -194,6 +194,13 @@ pub enum Event {
         /// The signal.
         signal: Signal,
     },
+    /// A signal could not be sent.
+    NotSignalled {
+        /// To this process, or its group.
+        pid: Pid,
+        /// Which signal, and why.
+        message: String,
+    },
     /// Somebody wants to know this service's health now.
     ProbeNow {
         /// The service.
@@ -360,6 +367,8 @@ pub enum Notice {
     Controlled(ServiceId, Signal),
     /// Its main process was sent a signal by request.
     Signalled(ServiceId, Signal, Scope),
+    /// A signal could not be sent to it, for this reason.
+    NotSignalled(ServiceId, String),
     /// What follows, now that the rest of the process group is gone too, or that it was stopped for a restart; and why
     /// it was, where rinit itself had decided that.
     Follows(ServiceId, Next, Option<String>),

@@ -151,6 +151,7 @@ impl Supervisor {
             Event::Signal { service, scope, signal } => {
                 self.with(service, |unit| unit.signal(now, scope, signal, out));
             }
+            Event::NotSignalled { pid, message } => self.not_signalled(pid, message, out),
             Event::ProbeNow { service } => self.with(service, |unit| unit.probe_now(now, out)),
             Event::Tick => self.tick(now, out),
             Event::StopRequested { signal } => self.begin_stop(now, StopCause::Requested(signal), out),
@@ -162,6 +163,16 @@ impl Supervisor {
             self.settle(now, out);
         }
         self.drop_unreachable(out);
+    }
+
+    fn not_signalled(&mut self, pid: Pid, message: String, out: &mut Vec<Effect>) {
+        match self.processes.whose(pid) {
+            Some(Process { service, role: Role::Main, .. }) => {
+                self.with(service, |unit| unit.not_signalled(message, out));
+            }
+            Some(Process { service, .. }) => out.push(Effect::Notice(Notice::NotSignalled(service, message))),
+            None => {}
+        }
     }
 
     /// Leaves out signals to whom nothing can be sent any more: its end is about to be told.

@@ -24,6 +24,7 @@ impl Unit {
     ) {
         let Some(process) = &mut self.process else { return };
         process.exit = Some(status);
+        self.refused = None;
         process.group_left = group_left;
         let ran = now.saturating_sub(process.started);
         let set_up = process.setup.is_none();

@@ -113,6 +113,11 @@ impl Table {
         Some(process.service)
     }
 
+    /// A process, or the leader of a group that was left.
+    pub fn whose(&self, pid: Pid) -> Option<Process> {
+        self.get(pid).or_else(|| self.groups.get(&pid).copied())
+    }
+
     /// A process was reaped: marks it. `None` if it is not in the table.
     pub fn reap(&mut self, pid: Pid) -> Option<Process> {
         let entry = self.entries.get_mut(&pid)?;

@@ -20,6 +20,9 @@ use std::time::Duration;
 /// How long to wait for what was killed at the deadline before the exit is due anyway.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
 
+/// The exit status where rinit itself could not do it.
+const OWN_FAILURE: u8 = 125;
+
 /// Where the stop is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -290,10 +293,10 @@ impl Supervisor {
             let left = self.units.iter().filter(|unit| unit.has_to_stop() && !unit.is_alive());
             let text = || "stop_command was not run: there is no time left".to_owned();
             out.extend(left.map(|unit| Effect::Notice(Notice::HookFailed(unit.id, text()))));
+            out.push(Effect::KillRest);
             if stop.phase == Phase::Rest {
                 out.push(Effect::Notice(Notice::RestKilled));
             }
-            out.push(Effect::KillRest);
         }
     }
 
@@ -306,8 +309,15 @@ impl Supervisor {
         out.push(Effect::Exit(status));
     }
 
-    /// The exit status of the container.
+    /// The exit status of the container: not 0 where a service could not be told to stop.
     fn exit_status(&self) -> u8 {
+        match self.exit_status_of_services() {
+            0 if self.units.iter().any(|unit| unit.refused.is_some()) => OWN_FAILURE,
+            status => status,
+        }
+    }
+
+    fn exit_status_of_services(&self) -> u8 {
         let main = self.units.iter().find(|unit| unit.is_main);
         let cause = self.shutdown.as_ref().map(|stop| stop.cause);
         let ended = match cause {

@@ -87,6 +87,8 @@ pub struct Unit {
     pub exit_asked: bool,
     /// Why it is `failed`, or why it is started again.
     pub reason: Option<String>,
+    /// Which signal could not be sent to its process, and why.
+    pub refused: Option<String>,
     /// What it has said of itself, by systemd's STATUS=.
     pub status: Option<String>,
     /// The exit code of the container, if this unit's failure ends it.
@@ -148,6 +150,7 @@ impl Unit {
             exit_asked: false,
             oom: false,
             reason: None,
+            refused: None,
             status: None,
             fail_code: 1,
             been_ready: false,
@@ -317,6 +320,7 @@ impl Unit {
     /// Its dependencies are there.
     pub fn start(&mut self, now: Time, out: &mut Vec<Effect>) {
         self.reason = None;
+        self.refused = None;
         self.status = None;
         let limit = self.policy.start_timeout.filter(|_| !self.container_stops);
         self.start_by = limit.map(|timeout| now.saturating_add(timeout));

@@ -122,7 +122,7 @@ impl Supervisor {
             last_exit: unit.exit_text(),
             exit_asked: unit.exit_asked,
             status: unit.status.as_deref(),
-            reason: unit.reason.as_deref(),
+            reason: unit.refused.as_deref().or(unit.reason.as_deref()),
             waiting_for: if unit.state == State::Waiting { self.waiting_for(unit) } else { Vec::new() },
             restart_in: unit.retry_at().map(|at| at.saturating_sub(now)),
             probes: health.map(|health| health.results().collect()).unwrap_or_default(),
@@ -144,6 +144,11 @@ impl Supervisor {
     /// yet.
     pub fn is_controlled(&self, id: ServiceId) -> bool {
         self.units.get(id.0).is_some_and(Unit::is_controlled)
+    }
+
+    /// Which signal could not be sent to a service, and why, if that is so.
+    pub fn refusal(&self, id: ServiceId) -> Option<&str> {
+        self.units.get(id.0)?.refused.as_deref()
     }
 
     /// What a service depends on, in the order of its definition.
@@ -226,6 +231,9 @@ impl Supervisor {
         match unit.state {
             State::Stopped | State::Starting | State::Paused | State::Completed => {
                 unit.state.as_str().to_owned()
+            }
+            State::Stopping if unit.refused.is_some() => {
+                format!("stopping: {}", unit.refused.as_deref().unwrap_or_default())
             }
             State::Stopping if unit.is_halting() => "stopping".to_owned(),
             State::Stopping => because("restarting"),

@@ -7,6 +7,7 @@ pub mod attributes;
 pub mod caps;
 pub mod cgroup;
 pub mod container;
+pub mod courier;
 mod descriptors;
 pub mod entry;
 pub mod file;

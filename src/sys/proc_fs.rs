@@ -60,24 +60,47 @@ pub fn is_anybody_left() -> bool {
         || found.targets().any(|pid| found.all.get(&pid).is_some_and(|it| !found.is_client(it)))
 }
 
-/// Sends signals to every process that is left but this one, and but those of other containers. For a PID 1 these are
-/// the ones whose cgroup is outside of its own and who are not its descendants. Any other process has nobody but its
-/// descendants.
-pub fn signal_rest(signals: &[Signal], spare_clients: bool) {
+/// Every process that is left but this one, and but those of other containers. For a PID 1 these are the ones whose
+/// cgroup is outside of its own and who are not its descendants. Any other process has nobody but its descendants.
+pub fn rest(spare_clients: bool) -> Rest {
     let found = Found::look();
     let is_spared = |pid: &i32| spare_clients && found.all.get(pid).is_some_and(|it| found.is_client(it));
-    let mut targets: Vec<i32> = found.targets().filter(|pid| !is_spared(pid)).collect();
+    let pids: Vec<i32> = found.targets().filter(|pid| !is_spared(pid)).collect();
     let others = found.all.values().filter(|stat| !stat.is_dead).count().saturating_sub(1);
-    if process::is_pid1() && targets.len() == others {
-        // Nobody slips through who is made meanwhile.
-        targets = vec![-1];
-    }
-    for signal in signals {
-        for pid in &targets {
-            // Nobody left, or somebody who is out of reach: nothing more can be done.
-            let _ = process::kill(*pid, *signal);
+    Rest { is_everybody: process::is_pid1() && pids.len() == others, pids }
+}
+
+/// Who is left.
+pub struct Rest {
+    /// These processes.
+    pub pids: Vec<i32>,
+    is_everybody: bool,
+}
+
+impl Rest {
+    /// Sends signals to all of them. Returns the first error; that one is gone is none.
+    pub fn signal(&self, signals: &[Signal]) -> std::io::Result<()> {
+        // Where everybody is meant, nobody slips through who is made meanwhile.
+        let pids = if self.is_everybody { &[-1][..] } else { &self.pids };
+        let mut result = Ok(());
+        for signal in signals {
+            for pid in pids {
+                result = result.and(process::kill(*pid, *signal));
+            }
         }
+        result
     }
+}
+
+/// The members of a process group that are not zombies.
+pub fn members(leader: i32) -> Vec<i32> {
+    all().filter(|(_, stat)| stat.group == leader && !stat.is_dead).map(|(pid, _)| pid).collect()
+}
+
+/// The real user of a process, as signals count it.
+pub fn real_user_of(pid: i32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?.parse().ok()
 }
 
 /// The processes at one moment.

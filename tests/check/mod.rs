@@ -84,7 +84,7 @@ fn golden_directories() {
 #[test]
 fn every_warning_is_tested_and_documented() {
     let mut seen: BTreeSet<String> =
-        ["world-writable", "service-writes-definitions"].map(String::from).into();
+        ["world-writable", "service-writes-definitions", "capability-missing"].map(String::from).into();
     for case in cases() {
         let report: Value = serde_json::from_slice(&fs::read(case.join("expected.json")).unwrap()).unwrap();
         let codes = report["diagnostics"].as_array().unwrap().iter().filter_map(|d| d["code"].as_str());

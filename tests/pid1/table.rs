@@ -42,7 +42,7 @@ pub const ROWS: [Row; 19] = [
     row("SIGTERM ends a stopped command", ["yes", "no", "no", "no", "no"], stopped),
     row(
         "the command has changed its user and cannot be signalled",
-        ["goes on", "ends with 1", "ends with 1", "goes on", "goes on"],
+        ["ends with 138", "ends with 1", "ends with 1", "goes on", "goes on"],
         out_of_reach,
     ),
     row(

@@ -5,6 +5,7 @@ mod command;
 mod environment;
 mod graces;
 mod ownership;
+mod privileges;
 mod programs;
 mod shell;
 mod timing;
@@ -23,7 +24,8 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 /// The code of every warning. docs/check.md explains each.
-pub const CODES: [&str; 16] = [
+pub const CODES: [&str; 17] = [
+    "capability-missing",
     "dollar-not-replaced",
     "essential-restarts",
     "goes-to-background",
@@ -68,6 +70,7 @@ pub(super) fn all(
         timing::look(&mut subject, world);
         if let Some(path) = &world.programs {
             programs::look(&mut subject, root, path);
+            privileges::look(&mut subject);
         }
         warnings.extend(subject.warnings);
     }
