@@ -69,7 +69,7 @@ impl Outlet {
     #[track_caller]
     pub fn new(kind: Kind) -> Outlet {
         match kind {
-            Kind::Terminal => Outlet::terminal_unfilled(),
+            Kind::Terminal => Outlet::terminal_as_it_comes(),
             Kind::FullTerminal => Outlet::full_terminal(),
             Kind::StoppedTerminal => {
                 let mut outlet = Outlet::terminal_unfilled();
@@ -116,11 +116,19 @@ impl Outlet {
         outlet
     }
 
+    /// One that writes what it is given as it is.
     pub fn terminal_unfilled() -> Outlet {
-        let pair = nix::pty::openpty(None, None).unwrap();
-        let mut attributes = tcgetattr(&pair.slave).unwrap();
+        let outlet = Outlet::terminal_as_it_comes();
+        let mut attributes = tcgetattr(&outlet.writer).unwrap();
         cfmakeraw(&mut attributes);
-        tcsetattr(&pair.slave, SetArg::TCSANOW, &attributes).unwrap();
+        tcsetattr(&outlet.writer, SetArg::TCSANOW, &attributes).unwrap();
+        outlet
+    }
+
+    /// One that makes two bytes of each line's end, as terminals do. It may tell of room for one: a writer that believes
+    /// it sleeps.
+    fn terminal_as_it_comes() -> Outlet {
+        let pair = nix::pty::openpty(None, None).unwrap();
         Outlet::of(pair.slave, Some(pair.master.into()))
     }
 
