@@ -35,6 +35,21 @@ impl Outcome {
     }
 }
 
+/// A machine that has much to do may be so late.
+const TOLERATED: Duration = Duration::from_secs(1);
+
+/// Makes an attempt that has this long. One that fails long after that was stopped or frozen, perhaps with the service:
+/// that says nothing, and there is another.
+pub fn attempt(timeout: Duration, mut probe: impl FnMut(Duration) -> Outcome) -> Outcome {
+    loop {
+        let begun = Instant::now();
+        let outcome = probe(timeout);
+        if outcome.healthy || begun.elapsed() <= timeout.saturating_add(TOLERATED) {
+            return outcome;
+        }
+    }
+}
+
 /// Whether somebody accepts connections there.
 pub fn tcp(endpoint: Endpoint, timeout: Duration) -> Outcome {
     match connect(endpoint, &Deadline::new(timeout)) {

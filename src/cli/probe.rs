@@ -20,11 +20,17 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
     let operands: Vec<&str> = given.iter().map(|word| word.to_str().unwrap_or("?")).collect();
     let timeout = values::timeout(words, TIMEOUT)?;
     let outcome = match operands.as_slice() {
-        ["http", target] => probe::http(&HttpUrl::parse(target)?, timeout),
-        ["tcp", target] => probe::tcp(url::parse_tcp(target)?, timeout),
+        ["http", target] => {
+            let url = HttpUrl::parse(target)?;
+            probe::attempt(timeout, |timeout| probe::http(&url, timeout))
+        }
+        ["tcp", target] => {
+            let address = url::parse_tcp(target)?;
+            probe::attempt(timeout, |timeout| probe::tcp(address, timeout))
+        }
         ["unix", _] => {
-            let target = given.get(1).copied().unwrap_or_default();
-            probe::unix(&Address::parse(target)?, timeout)
+            let address = Address::parse(given.get(1).copied().unwrap_or_default())?;
+            probe::attempt(timeout, |timeout| probe::unix(&address, timeout))
         }
         ["http" | "tcp" | "unix", ..] => return Err("probe takes one address".to_owned()),
         [kind, ..] => return Err(format!("cannot probe {kind:?}: write {FORMS}")),

@@ -197,6 +197,10 @@ impl Executor {
                 }
                 events.extend(self.oldest_set_up());
             }
+            // Once everybody is told to go, no end of a child may follow that would have groups looked at.
+            if events.is_empty() && self.rest.is_some() {
+                events.extend(self.gone_groups(false));
+            }
         }
     }
 

@@ -51,7 +51,9 @@ impl Executor {
             }
         }
         // All of a group may have ended together: everything is reaped and marked before anyone looks at groups, and
-        // before the first of them is told.
+        // before the first of them is told. Main processes come first: nobody is to be stopped for a failed probe who has
+        // ended with it.
+        ended.sort_by_key(|(pid, _)| self.supervisor.processes().main_of(Pid(*pid)).is_none());
         for (pid, status) in ended.drain(..) {
             self.tell_end(now, pid, status);
         }
@@ -84,13 +86,17 @@ impl Executor {
     /// Tells of the groups that are gone. Before a deadline, one of which only zombies are left is: nothing more can be
     /// done about these.
     pub fn look_at_groups(&mut self, now: Time, before_deadline: bool) {
+        for event in self.gone_groups(before_deadline) {
+            self.feed(now, event);
+        }
+    }
+
+    pub(super) fn gone_groups(&self, before_deadline: bool) -> Vec<Event> {
         let is_gone = |leader: &Pid| {
             !process::group_exists(leader.0) || (before_deadline && proc_fs::is_group_dead(leader.0))
         };
-        let gone: Vec<Pid> = self.supervisor.processes().groups().filter(is_gone).collect();
-        for pid in gone {
-            self.feed(now, Event::GroupGone { pid });
-        }
+        let gone = self.supervisor.processes().groups().filter(is_gone);
+        gone.map(|pid| Event::GroupGone { pid }).collect()
     }
 
     /// Tells of the end of a process that rinit has made.

@@ -34,6 +34,7 @@ mod requests;
 mod senders;
 pub mod settings;
 mod signalling;
+mod sleep;
 mod source;
 pub mod stand_in;
 mod state;
@@ -48,7 +49,7 @@ pub use settings::{Listening, LogFormat, Settings};
 use crate::config;
 use crate::control::address::Address;
 use crate::model::text::cause;
-use crate::model::{MAIN, Service, Signal};
+use crate::model::{MAIN, Service, Signal, duration};
 use crate::supervisor::{Event, Pid, Scope, Supervisor};
 use crate::sys::poll::{self, Interest, Poller, Ready};
 use crate::sys::signals::{Caught, Reading, Signals};
@@ -60,6 +61,7 @@ use gather::{Gather, REST};
 use launch::Surroundings;
 use output::{LAST_WORDS, OUTPUT, PATIENCE};
 use requests::Requests;
+use sleep::{Overslept, Sleep};
 use source::Source;
 use state::State;
 use std::os::fd::AsFd;
@@ -72,6 +74,10 @@ pub const EXIT_OWN_FAILURE: u8 = 125;
 
 /// The signals that ask rinit to stop the container.
 const STOP_SIGNALS: [Signal; 5] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::PWR, Signal::RTMIN_3];
+
+/// Maximum number of times that the poller is asked for more before deadlines expire, so that whoever keeps rinit busy
+/// cannot hold them up.
+const ROUNDS: u32 = 16;
 
 /// The signals' token.
 const SIGNALS: u64 = 0;
@@ -181,6 +187,7 @@ struct Init {
     /// Until then children are not reaped, for others are about to end.
     rest_until: Option<Duration>,
     epoch: Instant,
+    sleep: Sleep,
     interrupts: u32,
     tidy: Tidy,
     /// The poller has failed, and that was said.
@@ -224,6 +231,7 @@ impl Init {
             gather: Gather::default(),
             rest_until: None,
             epoch: Instant::now(),
+            sleep: Sleep::default(),
             interrupts: 0,
             tidy: Tidy::Everything,
             is_blind: false,
@@ -257,9 +265,39 @@ impl Init {
     fn turn(&mut self, ready: &mut Vec<Ready>) {
         let owes = self.executor.owes();
         self.wait(ready);
+        let more = self.executor.poller.may_have_more(ready);
+        self.take_in(ready);
+        self.end_rest(false);
+        if more || self.is_due() {
+            self.take_in_all(ready);
+        }
+        if self.executor.look_at.is_some_and(|at| at <= self.now()) {
+            self.executor.look_at_rest(self.now());
+        }
+        if self.is_due() {
+            self.executor.look_at_groups(self.now(), true);
+            self.feed(Event::Tick);
+        }
+        self.requests.finish_reading(&mut self.executor, self.epoch);
+        self.requests.settle(&mut self.executor, self.epoch);
+        if owes && self.executor.exit_status().is_none() {
+            self.executor.catch_up();
+        }
+    }
+
+    /// Whether the supervisor has a deadline that has come.
+    fn is_due(&self) -> bool {
+        self.executor.supervisor.next_deadline().is_some_and(|at| at <= self.now())
+    }
+
+    /// Deals with what is ready. Whether there was anything but clients.
+    fn take_in(&mut self, ready: &mut Vec<Ready>) -> bool {
+        let mut others = self.executor.has_more_to_reap();
         self.executor.set_up_unawaited(self.now());
         for ready in ready.drain(..) {
-            match children::Children::resolve(ready.token) {
+            let channel = children::Children::resolve(ready.token);
+            others |= channel.is_some() || matches!(ready.token, executor::NEWS | SIGNALS);
+            match channel {
                 Some((pid, Channel::Status)) => self.executor.set_up(self.now(), pid),
                 Some((pid, Channel::Output)) => self.executor.read_output(pid),
                 Some((pid, Channel::Notify)) => self.executor.read_notify(self.now(), pid),
@@ -275,19 +313,24 @@ impl Init {
         if self.executor.has_more_to_reap() {
             self.executor.reap(self.now());
         }
-        self.end_rest();
-        if self.executor.look_at.is_some_and(|at| at <= self.now()) {
-            self.executor.look_at_rest(self.now());
+        others
+    }
+
+    /// Takes in all that waits to be: what has happened in time is known before a deadline about it expires.
+    fn take_in_all(&mut self, ready: &mut Vec<Ready>) {
+        self.end_rest(true);
+        self.executor.read_news(self.now(), notify::DATAGRAMS_IN_QUEUE);
+        for _ in 0..ROUNDS {
+            // A poller that does not work is told of when it is waited for.
+            if self.executor.poller.wait(ready, Some(Duration::ZERO)).is_err() {
+                break;
+            }
+            let more = self.executor.poller.may_have_more(ready);
+            if !self.take_in(ready) && !more {
+                break;
+            }
         }
-        if self.executor.supervisor.next_deadline().is_some_and(|at| at <= self.now()) {
-            self.executor.look_at_groups(self.now(), true);
-            self.feed(Event::Tick);
-        }
-        self.requests.finish_reading(&mut self.executor, self.epoch);
-        self.requests.settle(&mut self.executor, self.epoch);
-        if owes && self.executor.exit_status().is_none() {
-            self.executor.catch_up();
-        }
+        self.end_rest(true);
     }
 
     /// As soon as nothing has happened for a moment, what the start, a reload or an answer needed is given back: once.
@@ -302,10 +345,20 @@ impl Init {
         if is_due {
             timeout = Some(QUIET);
         }
+        let asked = timeout.map(|timeout| self.now().saturating_add(timeout));
+        let due = self.executor.supervisor.next_deadline();
+        self.sleep.begin([asked, due].into_iter().flatten().min());
         match self.executor.poller.wait(ready, timeout) {
             Ok(()) if is_due && ready.is_empty() => std::mem::take(&mut self.tidy).carry_out(),
             Ok(()) => {}
             Err(e) => self.wait_for_signals(ready, timeout, &e),
+        }
+        if let Some(Overslept { late, by }) = self.sleep.end(self.now()) {
+            let late = duration::format(late);
+            log::warn!(
+                "woken up {late} too late, as if stopped or frozen: time limits of services are extended"
+            );
+            self.feed(Event::Overslept { by });
         }
     }
 
@@ -394,9 +447,9 @@ impl Init {
         }
     }
 
-    /// Reaps those that have ended during a rest. That is over at once when the container is to stop.
-    fn end_rest(&mut self) {
-        let is_over = |until| until <= self.now() || self.executor.supervisor.is_stopping();
+    /// Reaps those that have ended during a rest. That is over at once when the container is to stop, or something is due.
+    fn end_rest(&mut self, at_once: bool) {
+        let is_over = |until| at_once || until <= self.now() || self.executor.supervisor.is_stopping();
         if self.rest_until.is_some_and(is_over) {
             self.rest_until = None;
             self.signals.tell_of_children(true);

@@ -43,7 +43,7 @@ pub(super) struct Controlling {
     /// Not known between the effect and its answer.
     pid: Option<Pid>,
     /// When it is killed, unless it was.
-    until: Option<Time>,
+    pub(super) until: Option<Time>,
     /// What was asked for since, each once.
     waiting: Vec<Asked>,
 }

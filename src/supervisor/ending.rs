@@ -12,6 +12,11 @@ use std::time::Duration;
 /// kernel.
 const KILL_PATIENCE: Duration = Duration::from_secs(1);
 
+/// A group that outlives its leader may lose its last member without a word to rinit: another one has reaped it. So it is
+/// looked for after this time, and then after twice as long each time, up to the second one.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
 /// What a unit in `stopping` is on its way to.
 #[derive(Clone, Debug)]
 pub(super) struct Ending {
@@ -23,6 +28,8 @@ pub(super) struct Ending {
     pub(super) deadline: Option<Time>,
     /// Its input has come to an end: how long it may take over what is left of it before it is told to stop.
     pub(super) drain_by: Option<Time>,
+    /// When to look whether anything is left of its group, and how long after that to look again.
+    pub(super) look: Option<(Time, Duration)>,
     pub(super) killed: bool,
     /// SIGKILL was its stop signal.
     pub(super) struck: bool,
@@ -35,7 +42,24 @@ pub(super) struct Ending {
 impl Ending {
     /// When something is to be done next.
     pub(super) fn next(&self) -> Option<Time> {
-        [self.drain_by, self.deadline].into_iter().flatten().min()
+        let look = self.look.map(|(at, _)| at);
+        [self.drain_by, self.deadline, look].into_iter().flatten().min()
+    }
+
+    fn look_soon(&mut self, now: Time) {
+        self.look = Some((now.saturating_add(FIRST_LOOK), FIRST_LOOK));
+    }
+
+    /// All groups were looked at before the supervisor was told that it is time to. This one is there still, if it was
+    /// the only thing to do.
+    fn looked(&mut self, now: Time) -> bool {
+        if let Some((at, pause)) = self.look
+            && at <= now
+        {
+            let pause = pause.saturating_add(pause).min(LAST_LOOK);
+            self.look = Some((now.saturating_add(pause), pause));
+        }
+        ![self.drain_by, self.deadline].into_iter().flatten().any(|at| at <= now)
     }
 
     /// Whether somebody wanted the end, and it came before it was forced.
@@ -124,6 +148,7 @@ impl Unit {
             signal,
             deadline,
             drain_by: None,
+            look: None,
             killed: false,
             struck: false,
             unready,
@@ -283,6 +308,7 @@ impl Unit {
         let pid = process.group;
         self.clean_up(now);
         if let Some(ending) = &mut self.ending {
+            ending.look_soon(now);
             if ending.killed {
                 // A member whose parent is elsewhere may stay a zombie for ever: nothing more can be done.
                 ending.deadline = Some(now.saturating_add(KILL_PATIENCE));
@@ -294,7 +320,7 @@ impl Unit {
     }
 
     /// It stops already; a stop for good outranks a restart, and the earlier deadline counts.
-    fn hasten(&mut self, now: Time, purpose: Purpose, grace: Duration) {
+    pub(super) fn hasten(&mut self, now: Time, purpose: Purpose, grace: Duration) {
         let Some(ending) = &mut self.ending else { return };
         match purpose {
             Purpose::Halt => ending.purpose = Purpose::Halt,
@@ -348,6 +374,9 @@ impl Unit {
         // A main process is given up only with the container: a second one beside it would do harm.
         let give_up = main_gone || self.container_stops;
         ending.deadline = give_up.then(|| now.saturating_add(KILL_PATIENCE));
+        if ending.look.is_some() {
+            ending.look_soon(now);
+        }
         let waited = now.saturating_sub(ending.since);
         self.killed |= self.container_stops && self.refused.is_none();
         self.kill_what_runs(main_gone, out);
@@ -394,6 +423,7 @@ impl Unit {
     pub(super) fn gone(&mut self, now: Time, out: &mut Vec<Effect>) {
         let Some(ending) = &mut self.ending else { return };
         self.hook = None;
+        ending.look = None;
         // With the container, the grace of one that had to be killed is used up, and there may be no other time.
         let spare = self.through_by.filter(|by| now < *by);
         let may_run = self
@@ -423,7 +453,9 @@ impl Unit {
         let process = self.process.take();
         let setup = process.as_ref().and_then(|process| process.setup.clone());
         let status = process.as_ref().and_then(|process| process.exit);
-        let ran = process.map_or(Duration::ZERO, |process| ending.since.saturating_sub(process.started));
+        let counted = process.map_or(Duration::ZERO, |process| {
+            ending.since.saturating_sub(process.started).saturating_sub(process.not_run)
+        });
         let why = self.reason.clone().filter(|_| ending.purpose == Purpose::Restart);
         let next = match (ending.purpose, setup) {
             _ if ending.purpose == Purpose::Halt || !self.wanted => {
@@ -438,16 +470,19 @@ impl Unit {
             }
             (Purpose::Restart | Purpose::CleanUp, Some(error)) => self.after_start_error(now, *error),
             (Purpose::Restart | Purpose::CleanUp, None) if ending.permanent => self.give_up(now),
-            (Purpose::Restart, None) => self.after_end(now, false, ran),
+            (Purpose::Restart, None) => self.after_end(now, false, counted),
             (Purpose::CleanUp, None) => {
                 let success = status.is_some_and(ExitStatus::success) && !ending.unready;
-                self.after_end(now, success, ran)
+                self.after_end(now, success, counted)
             }
         };
         out.push(Effect::Notice(Notice::Follows(self.id, next, why)));
     }
 
     pub(super) fn grace_over(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if self.ending.as_mut().is_some_and(|ending| ending.looked(now)) {
+            return;
+        }
         if self.ending.as_ref().is_some_and(|ending| ending.killed) {
             out.push(Effect::Notice(Notice::Unkillable(self.id)));
             self.hook = None;

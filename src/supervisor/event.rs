@@ -208,6 +208,12 @@ pub enum Event {
     },
     /// `next_deadline` has come.
     Tick,
+    /// `next_deadline` was missed by far: rinit, or everything, did not run for a part of this time, which has just
+    /// passed. Comes before whatever has happened meanwhile is told.
+    Overslept {
+        /// Since rinit ran last.
+        by: Duration,
+    },
     /// The container is to stop.
     StopRequested {
         /// The signal that asked for it, if one did.

@@ -187,6 +187,14 @@ impl Health {
         self.count
     }
 
+    /// rinit has not run for this long: neither the probe under way nor the service has, perhaps.
+    pub fn overslept(&mut self, by: Duration) {
+        let probe = self.probing.as_mut().map(|probing| &mut probing.started);
+        for since in self.service_started.as_mut().into_iter().chain(probe) {
+            *since = since.saturating_add(by);
+        }
+    }
+
     /// Whether results are to be expected.
     pub fn is_on(&self) -> bool {
         self.service_started.is_some()

@@ -16,6 +16,7 @@ mod graph;
 mod health;
 mod hooks;
 mod outcome;
+mod oversleep;
 mod processes;
 mod reload;
 mod requests;
@@ -154,6 +155,7 @@ impl Supervisor {
             Event::NotSignalled { pid, message } => self.not_signalled(pid, message, out),
             Event::ProbeNow { service } => self.with(service, |unit| unit.probe_now(now, out)),
             Event::Tick => self.tick(now, out),
+            Event::Overslept { by } => self.overslept(now, by),
             Event::StopRequested { signal } => self.begin_stop(now, StopCause::Requested(signal), out),
             Event::KillRequested => self.kill_all(now, out),
             Event::Forward { signal } => self.forward(signal, out),

@@ -27,6 +27,7 @@ impl Unit {
         self.refused = None;
         process.group_left = group_left;
         let ran = now.saturating_sub(process.started);
+        let counted = ran.saturating_sub(process.not_run);
         let set_up = process.setup.is_none();
         let struck = process.struck;
         if set_up {
@@ -74,7 +75,7 @@ impl Unit {
         if let Some(error) = process.setup {
             return self.spawn_failed(now, *error, out);
         }
-        let next = self.after_end(now, status.success() && was_ready, ran);
+        let next = self.after_end(now, status.success() && was_ready, counted);
         out.push(Effect::Notice(Notice::Died(self.id, status, self.oom, ran, next)));
     }
 

@@ -49,12 +49,11 @@ impl Supervisor {
         self.want(now, vec![id]);
     }
 
-    /// What was stopped by request stays so after a restart of the container, if it is to.
+    /// What was stopped by request stays so after a restart of the container, if it is to. Told at each request: it may be
+    /// that an earlier one could not be written down.
     fn remember(&self, id: ServiceId, stopped: bool, out: &mut Vec<Effect>) {
         let unit = self.units.get(id.0);
-        if unit.is_some_and(|unit| {
-            unit.defined_policy().restart == Restart::UnlessStopped && unit.by_hand != stopped
-        }) {
+        if unit.is_some_and(|unit| unit.defined_policy().restart == Restart::UnlessStopped) {
             out.push(Effect::Remember { service: id, stopped });
         }
     }

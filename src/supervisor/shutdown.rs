@@ -125,7 +125,7 @@ impl Supervisor {
         if !unit.has_to_stop() || told || first || (self.has_killed_all() && !unit.is_alive()) {
             return;
         }
-        let (grace, through_by) = self.share(now, id);
+        let (grace, through_by) = self.share(now, id, unit.policy.stop_grace_period);
         // The main process gets the very signal that rinit got, as from tini.
         let signal = match &self.shutdown {
             Some(stop) if unit.is_main && unit.policy.stop_signal.is_none() => stop.cause.signal(),
@@ -193,7 +193,8 @@ impl Supervisor {
 
     /// What reads stops, to be started again and read the rest: it has its share of the time for that.
     fn hasten_life(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
-        let (grace, _) = self.share(now, id);
+        let Some(unit) = self.units.get(id.0) else { return };
+        let (grace, _) = self.share(now, id, unit.policy.stop_grace_period);
         self.with(id, |unit| {
             if !std::mem::replace(&mut unit.turn_came, true) {
                 unit.stop(now, Purpose::Restart, None, grace, out);
@@ -205,14 +206,15 @@ impl Supervisor {
         self.shutdown.as_ref().is_some_and(|stop| stop.killed_all)
     }
 
-    /// The grace of a unit whose turn it is: its own, or its share of what is left for the chains below it. And while
-    /// the container stops, when all of it has to be through for these to have their graces.
-    fn share(&self, now: Time, id: ServiceId) -> (Duration, Option<Time>) {
+    /// The grace of a unit whose turn it is: `own`, which is all of its grace or what is left of it, or its share of
+    /// what is left for the chains below it. And while the container stops, when all of it has to be through for these
+    /// to have their graces.
+    pub(super) fn share(&self, now: Time, id: ServiceId, own: Duration) -> (Duration, Option<Time>) {
         let Some(unit) = self.units.get(id.0) else { return (Duration::ZERO, None) };
-        let own = unit.policy.stop_grace_period;
         let Some(stop) = &self.shutdown else { return (own, None) };
         let left = stop.deadline.saturating_sub(now);
-        let chain = if unit.needs.is_empty() { own } else { self.longest_chain(id) };
+        let chain =
+            if unit.needs.is_empty() { own } else { own.saturating_add(self.longest_chain_below(id)) };
         if chain <= left {
             return (own, Some(stop.deadline.saturating_sub(chain.saturating_sub(own))));
         }
@@ -220,20 +222,20 @@ impl Supervisor {
         (left.mul_f64(own.as_secs_f64() / chain.as_secs_f64()).min(own), None)
     }
 
-    /// The graces along the longest chain of units alive that begins with `id` and follows what it depends on.
-    fn longest_chain(&self, id: ServiceId) -> Duration {
+    /// The graces along the longest chain of units alive that begins behind `id` and follows what it depends on.
+    fn longest_chain_below(&self, id: ServiceId) -> Duration {
         let mut below = vec![Duration::ZERO; self.units.len()];
         for at in &self.order {
             let Some(unit) = self.units.get(at.0) else { continue };
             let longest = unit.needs.iter().filter_map(|need| below.get(need.on.0)).max();
+            if *at == id {
+                return longest.copied().unwrap_or_default();
+            }
             let there = unit.has_to_stop() || unit.lingers;
             let own = if there { unit.policy.stop_grace_period } else { Duration::ZERO };
             let chain = own.saturating_add(longest.copied().unwrap_or_default());
             if let Some(place) = below.get_mut(at.0) {
                 *place = chain;
-            }
-            if *at == id {
-                return chain;
             }
         }
         Duration::ZERO

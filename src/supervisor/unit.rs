@@ -30,6 +30,8 @@ pub(super) struct Process {
     /// Its process group, which has another number only where it has succeeded another main process.
     pub(super) group: Pid,
     pub(super) started: Time,
+    /// For so long it may not have run, because everything was frozen.
+    pub(super) not_run: Duration,
     pub(super) setup: Option<Box<StartError>>,
     pub(super) exit: Option<ExitStatus>,
     /// After its end: others of its group are left.
@@ -335,6 +337,7 @@ impl Unit {
             pid,
             group: pid,
             started: now,
+            not_run: Duration::ZERO,
             setup: None,
             exit: None,
             group_left: false,

@@ -17,7 +17,8 @@ impl Unit {
     /// When it has run for long enough. While the container stops it has to wait for its turn.
     pub(super) fn run_by(&self) -> Option<Time> {
         let limit = self.policy.run_timeout.filter(|_| !self.container_stops)?;
-        self.process.as_ref().map(|process| process.started.saturating_add(limit))
+        let process = self.process.as_ref()?;
+        Some(process.started.saturating_add(process.not_run).saturating_add(limit))
     }
 
     /// Something is due while it runs.

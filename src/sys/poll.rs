@@ -76,6 +76,11 @@ impl Poller {
         Ok(self.epoll.delete(fd)?)
     }
 
+    /// Whether there may be more than what `wait` has just put into `ready`.
+    pub fn may_have_more(&self, ready: &[Ready]) -> bool {
+        ready.len() >= BATCH
+    }
+
     /// Waits until a descriptor has something to tell or `timeout` is over (`None`: for ever), and puts what is
     /// ready into `ready`. An interruption by a signal is no error: nothing is ready then.
     pub fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {

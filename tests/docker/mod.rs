@@ -8,6 +8,7 @@ mod nginx;
 mod notify;
 mod oom;
 mod orphans;
+mod pause;
 mod pids_limit;
 mod postgres;
 mod restart_policy;

@@ -238,6 +238,8 @@ fn a_service_is_stopped_and_started_by_request_and_stays_stopped() {
     assert_eq!(world.take_story(), ["remember web true", "SIGTERM web"]);
     world.exits("web", 0);
     assert_eq!(world.state("web"), State::Stopped);
+    world.tell(Event::Stop { service: ServiceId(1) });
+    assert_eq!(world.take_story(), ["remember web true"], "the disk may have been full");
     assert_eq!(world.state("app"), State::Running, "as with docker compose stop");
     world.tell(Event::Start { service: ServiceId(1) });
     assert_eq!(world.take_story(), ["remember web false", "start web"]);

@@ -6,6 +6,7 @@ mod found;
 mod input;
 mod keys;
 mod life;
+mod oversleep;
 mod processes;
 mod reload;
 mod stop;

@@ -70,7 +70,37 @@ pub fn scenario(seed: u64) -> Scenario {
         stop_timeout: r.time(&[0, 500, 1000, 3000, 9000, 9000, 30_000]),
         orphans: orphans.into_iter().flatten().collect(),
         tick_first: r.percent(50),
+        hardships: hardships(r),
     }
+}
+
+/// Half of the scenarios have none.
+fn hardships(r: &mut Random) -> Hardships {
+    if r.percent(50) {
+        return Hardships::default();
+    }
+    let chance = r.pick(&[0, 50, 100]);
+    let mut stalls = r.several(3, |r| {
+        let at = r.time(&TIMES) + Duration::from_millis(r.below(3000) as u64);
+        let length = r.time(&[100, 900, 1500, 3000, 8000, 15_000]);
+        Stall { at, length, kind: r.pick(&[StallKind::Pid1, StallKind::Everything, StallKind::Jump]) }
+    });
+    stalls.sort_by_key(|stall| stall.at);
+    let mut refusals = r.several(2, |r| {
+        let from = r.time(&TIMES);
+        (from, from + r.time(&[1, 100, 1000, 5000]))
+    });
+    let mut spawns_take = r.several(4, |r| r.time(&[0, 1, 10, 300, 2000]));
+    if !r.percent(chance) {
+        stalls.clear();
+    }
+    if !r.percent(25) {
+        spawns_take.clear();
+    }
+    if !r.percent(25) {
+        refusals.clear();
+    }
+    Hardships { stalls, reaps_last: r.percent(50), spawns_take, refusals }
 }
 
 /// Services of these names, each of which depends on earlier ones only. Some are as they were.
@@ -285,13 +315,15 @@ fn life(r: &mut Random, mood: &Mood) -> Life {
         set_up: r.time(&[0, 0, 1, 5]),
         ready: r.maybe(80, |r| r.time(&SHORT)),
         says: r.several(3, |r| (r.time(&TIMES), news(r))),
-        members: r
-            .several(2, |r| r.maybe(mood.members, |r| conduct(r, mood)))
-            .into_iter()
-            .flatten()
-            .collect(),
+        members: r.several(2, |r| r.maybe(mood.members, |r| member(r, mood))).into_iter().flatten().collect(),
         conduct: conduct(r, mood),
     }
+}
+
+fn member(r: &mut Random, mood: &Mood) -> Member {
+    let conduct = conduct(r, mood);
+    // Those times are few: that a zombie is not reaped at once is rare.
+    Member { conduct, reaped_outside: r.maybe(30, |r| r.time(&[0, 0, 0, 100, 2000])) }
 }
 
 fn news(r: &mut Random) -> News {

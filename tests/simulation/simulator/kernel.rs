@@ -22,6 +22,8 @@ pub struct Process {
     pub group: Pid,
     pub role: Role,
     conduct: Conduct,
+    /// Its parent is another process, which is not of its group, and reaps it so long after its end.
+    reaped_outside: Option<Duration>,
     /// The outcome of its set-up, as long as it was not told.
     pub exec: Option<Making>,
     life: Option<Life>,
@@ -39,6 +41,8 @@ pub struct Process {
 pub enum Act {
     SetUp(Pid),
     End(Pid, ExitStatus, bool),
+    /// Somebody else reaps it.
+    Vanish(Pid),
     Say(Pid, News),
     /// SIGCHLD.
     Reap,
@@ -57,9 +61,15 @@ pub struct Kernel {
     /// Reaped leaders of whose groups others were left.
     groups: Vec<Pid>,
     pub made: u64,
+    /// PID 1 learns of an end after everything else of this moment.
+    reaps_last: bool,
 }
 
 impl Kernel {
+    pub fn new(reaps_last: bool) -> Kernel {
+        Kernel { reaps_last, ..Kernel::default() }
+    }
+
     /// When something happens next.
     pub fn next(&self) -> Option<Time> {
         self.line.keys().next().map(|(time, _)| *time)
@@ -75,6 +85,41 @@ impl Kernel {
         let (key, _) = self.line.first_key_value().filter(|((time, _), _)| *time <= now)?;
         let key = *key;
         self.line.remove(&key)
+    }
+
+    /// What happens next, if that is not after this moment, and when.
+    pub fn take_with_time(&mut self, until: Time) -> Option<(Time, Act)> {
+        let (at, _) = *self.line.first_key_value()?.0;
+        Some((at, self.take(until)?))
+    }
+
+    /// Everything stands still for so long.
+    pub fn freeze(&mut self, now: Time, length: Duration) {
+        for ((at, count), act) in std::mem::take(&mut self.line) {
+            self.line.insert((if at >= now { at + length } else { at }, count), act);
+        }
+    }
+
+    /// Its parent, who is not rinit, reaps it, unless that was killed.
+    pub fn vanish(&mut self, pid: Pid) {
+        if self.get(pid).is_some_and(|process| process.reaped_outside.is_some()) {
+            self.processes.remove(&pid);
+        }
+    }
+
+    /// Whether children have ended that were not reaped.
+    pub fn has_to_reap(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    /// Whether a group is gone and nobody knows, for its last member was reaped by somebody else.
+    pub fn has_unseen(&self) -> bool {
+        self.groups.iter().any(|leader| !self.group_exists(*leader))
+    }
+
+    /// Whether nothing of a group runs: what is left of it are zombies.
+    pub fn is_group_dead(&self, group: Pid) -> bool {
+        self.all().all(|process| process.group != group || process.dead.is_some())
     }
 
     /// Processes that are there: alive, or not reaped yet.
@@ -114,6 +159,7 @@ impl Kernel {
             group,
             role,
             conduct,
+            reaped_outside: None,
             exec: None,
             life: None,
             notify: None,
@@ -161,8 +207,11 @@ impl Kernel {
         for (after, news) in life.says {
             self.plan(now + after, Act::Say(pid, news));
         }
-        for conduct in life.members {
-            self.process(now, Some(pid), Role::Member, conduct);
+        for Member { conduct, reaped_outside } in life.members {
+            let member = self.process(now, Some(pid), Role::Member, conduct);
+            if let Some(process) = self.processes.get_mut(&member) {
+                process.reaped_outside = reaped_outside;
+            }
         }
         Some(outcome)
     }
@@ -191,14 +240,24 @@ impl Kernel {
             return;
         }
         process.dead = Some((status, oom));
+        if let Some(after) = process.reaped_outside {
+            return self.plan(now + after, Act::Vanish(pid));
+        }
         let leader = process.group;
         // One whose parent is the main process is reaped by that.
         if process.role == Role::Member && self.get(leader).is_some_and(|leader| leader.dead.is_none()) {
             self.processes.remove(&pid);
             return;
         }
-        if self.ended.is_empty() {
-            self.plan(now, Act::Reap);
+        self.ended(now, pid);
+    }
+
+    /// There is one more for rinit to reap.
+    fn ended(&mut self, now: Time, pid: Pid) {
+        match self.reaps_last {
+            true => drop(self.line.insert((now, u64::MAX), Act::Reap)),
+            false if self.ended.is_empty() => self.plan(now, Act::Reap),
+            false => {}
         }
         self.ended.push(pid);
     }
@@ -218,6 +277,18 @@ impl Kernel {
         for target in targets {
             self.signal_one(now, target, signal);
         }
+        self.adopt(now);
+    }
+
+    /// Everything is told to end, parents outside of groups as well: rinit reaps whom they leave.
+    fn adopt(&mut self, now: Time) {
+        let mut left = Vec::new();
+        for process in self.processes.values_mut() {
+            if process.reaped_outside.take().is_some() && process.dead.is_some() {
+                left.push(process.pid);
+            }
+        }
+        left.into_iter().for_each(|pid| self.ended(now, pid));
     }
 
     fn signal_one(&mut self, now: Time, pid: Pid, signal: Signal) {
@@ -285,10 +356,13 @@ impl Kernel {
         left
     }
 
-    /// The groups that are gone since they were looked at last.
-    pub fn gone_groups(&mut self) -> Vec<Pid> {
+    /// The groups that are gone since they were looked at last. Before a deadline, those of which only zombies are left
+    /// are.
+    pub fn gone_groups(&mut self, before_deadline: bool) -> Vec<Pid> {
         let all = std::mem::take(&mut self.groups);
-        let (left, gone) = all.into_iter().partition(|leader| self.group_exists(*leader));
+        let is_there =
+            |group: Pid| self.group_exists(group) && !(before_deadline && self.is_group_dead(group));
+        let (left, gone) = all.into_iter().partition(|leader| is_there(*leader));
         self.groups = left;
         gone
     }

@@ -4,6 +4,7 @@
 //! `RINIT_SEEDS=1000000` plays so many seeds; `RINIT_SEED=7` plays that one alone, and tells its story.
 
 mod generate;
+mod hardships;
 mod kernel;
 mod random;
 mod rules;

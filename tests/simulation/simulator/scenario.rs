@@ -16,6 +16,38 @@ pub struct Scenario {
     pub orphans: Vec<Conduct>,
     /// What happens at the moment of a deadline comes after the deadline.
     pub tick_first: bool,
+    pub hardships: Hardships,
+}
+
+/// What makes life hard for PID 1.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hardships {
+    /// In the order of their times.
+    pub stalls: Vec<Stall>,
+    /// PID 1 learns that a child has ended after everything else of the same moment, and reaps all of them together.
+    pub reaps_last: bool,
+    /// How long it takes to make a process: the n-th takes what the n-th entry says, and so on from the start.
+    pub spawns_take: Vec<Duration>,
+    /// In these times no process can be made, and nothing can be written.
+    pub refusals: Vec<(Time, Time)>,
+}
+
+/// A time in which PID 1 does not run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stall {
+    pub at: Time,
+    pub length: Duration,
+    pub kind: StallKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StallKind {
+    /// PID 1 alone is not scheduled.
+    Pid1,
+    /// Everything is frozen.
+    Everything,
+    /// The clock jumps, while PID 1 is at work.
+    Jump,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -66,8 +98,16 @@ pub struct Life {
     /// What it says beside that, and when.
     pub says: Vec<(Duration, News)>,
     /// Others of its process group.
-    pub members: Vec<Conduct>,
+    pub members: Vec<Member>,
     pub conduct: Conduct,
+}
+
+/// Another one of a process group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Member {
+    pub conduct: Conduct,
+    /// Its parent is outside of the group, and reaps it so long after its end: rinit sees no child end.
+    pub reaped_outside: Option<Duration>,
 }
 
 /// A probe, or a hook.
@@ -136,7 +176,10 @@ impl Scenario {
         let stuck = |conduct: &Conduct| !conduct.stuck.is_zero();
         self.orphans.iter().any(stuck)
             || self.players.iter().any(|player| {
-                player.lives.iter().any(|life| stuck(&life.conduct) || life.members.iter().any(stuck))
+                player
+                    .lives
+                    .iter()
+                    .any(|life| stuck(&life.conduct) || life.members.iter().any(|it| stuck(&it.conduct)))
                     || player.probes.iter().any(|probe| stuck(&probe.conduct))
                     || player.hooks.iter().any(|(_, hook)| stuck(&hook.conduct))
             })

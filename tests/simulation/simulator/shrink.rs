@@ -75,6 +75,14 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
         }
     }
     with(&|it| it.tick_first = false);
+    for at in 0..scenario.hardships.stalls.len() {
+        with(&|it| {
+            it.hardships.stalls.remove(at);
+        });
+    }
+    with(&|it| it.hardships.spawns_take.clear());
+    with(&|it| it.hardships.refusals.clear());
+    with(&|it| it.hardships.reaps_last = false);
     all
 }
 

@@ -1,14 +1,17 @@
 //! One run of a scenario: feeds the supervisor as PID 1's event loop does, carries out its effects on the fake
 //! kernel, and lets the rules judge every step.
 
+use super::hardships::{Hardened, Seen};
 use super::kernel::{Act, Kernel, Role};
 use super::rules::{self, Rule, Scene};
 use super::scenario::*;
 use rinit::model::{Control, Hook, Notify, Service, Signal};
 use rinit::supervisor::{
-    Effect, Event, News, Pid, Plan, Scope, ServiceId, StartError, State, Supervisor, Time, merge, plan,
+    Effect, Event, News, Notice, Pid, Plan, Scope, ServiceId, StartError, State, Supervisor, Time, merge,
+    plan,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 /// More steps than this at one moment are a spin.
 const STEPS_AT_ONCE: usize = 400;
@@ -35,19 +38,25 @@ pub struct Outcome {
 }
 
 pub struct World<'s> {
-    scenario: &'s Scenario,
-    supervisor: Supervisor,
+    pub(super) scenario: &'s Scenario,
+    pub(super) supervisor: Supervisor,
     services: Vec<Service>,
-    kernel: Kernel,
-    now: Time,
+    /// Of services that stop by an older definition, that grace.
+    leaving: BTreeMap<usize, Duration>,
+    pub(super) kernel: Kernel,
+    pub(super) now: Time,
+    /// What has become of the scenario's hardships.
+    pub(super) hardships: Hardened,
     /// How many of each kind every service has had.
     made: BTreeMap<(String, u8), usize>,
     rest: Option<Signal>,
+    /// What the next start of the container would know of services that were stopped by hand.
+    remembered: BTreeMap<usize, bool>,
     /// Services to whose input nothing more comes from rinit, and their main processes that know it.
     closed: BTreeSet<usize>,
     at_end: BTreeSet<Pid>,
     interrupts: u32,
-    exit: Option<u8>,
+    pub(super) exit: Option<u8>,
     rules: Vec<Box<dyn Rule>>,
     states: Vec<State>,
     steps: Vec<(Time, Step)>,
@@ -62,10 +71,13 @@ pub fn play(scenario: &Scenario) -> Outcome {
         scenario,
         supervisor,
         services: scenario.services.clone(),
-        kernel: Kernel::default(),
+        leaving: BTreeMap::new(),
+        kernel: Kernel::new(scenario.hardships.reaps_last),
         now: Time::ZERO,
+        hardships: Hardened::default(),
         made: BTreeMap::new(),
         rest: None,
+        remembered: BTreeMap::new(),
         closed: BTreeSet::new(),
         at_end: BTreeSet::new(),
         interrupts: 0,
@@ -90,23 +102,29 @@ pub fn play(scenario: &Scenario) -> Outcome {
     Outcome { steps: world.steps, names, failure, seen: world.seen }
 }
 
-type Check = Result<(), String>;
+pub(super) type Check = Result<(), String>;
 
 impl World<'_> {
     fn run(&mut self) -> Check {
         self.feed(Event::Boot)?;
-        let mut at_once = 0;
+        let (mut at_once, mut moment) = (0, self.now);
         while self.exit.is_none() {
             let deadline = self.supervisor.next_deadline();
             let next = [deadline, self.kernel.next()].into_iter().flatten().min();
+            if self.stalls(next, deadline)? {
+                continue;
+            }
             let Some(next) = next else {
                 return Err("nothing will ever happen any more, and the container has not ended".to_owned());
             };
             if next > self.now {
                 self.judge(|rule, scene| rule.still(scene, next))?;
                 self.now = next;
-                at_once = 0;
             }
+            if self.now > moment {
+                (at_once, moment) = (0, self.now);
+            }
+            self.wakes(deadline)?;
             at_once += 1;
             if at_once > STEPS_AT_ONCE {
                 return Err(format!("more than {STEPS_AT_ONCE} steps at one moment: it spins"));
@@ -121,26 +139,48 @@ impl World<'_> {
         let endless = self.total > STEPS_OF_THE_CLOCK && !self.supervisor.is_stopping();
         if due && !endless && (self.scenario.tick_first || self.kernel.next().is_none_or(|at| at > self.now))
         {
+            self.takes_in_all()?;
             return self.feed(Event::Tick);
         }
         if self.total > STEPS && !self.supervisor.is_stopping() {
             return self.feed(Event::StopRequested { signal: None });
         }
-        match self.kernel.take(self.now) {
+        let act = self.kernel.take(self.now);
+        match act.and_then(|act| self.happens(act)) {
             None => Ok(()),
-            Some(Act::SetUp(pid)) => self.set_up(pid),
-            Some(Act::End(pid, status, oom)) => {
+            Some(seen) => self.sees(seen),
+        }
+    }
+
+    /// Something happens. What PID 1 gets to see of it, sooner or later.
+    pub(super) fn happens(&mut self, act: Act) -> Option<Seen> {
+        match act {
+            Act::SetUp(pid) => self.kernel.set_up(self.now, pid).map(|outcome| Seen::SetUp(pid, outcome)),
+            Act::End(pid, status, oom) => {
                 self.kernel.end(self.now, pid, status, oom);
-                Ok(())
+                None
             }
-            Some(Act::Say(pid, news)) => self.say(pid, news),
-            Some(Act::Reap) => self.reap(),
-            Some(Act::Ask(index)) => self.ask(index),
+            Act::Vanish(pid) => {
+                self.kernel.vanish(pid);
+                None
+            }
+            Act::Say(pid, news) => self.kernel.can_say(pid, &news).then_some(Seen::Said(pid, news)),
+            Act::Reap => Some(Seen::Ended),
+            Act::Ask(index) => Some(Seen::Asked(index)),
+        }
+    }
+
+    pub(super) fn sees(&mut self, seen: Seen) -> Check {
+        match seen {
+            Seen::SetUp(pid, outcome) => self.set_up(pid, outcome),
+            Seen::Said(pid, news) => self.said(pid, news),
+            Seen::Ended => self.reap(),
+            Seen::Asked(index) => self.ask(index),
         }
     }
 
     /// Tells the supervisor an event, and what comes of what it decides, until nothing is left to do.
-    fn feed(&mut self, event: Event) -> Check {
+    pub(super) fn feed(&mut self, event: Event) -> Check {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             if self.exit.is_some() {
@@ -152,6 +192,9 @@ impl World<'_> {
             self.supervisor.step(self.now, event.clone(), &mut effects);
             self.steps.push((self.now, Step::Event(event, effects.clone())));
             self.carry_out_all(effects, &mut events)?;
+            if events.is_empty() && self.rest.is_some() {
+                events.extend(self.kernel.gone_groups(false).into_iter().map(|pid| Event::GroupGone { pid }));
+            }
             if events.len() + self.kernel.made as usize > 20_000 {
                 return Err("thousands of processes: it spins".to_owned());
             }
@@ -164,12 +207,18 @@ impl World<'_> {
             if self.exit.is_some() {
                 return Err(format!("after the exit was told: {effect:?}"));
             }
+            // It has stopped by its older definition.
+            if let Effect::Notice(Notice::Follows(service, ..) | Notice::Stopped(service, ..)) = &effect {
+                self.leaving.remove(&service.0);
+            }
             self.judge(|rule, scene| rule.effect(scene, &effect))?;
             answers.extend(self.carry_out(effect));
         }
         self.look_at_states()?;
         self.judge(|rule, scene| rule.after(scene))?;
         self.states = self.current_states();
+        self.leaving.retain(|service, _| self.states.get(*service) == Some(&State::Stopping));
+        self.time_passes();
         Ok(())
     }
 
@@ -200,7 +249,7 @@ impl World<'_> {
         Ok(())
     }
 
-    fn judge(&mut self, ask: impl Fn(&mut dyn Rule, &Scene<'_>) -> Check) -> Check {
+    pub(super) fn judge(&mut self, ask: impl Fn(&mut dyn Rule, &Scene<'_>) -> Check) -> Check {
         let scene = Scene {
             now: self.now,
             scenario: self.scenario,
@@ -208,6 +257,10 @@ impl World<'_> {
             services: &self.services,
             kernel: &self.kernel,
             before: &self.states,
+            leaving: &self.leaving,
+            remembered: &self.remembered,
+            refuses: self.is_refused_now(),
+            stalled: self.hardships.stalled_until,
         };
         self.rules.iter_mut().try_for_each(|rule| ask(&mut **rule, &scene))
     }
@@ -216,7 +269,7 @@ impl World<'_> {
         match effect {
             Effect::Spawn(service) => {
                 let life = self.nth(service, 0, |player| &player.lives).cloned().unwrap_or(Life::PLAIN);
-                Some(match start_error(life.fork) {
+                Some(match start_error(self.making(life.fork)) {
                     Some(error) => Event::SpawnFailed { service, error },
                     None => {
                         let notify = self.services[service.0].policy.notify;
@@ -250,7 +303,13 @@ impl World<'_> {
             }
             Effect::TerminateRest => self.send_rest(&[Signal::TERM, Signal::CONT]),
             Effect::KillRest => self.send_rest(&[Signal::KILL]),
-            Effect::Notice(_) | Effect::Remember { .. } => None,
+            Effect::Remember { service, stopped } => {
+                if !self.is_refused_now() {
+                    self.remembered.insert(service.0, stopped);
+                }
+                None
+            }
+            Effect::Notice(_) => None,
             Effect::Exit(status) => {
                 self.exit = Some(status);
                 None
@@ -259,7 +318,7 @@ impl World<'_> {
     }
 
     /// The input of what nobody writes to any more ends.
-    fn inputs_end(&mut self) {
+    pub(super) fn inputs_end(&mut self) {
         for reader in self.closed.clone() {
             let name = &self.services[reader].name;
             let writes = |service: usize| {
@@ -292,7 +351,7 @@ impl World<'_> {
     }
 
     fn errand(&mut self, role: Role, errand: &Errand) -> Result<Pid, StartError> {
-        match start_error(errand.fork) {
+        match start_error(self.making(errand.fork)) {
             Some(error) => Err(error),
             None => Ok(self.kernel.simple(self.now, role, errand.conduct)),
         }
@@ -307,17 +366,14 @@ impl World<'_> {
         None
     }
 
-    fn set_up(&mut self, pid: Pid) -> Check {
-        match self.kernel.set_up(self.now, pid) {
-            None => Ok(()),
-            Some(outcome) => match start_error(outcome) {
-                None => self.feed(Event::Executed { pid }),
-                Some(error) => self.feed(Event::SetupFailed { pid, error }),
-            },
+    fn set_up(&mut self, pid: Pid, outcome: Making) -> Check {
+        match start_error(outcome) {
+            None => self.feed(Event::Executed { pid }),
+            Some(error) => self.feed(Event::SetupFailed { pid, error }),
         }
     }
 
-    fn say(&mut self, pid: Pid, news: News) -> Check {
+    fn said(&mut self, pid: Pid, news: News) -> Check {
         let Some(Role::Main(index)) = self.kernel.get(pid).map(|process| process.role) else { return Ok(()) };
         let now_is = self.services.get(index).and_then(|service| service.policy.notify);
         let heard = match self.kernel.get(pid).and_then(|process| process.notify) {
@@ -325,14 +381,15 @@ impl World<'_> {
             Some(Notify::Descriptor(_)) => news == News::Ready,
             None => false,
         };
-        if heard && self.kernel.can_say(pid, &news) {
+        if heard {
             self.feed(Event::Notified { service: ServiceId(index), news })?;
         }
         Ok(())
     }
 
-    fn reap(&mut self) -> Check {
-        let ended = self.kernel.reap();
+    pub(super) fn reap(&mut self) -> Check {
+        let mut ended = self.kernel.reap();
+        ended.sort_by_key(|process| !matches!(process.role, Role::Main(_)));
         for process in &ended {
             self.supervisor.reaped(process.pid);
         }
@@ -363,9 +420,7 @@ impl World<'_> {
             let output = if matches!(process.role, Role::Probe(_)) { b"said".to_vec() } else { Vec::new() };
             self.feed(Event::Exited { pid: process.pid, status, group_left, oom: main && oom, output })?;
         }
-        for pid in self.kernel.gone_groups() {
-            self.feed(Event::GroupGone { pid })?;
-        }
+        self.look_at_groups(false)?;
         if self.kernel.is_empty() && self.rest.is_some() {
             self.feed(Event::NothingLeft)?;
         } else if self.rest == Some(Signal::KILL) {
@@ -439,6 +494,11 @@ impl World<'_> {
         let current: Vec<Service> =
             self.supervisor.current().map(|ServiceId(index)| self.services[index].clone()).collect();
         let plan = plan(&current, services);
+        for (index, service) in self.services.iter().enumerate() {
+            if plan.restart.contains(&service.name) || plan.start.contains(&service.name) {
+                self.leaving.entry(index).or_insert(service.policy.stop_grace_period);
+            }
+        }
         self.services = merge(std::mem::take(&mut self.services), services.to_vec());
         self.states.resize(self.services.len(), State::Stopped);
         self.judge(|rule, scene| rule.reload(scene, &plan))?;

@@ -101,7 +101,8 @@ impl Controls {
             _ => matches!(state, State::Starting | State::Running | State::Paused),
         };
         let main = scene.view(service).and_then(|view| view.pid);
-        if failed && possible && main.is_some() && main == target {
+        // One that was reaped in the same moment gets nothing any more.
+        if failed && possible && main.is_some() && main == target && scene.has_main(service) {
             self.failed.insert((service, signal));
             self.expected.push(Expected::Sent(service, signal));
         }
@@ -151,9 +152,11 @@ impl Controls {
         let plain = definition.hooks.pre_stop.is_none() && matches!(way, StopBy::Signal(_));
         let gone = scene.current().all(|it| it != service);
         let control = if self.begun || gone { Control::Exit } else { Control::Down };
+        // Not one that was made in this very step.
+        let there = scene.kernel.main_of(service).is_some_and(|main| self.mains.contains_key(&main.pid));
         if ran
             && plain
-            && scene.has_main(service)
+            && there
             && Self::has(scene, service, control)
             && !self.changed.contains(&definition.name)
         {
@@ -192,6 +195,7 @@ impl Rule for Controls {
                 self.done(scene, service.0, *signal, main(*service), true);
                 self.turn(scene, service.0);
             }
+            Event::Overslept { by } => self.running.values_mut().for_each(|it| it.2 += *by),
             Event::Exited { pid, status, .. } => {
                 if let Some(service) = self.mains.get(pid) {
                     self.waiting.remove(service);

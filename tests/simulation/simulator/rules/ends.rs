@@ -47,6 +47,8 @@ struct Book {
     /// Restarts since the last good run.
     restarts: u32,
     started: Option<Time>,
+    /// For so long of that PID 1 did not run, nor did the service perhaps.
+    not_run: Duration,
     ended: Time,
     /// It was ready in this life.
     ready: bool,
@@ -80,6 +82,7 @@ impl Book {
     fn policy(&mut self, scene: &Scene<'_>, service: usize, success: bool) -> Next {
         let policy = &scene.services[service].policy;
         let ran = self.ended.saturating_sub(self.started.unwrap_or(self.ended));
+        let ran = ran.saturating_sub(self.not_run);
         let long = self.started.is_some() && ran >= policy.backoff.reset_after;
         if long {
             (self.waited, self.restarts) = (None, 0);
@@ -256,7 +259,13 @@ impl Ends {
             Event::Spawned { service, .. } => {
                 let book = self.book(*service);
                 book.started = Some(scene.now);
+                book.not_run = Duration::ZERO;
                 book.exit = None;
+            }
+            Event::Overslept { by } => {
+                for book in self.books.values_mut().filter(|book| book.why.is_none()) {
+                    book.not_run += *by;
+                }
             }
             Event::SpawnFailed { service, error } => {
                 let book = self.book(*service);

@@ -143,6 +143,12 @@ impl Rule for Healths {
                     model.due = scene.now + model.pause(scene.now, timing);
                 }
             }
+            Event::Overslept { by } => {
+                for model in self.models.values_mut() {
+                    model.since += *by;
+                    model.probe.iter_mut().for_each(|probe| probe.started += *by);
+                }
+            }
             Event::Exited { pid, status, .. } => self.exited(scene, *pid, *status),
             Event::ProbeNow { service } => {
                 if let Some(model) = self.models.get_mut(&service.0) {

@@ -55,6 +55,18 @@ impl Input {
 impl Rule for Input {
     fn event(&mut self, _: &Scene<'_>, event: &Event) -> Check {
         self.no_grace |= *event == Event::KillRequested;
+        match event {
+            // What is left of the stop timeout is shared anew.
+            Event::Overslept { .. } if self.stopping => {
+                self.drains.clear();
+                self.graces.clear();
+            }
+            Event::Overslept { by } => {
+                let (graces, drains) = (self.graces.values_mut(), self.drains.values_mut());
+                graces.chain(drains).for_each(|at| *at += *by);
+            }
+            _ => {}
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use super::{Check, Rule, Scene, holds};
 use rinit::model::Hook;
 use rinit::supervisor::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 #[derive(Default)]
 pub struct Limits {
@@ -39,6 +40,14 @@ struct Book {
 }
 
 impl Book {
+    /// PID 1 has not run for so long: every limit is as far away as it was before.
+    fn moves(&mut self, by: Duration) {
+        let limits = [&mut self.start_by, &mut self.alive_by, &mut self.run_by];
+        for limit in limits.into_iter().chain([&mut self.kill_by, &mut self.kill_from]) {
+            *limit = limit.map(|at| at + by);
+        }
+    }
+
     fn grace(&mut self, until: Time) {
         (self.kill_by, self.kill_from, self.killed) = (Some(until), Some(until), false);
     }
@@ -73,9 +82,7 @@ impl Limits {
 
     fn notice(&mut self, scene: &Scene<'_>, notice: &Notice) -> Check {
         let now = scene.now;
-        let grace_of = |service: &ServiceId| {
-            scene.services.get(service.0).map(|it| it.policy.stop_grace_period).unwrap_or_default()
-        };
+        let grace_of = |service: &ServiceId| scene.grace(service.0);
         match notice {
             Notice::StopBegun(..) => {
                 self.stopping = true;
@@ -172,6 +179,7 @@ impl Rule for Limits {
                 }
             }
             Event::KillRequested => self.end = Some(scene.now),
+            Event::Overslept { by } => self.books.values_mut().for_each(|book| book.moves(*by)),
             Event::Notified { service, news } => self.said(scene, *service, news),
             // One that stops already stops no later for being told again.
             Event::Stop { service } | Event::Restart { service } => {
@@ -212,7 +220,7 @@ impl Rule for Limits {
                 let own = definition.hooks.post_stop_timeout;
                 let (stopping, now) = (self.stopping, scene.now);
                 let changed = self.changed.contains(&definition.name);
-                let own_grace = definition.policy.stop_grace_period;
+                let own_grace = scene.grace(service.0);
                 let below = chain(scene, service.0, false).saturating_sub(own_grace);
                 let spare = self.end.map(|end| end.saturating_sub(below)).filter(|by| now < *by);
                 let book = self.book(*service);

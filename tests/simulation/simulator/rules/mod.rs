@@ -7,6 +7,7 @@ mod health;
 mod input;
 mod limits;
 mod processes;
+mod remembered;
 mod starts;
 mod status;
 mod stop;
@@ -15,6 +16,8 @@ use super::kernel::Kernel;
 use super::scenario::Scenario;
 use rinit::model::{Control, Dependency, Hook, Service};
 use rinit::supervisor::{Effect, Event, Plan, ServiceId, State, Supervisor, Time, View};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A rule holds, or this is how it is broken.
 pub type Check = Result<(), String>;
@@ -29,6 +32,14 @@ pub struct Scene<'a> {
     pub kernel: &'a Kernel,
     /// The states before this step.
     pub before: &'a [State],
+    /// The graces of services that stop by an older definition than that which is in `services`.
+    pub leaving: &'a BTreeMap<usize, Duration>,
+    /// What the next start of the container would know of services that were stopped by hand.
+    pub remembered: &'a BTreeMap<usize, bool>,
+    /// Nothing can be written just now.
+    pub refuses: bool,
+    /// Up to when PID 1 could not look the last time.
+    pub stalled: Option<Time>,
 }
 
 impl<'a> Scene<'a> {
@@ -46,6 +57,12 @@ impl<'a> Scene<'a> {
 
     pub fn was(&self, service: usize) -> State {
         self.before.get(service).copied().unwrap_or(State::Stopped)
+    }
+
+    /// The grace by which it stops, or would.
+    pub fn grace(&self, service: usize) -> Duration {
+        let defined = || self.services.get(service).map(|service| service.policy.stop_grace_period);
+        self.leaving.get(&service).copied().or_else(defined).unwrap_or_default()
     }
 
     pub fn all(&self) -> std::ops::Range<usize> {
@@ -146,6 +163,7 @@ pub fn all() -> Vec<Box<dyn Rule>> {
         Box::<limits::Limits>::default(),
         Box::<stop::Stop>::default(),
         Box::<status::Status>::default(),
+        Box::<remembered::Remembered>::default(),
     ]
 }
 

@@ -5,6 +5,10 @@ use super::{Check, Rule, Scene, holds};
 use rinit::model::{Control, Hook};
 use rinit::supervisor::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What is left of a group is looked for at least so often.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub struct Processes {
@@ -153,6 +157,14 @@ impl Rule for Processes {
     fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
         match effect {
             Effect::Signal { pid, scope, .. } => self.signal(*pid, *scope),
+            Effect::Notice(Notice::Stopping(service, ..) | Notice::Killed(service, ..)) => {
+                let reaped = |(pid, of): (&Pid, &usize)| {
+                    *of == service.0 && !self.gone.contains(pid) && scene.kernel.get(*pid).is_none()
+                };
+                holds(!self.owners.iter().any(reaped), || {
+                    format!("{} is said to be stopped, and was reaped already", scene.name(service.0))
+                })
+            }
             Effect::Spawn(service) => self.spawn(scene, service.0),
             Effect::Probe(service) => Self::probe(scene, service.0),
             Effect::Hook { service, hook, .. } => self.hook(scene, service.0, *hook),
@@ -165,7 +177,13 @@ impl Rule for Processes {
         }
     }
 
-    fn still(&mut self, scene: &Scene<'_>, _: Time) -> Check {
+    fn still(&mut self, scene: &Scene<'_>, until: Time) -> Check {
+        // What was given up is not looked for.
+        let stopping = scene.supervisor.is_stopping();
+        let unseen = scene.kernel.has_unseen() && !stopping && self.given_up.is_empty();
+        holds(!unseen || until <= scene.now + LONGEST_LOOK, || {
+            "a group is gone, and nobody looks for it".to_owned()
+        })?;
         scene.all().try_for_each(|service| self.agrees(scene, service))
     }
 

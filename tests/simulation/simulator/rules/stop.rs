@@ -29,7 +29,7 @@ impl Stop {
     fn limit(&self, scene: &Scene<'_>) -> Option<Time> {
         let (begun, _) = self.begun?;
         let end = begun + scene.scenario.stop_timeout;
-        let end = self.no_grace.map_or(end, |at| end.min(at));
+        let end = self.no_grace.map_or(end, |at| end.min(at)).max(scene.stalled.unwrap_or_default());
         Some(if scene.scenario.has_stuck() { end + LAST_PATIENCE } else { end })
     }
 
@@ -125,7 +125,10 @@ impl Stop {
     fn kill(&self, scene: &Scene<'_>, service: usize, pid: Pid) -> Check {
         let no_time = scene.scenario.stop_timeout.is_zero()
             || scene.services[service].policy.stop_grace_period.is_zero()
-            || self.no_grace.is_some();
+            || self.no_grace.is_some()
+            || self
+                .begun
+                .is_some_and(|(begun, _)| scene.stalled >= Some(begun + scene.scenario.stop_timeout));
         // What hangs in the kernel takes time that nobody has given it.
         let excused = no_time || scene.scenario.has_stuck();
         holds(excused || self.told.contains(&pid), || {
@@ -141,7 +144,7 @@ pub(super) fn chain(scene: &Scene<'_>, service: usize, before: bool) -> Duration
     let lingers =
         scene.reads(service) && (waits(scene.state(service)) || (before && waits(scene.was(service))));
     let own = match scene.has_to_stop(service) || lingers {
-        true => scene.services[service].policy.stop_grace_period,
+        true => scene.grace(service),
         false => Duration::ZERO,
     };
     own + scene.needs(service).map(|(on, _)| chain(scene, on, before)).max().unwrap_or_default()
@@ -217,7 +220,9 @@ impl Rule for Stop {
 
     fn still(&mut self, scene: &Scene<'_>, until: Time) -> Check {
         let Some(end) = self.limit(scene) else { return Ok(()) };
-        holds(!scene.kernel.is_empty(), || "the stop waits, and nothing is left".to_owned())?;
+        holds(!scene.kernel.is_empty() || scene.kernel.has_unseen(), || {
+            "the stop waits, and nothing is left".to_owned()
+        })?;
         holds(scene.now < end, || format!("the stop takes until {until:?}, longer than its timeout"))
     }
 }

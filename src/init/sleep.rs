@@ -1,0 +1,69 @@
+//! Whether the loop woke up much later than it asked for: then PID 1 was stopped, or everything was frozen.
+
+#![forbid(unsafe_code)]
+
+use crate::supervisor::Time;
+use std::time::Duration;
+
+/// A machine that has much to do may be so late.
+const TOLERATED: Duration = Duration::from_secs(1);
+
+/// The last sleep of the loop.
+#[derive(Default)]
+pub struct Sleep {
+    /// When the loop woke up last.
+    woken: Time,
+    /// When something was due next, as it went to sleep.
+    due: Option<Time>,
+}
+
+/// A sleep that took too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overslept {
+    /// Beyond what was due.
+    pub late: Duration,
+    /// Since the loop ran last: so long nobody looked, and it may be that nothing else ran either.
+    pub by: Duration,
+}
+
+impl Sleep {
+    /// The loop goes to sleep; something is due then.
+    pub fn begin(&mut self, due: Option<Time>) {
+        self.due = due;
+    }
+
+    /// The loop is awake. Told if that is much later than something was due.
+    ///
+    /// What the loop did between two sleeps counts as well: it may have been stopped just then.
+    pub fn end(&mut self, now: Time) -> Option<Overslept> {
+        let before = std::mem::replace(&mut self.woken, now);
+        let late = now.saturating_sub(self.due.take()?.max(before));
+        (late > TOLERATED).then(|| Overslept { late, by: now.saturating_sub(before) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn s(seconds: u64) -> Time {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn only_what_was_due_can_be_overslept() {
+        let mut sleep = Sleep::default();
+        let mut sleep_until = |due, woken| {
+            sleep.begin(due);
+            sleep.end(woken)
+        };
+        assert_eq!(sleep_until(Some(s(10)), s(4)), None, "an event came before");
+        assert_eq!(sleep_until(Some(s(10)), s(11)), None, "a busy machine");
+        assert_eq!(sleep_until(None, s(1000)), None, "nothing was due");
+        let late = Overslept { late: s(5), by: s(8) };
+        assert_eq!(sleep_until(Some(s(1003)), s(1008)), Some(late));
+        // What was due before it woke up last, and is still, is not overslept again.
+        assert_eq!(sleep_until(Some(s(1003)), s(1009)), None);
+        assert_eq!(sleep_until(Some(s(1003)), s(1011)), Some(Overslept { late: s(2), by: s(2) }));
+    }
+}
