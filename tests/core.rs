@@ -22,9 +22,12 @@ fn a_core_shows_functions_files_and_lines() {
     let source = std::fs::read_to_string(repository().join("src/supervisor/mod.rs")).unwrap();
     let line = source.lines().position(|line| line.contains("pub fn step(")).unwrap() + 1;
     let stop = format!("break src/supervisor/mod.rs:{line}");
-    let commands = ["handle all nostop pass", &stop, "continue", &save, "detach"];
+    // An error ends a file of commands, and gdb with it: one in `-ex` would leave rinit to run on, and the test to wait.
+    let commands = dir.path().join("commands");
+    let lines = ["handle all nostop pass", &stop, "continue", &save, "detach"];
+    std::fs::write(&commands, format!("set breakpoint pending off\n{}\n", lines.join("\n"))).unwrap();
     let mut gdb = Command::new("gdb");
-    gdb.args(["--batch", "-p", &pid]).args(commands.iter().flat_map(|command| ["-ex", command]));
+    gdb.args(["--batch", "-p", &pid, "-x"]).arg(&commands);
     gdb.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut gdb = gdb.spawn().unwrap();
     let mut said = BufReader::new(gdb.stdout.take().unwrap()).lines().map(Result::unwrap);
