@@ -23,10 +23,12 @@ pub struct Processes {
 }
 
 impl Processes {
-    fn signal(&self, pid: Pid, scope: Scope) -> Check {
+    /// One that is reaped is gone, whether its end was told already or not.
+    fn signal(&self, scene: &Scene<'_>, pid: Pid, scope: Scope) -> Check {
+        let there = scene.kernel.get(pid).is_some();
         let reached = match scope {
-            Scope::Process => !self.gone.contains(&pid),
-            Scope::Group => !self.gone.contains(&pid) || self.groups.contains(&pid),
+            Scope::Process => there,
+            Scope::Group => there || self.groups.contains(&pid),
         };
         holds(reached, || format!("a signal to process {}, which was reaped", pid.0))
     }
@@ -156,7 +158,7 @@ impl Rule for Processes {
 
     fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
         match effect {
-            Effect::Signal { pid, scope, .. } => self.signal(*pid, *scope),
+            Effect::Signal { pid, scope, .. } => self.signal(scene, *pid, *scope),
             Effect::Notice(Notice::Stopping(service, ..) | Notice::Killed(service, ..)) => {
                 let reaped = |(pid, of): (&Pid, &usize)| {
                     *of == service.0 && !self.gone.contains(pid) && scene.kernel.get(*pid).is_none()
