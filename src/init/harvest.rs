@@ -101,10 +101,17 @@ impl Executor {
 
     /// Tells of the end of a process that rinit has made.
     fn tell_end(&mut self, now: Time, number: i32, status: Status) {
-        self.read_notify(now, number);
         let pid = Pid(number);
-        let Some(Process { service, role, group }) = self.supervisor.processes().get(pid) else { return };
-        let Ended { outcome, mut output } = self.children.remove(&self.poller, number);
+        // What is heard under this number then is another process's.
+        let is_displaced = self.supervisor.processes().is_displaced(pid);
+        if !is_displaced {
+            self.read_notify(now, number);
+        }
+        let Some(Process { service, role, group }) = self.supervisor.processes().ended(pid) else { return };
+        let Ended { outcome, mut output } = match is_displaced {
+            true => Ended::default(),
+            false => self.children.remove(&self.poller, number),
+        };
         match (role, outcome) {
             (Role::Main, Some(outcome)) => {
                 if let Some(event) = self.outcome_event(number, &outcome) {
@@ -123,12 +130,16 @@ impl Executor {
             (Role::Main | Role::Probe | Role::Hook(_), _) => {}
         }
         if role == Role::Main {
-            if let Some((by, group)) = self.heirs.take(service) {
+            let table = self.supervisor.processes();
+            let heir = self.heirs.take(service).filter(|(by, _)| table.get(*by).is_none());
+            if let Some((by, group)) = heir {
                 return self.feed(now, Event::Succeeded { pid, by, group });
             }
             self.pipes.ended(service.0);
         }
-        let group_left = process::group_exists(group.0);
+        // One that has left the group of its predecessor may have been its last member: then the number is free.
+        let is_anothers = (group != pid || is_displaced) && self.supervisor.processes().get(group).is_some();
+        let group_left = !is_anothers && process::group_exists(group.0);
         let oom = role == Role::Main && status == Status::Signal(Signal::KILL.number()) && self.oom.risen();
         let status = match status {
             Status::Code(code) => ExitStatus::Code(code),

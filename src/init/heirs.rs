@@ -5,8 +5,16 @@
 
 #![forbid(unsafe_code)]
 
-use crate::supervisor::{Pid, ServiceId};
+use crate::supervisor::{Pid, ServiceId, Time};
 use crate::sys::{proc_fs, process};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Maximum number of processes that a service names in `WINDOW`: rinit looks each of them up in `/proc`.
+const NAMES: u32 = 4;
+
+/// How long that counts.
+const WINDOW: Duration = Duration::from_secs(1);
 
 struct Heir {
     service: ServiceId,
@@ -19,12 +27,30 @@ struct Heir {
 #[derive(Default)]
 pub struct Heirs {
     all: Vec<Heir>,
+    /// Since when names are counted, and how many each service has given since.
+    since: Time,
+    named: BTreeMap<usize, u32>,
 }
 
 impl Heirs {
-    /// A service has named one. `false`: there is no such process.
-    pub fn name(&mut self, service: ServiceId, pid: i32) -> bool {
-        let Some(started) = proc_fs::start_time(pid) else { return false };
+    /// Whether a service may name a process now. To be asked before anything is looked up.
+    pub fn may_name(&mut self, now: Time, service: ServiceId) -> bool {
+        if now.saturating_sub(self.since) >= WINDOW {
+            self.since = now;
+            self.named.clear();
+        }
+        let count = self.named.entry(service.0).or_default();
+        *count = count.saturating_add(1);
+        *count <= NAMES
+    }
+
+    /// A service has named one, which was started then. `false`: it is the one that another service has named.
+    pub fn name(&mut self, service: ServiceId, pid: i32, started: u64) -> bool {
+        // What has the number of another process now is not the one that was named.
+        self.all.retain(|heir| heir.pid != pid || heir.started == started);
+        if self.all.iter().any(|heir| heir.pid == pid && heir.service != service) {
+            return false;
+        }
         self.forget(service);
         self.all.push(Heir { service, pid, started });
         true
@@ -52,5 +78,39 @@ impl Heirs {
         let lives = process::is_live_child(pid) && proc_fs::start_time(pid) == Some(started);
         let group = process::group_of(pid).filter(|_| lives)?;
         Some((Pid(pid), Pid(group)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WEB: ServiceId = ServiceId(0);
+    const DB: ServiceId = ServiceId(1);
+
+    #[test]
+    fn a_process_is_the_heir_of_one_service() {
+        let mut heirs = Heirs::default();
+        assert!(heirs.name(WEB, 7, 100));
+        assert!(!heirs.name(DB, 7, 100));
+        assert_eq!(heirs.service_of(7), Some(WEB));
+        assert!(heirs.name(WEB, 7, 100));
+        // Another process has the number.
+        assert!(heirs.name(DB, 7, 200));
+        assert_eq!(heirs.service_of(7), Some(DB));
+        // The first one is free again.
+        assert!(heirs.name(DB, 8, 300));
+        assert_eq!((heirs.service_of(7), heirs.service_of(8)), (None, Some(DB)));
+        assert!(heirs.name(WEB, 7, 200));
+    }
+
+    #[test]
+    fn a_service_names_a_few_in_a_second() {
+        let mut heirs = Heirs::default();
+        let few = usize::try_from(NAMES).unwrap();
+        for now in [Duration::ZERO, WINDOW] {
+            assert_eq!((0..1000).filter(|_| heirs.may_name(now, WEB)).count(), few);
+            assert!(heirs.may_name(now, DB));
+        }
     }
 }

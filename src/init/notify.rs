@@ -52,6 +52,8 @@ pub struct NotifySocket {
     socket: DatagramSocket,
     address: String,
     senders: Senders,
+    /// The same of processes that services name. An heir is none of the service's before it takes over.
+    named: Senders,
     /// When a line about a refused notification may be written again.
     may_complain: Time,
 }
@@ -61,7 +63,8 @@ impl NotifySocket {
     pub fn open() -> io::Result<NotifySocket> {
         let socket = DatagramSocket::open()?;
         let address = format!("@{}", socket.name());
-        Ok(NotifySocket { socket, address, senders: Senders::default(), may_complain: Time::ZERO })
+        let (senders, named) = (Senders::default(), Senders::default());
+        Ok(NotifySocket { socket, address, senders, named, may_complain: Time::ZERO })
     }
 
     /// What goes into NOTIFY_SOCKET.
@@ -78,9 +81,14 @@ impl NotifySocket {
         }
     }
 
-    /// Whose a process is; at a bounded cost, which its user bears.
-    pub fn whose(&mut self, now: Time, who: (i32, u32), owner: &impl Fn(i32) -> Option<ServiceId>) -> Sender {
-        self.senders.find(now, who, &Kernel, owner)
+    /// Whose a process is that a user's process names; at a bounded cost, which that user bears.
+    pub fn whose_named(
+        &mut self,
+        now: Time,
+        named: (i32, u32),
+        owner: &impl Fn(i32) -> Option<ServiceId>,
+    ) -> Sender {
+        self.named.find(now, named, &Kernel, owner)
     }
 
     /// The next datagram, with the service that it is from. `owner` knows the services of main processes. `None`: there is
@@ -107,7 +115,7 @@ impl NotifySocket {
             return Some(None);
         }
         let said = parse(buffer.get(..received.length).unwrap_or_default());
-        match self.whose(now, (pid, uid), &owner) {
+        match self.senders.find(now, (pid, uid), &Kernel, &owner) {
             Sender::Of(service) => {
                 return Some((!said.is_empty()).then_some(Message { service, uid, said }));
             }
@@ -141,7 +149,16 @@ impl AsFd for NotifySocket {
 fn parse(bytes: &[u8]) -> Vec<Said> {
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     let lines = bytes.split(|byte| *byte == b'\n');
-    lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter_map(parse_line).collect()
+    let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut said: Vec<Said> = lines.filter_map(parse_line).collect();
+    // A process that is named costs looks at /proc: of several the last one counts.
+    let last = said.iter().rposition(|said| matches!(said, Said::MainPid(_)));
+    let mut at = 0..;
+    said.retain(|said| {
+        let is_last = at.next() == last;
+        is_last || !matches!(said, Said::MainPid(_))
+    });
+    said
 }
 
 fn parse_line(line: &[u8]) -> Option<Said> {
@@ -187,6 +204,9 @@ mod tests {
     #[test]
     fn what_has_a_meaning_is_read() {
         assert_eq!(super::parse(b"MAINPID=7\nMAINPID=\nMAINPID=x"), [Said::MainPid(7)]);
+        let many = [b"MAINPID=7\n".repeat(300), b"READY=1\nMAINPID=8\nWATCHDOG=1".to_vec()].concat();
+        let said = [Said::News(News::Ready), Said::MainPid(8), Said::News(News::Alive)];
+        assert_eq!(super::parse(&many), said);
         assert_eq!(
             parse(b"READY=1\nSTATUS=serving \x1b[1m 3\nMAINPID=7\n"),
             [News::Ready, News::Status("serving  [1m 3".into())]

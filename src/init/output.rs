@@ -172,6 +172,11 @@ impl Output {
         }
     }
 
+    /// The process that writes in rinit's place, if there is one.
+    pub fn relay(&self) -> Option<i32> {
+        self.lock().stderr.as_ref().and_then(Stderr::relay)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -65,6 +65,11 @@ impl Reader {
         self.reading.is_some()
     }
 
+    /// Whether this is the child, or the one left behind.
+    pub fn is_child(&self, pid: i32) -> bool {
+        self.left_behind == Some(pid) || self.reading.as_ref().is_some_and(|reading| reading.pid == pid)
+    }
+
     /// When it has to be done.
     pub fn deadline(&self) -> Option<Time> {
         self.reading.as_ref().map(|reading| reading.deadline)

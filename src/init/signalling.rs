@@ -88,10 +88,12 @@ impl Executor {
             // The kernel is content when one member was reached.
             return self.dispatch(Some(message));
         }
-        let sent = match target.reach() {
+        let sent = match at_present(target.reach()) {
             Reach::Process(pid) => process::kill(pid.0, signal),
             Reach::Group(leader) => process::kill_group(leader.0, signal),
-            Reach::GroupLeft(leader) => process::kill_group_left(leader.0, signal),
+            Reach::GroupOf(_, leader) | Reach::GroupLeft(leader) => {
+                process::kill_group_left(leader.0, signal)
+            }
         };
         match sent {
             Ok(()) => None,
@@ -126,10 +128,14 @@ impl Executor {
             let message = self.couriers.waiting.pop_front()?;
             let to = match message.to {
                 None => Recipients::Processes(proc_fs::rest(self.rest == Some(Rest::Terminated)).pids),
-                Some((pid, scope)) => match self.supervisor.processes().target(pid, scope)?.reach() {
-                    Reach::Process(pid) => Recipients::Processes(vec![pid.0]),
-                    Reach::Group(leader) | Reach::GroupLeft(leader) => Recipients::Group(leader.0),
-                },
+                Some((pid, scope)) => {
+                    match at_present(self.supervisor.processes().target(pid, scope)?.reach()) {
+                        Reach::Process(pid) => Recipients::Processes(vec![pid.0]),
+                        Reach::Group(leader) | Reach::GroupOf(_, leader) | Reach::GroupLeft(leader) => {
+                            Recipients::Group(leader.0)
+                        }
+                    }
+                }
             };
             match courier::send(&to, &message.signals) {
                 Ok(pid) => self.couriers.running = Some((pid, message)),
@@ -195,5 +201,16 @@ impl Executor {
                 "rinit lacks the capabilities KILL and SETUID: it cannot signal services of other users: {names}"
             ),
         }
+    }
+}
+
+/// Who is meant by the group of a process that may have left it: the group that it leads now, if it does, or else the
+/// process alone. Other groups are not its own.
+fn at_present(reach: Reach) -> Reach {
+    let Reach::GroupOf(pid, group) = reach else { return reach };
+    match process::group_of(pid.0) {
+        Some(now) if now == group.0 => reach,
+        Some(now) if now == pid.0 => Reach::Group(pid),
+        _ => Reach::Process(pid),
     }
 }

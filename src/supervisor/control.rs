@@ -8,7 +8,7 @@
 use super::event::*;
 use super::health::Health;
 use super::state::State;
-use super::unit::Unit;
+use super::unit::{Process, Unit};
 use crate::model::{Control, Hook, Signal};
 use std::time::Duration;
 
@@ -66,7 +66,8 @@ impl Unit {
 
     /// Does what is asked for, has its command do it, or lets it wait for its turn.
     fn ask(&mut self, now: Time, asked: Asked, out: &mut Vec<Effect>) {
-        let Some(target) = self.pid() else { return };
+        let Some(Process { pid: target, group, .. }) = self.running() else { return };
+        let (target, group) = (*target, *group);
         if let Some(controlling) = &mut self.controlling {
             controlling.waiting.retain(|other| *other != asked);
             return controlling.waiting.push(asked);
@@ -80,7 +81,7 @@ impl Unit {
         self.controlling =
             Some(Box::new(Controlling { asked, target, pid: None, until, waiting: Vec::new() }));
         out.push(Effect::Notice(Notice::Controlled(self.id, signal)));
-        out.push(Effect::Hook { service: self.id, hook, exit: None, group: Some(target) });
+        out.push(Effect::Hook { service: self.id, hook, exit: None, group: Some(group) });
     }
 
     fn is_possible(&self, asked: Asked) -> bool {
@@ -124,6 +125,27 @@ impl Unit {
                 out.push(Effect::Notice(Notice::Signalled(self.id, signal, scope)));
             }
             Asked::Signal(..) => {}
+        }
+    }
+
+    /// Another process has taken the place of a paused one, which went on while that slept: it is paused in its turn,
+    /// unless the service is about to be resumed.
+    pub(super) fn pause_anew(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if self.state != State::Paused {
+            return;
+        }
+        if let Some(health) = &mut self.health {
+            health.resume(now);
+        }
+        self.feed_watchdog(now);
+        self.enter(now, State::Running);
+        let is_resumed = self
+            .controlling
+            .as_ref()
+            .is_some_and(|it| it.asked == Asked::Resume || it.waiting.contains(&Asked::Resume));
+        match is_resumed {
+            true => out.push(Effect::Notice(Notice::Resumed(self.id))),
+            false => self.pause(now, out),
         }
     }
 

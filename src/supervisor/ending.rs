@@ -278,13 +278,13 @@ impl Unit {
     }
 
     /// The main process has ended, and the one that it had named lives. What the first was told the second has not heard.
-    pub fn succeeded(&mut self, by: Pid, group: Pid, out: &mut Vec<Effect>) {
+    pub fn succeeded(&mut self, now: Time, by: Pid, group: Pid, out: &mut Vec<Effect>) {
         let Some(process) = &mut self.process else { return };
         let ended = std::mem::replace(&mut process.pid, by);
         process.group = group;
         process.struck = false;
         out.push(Effect::Notice(Notice::Succeeded(self.id, ended, by)));
-        let Some(ending) = &self.ending else { return };
+        let Some(ending) = &self.ending else { return self.pause_anew(now, out) };
         let is_told_later =
             ending.drain_by.is_some() || self.hook.is_some_and(|running| running.hook.is_of_the_end());
         if ending.killed {

@@ -21,7 +21,7 @@ impl Unit {
             let process = self.process.as_ref();
             // One that has executed nothing has not ended either.
             let exit = self.last_exit.filter(|_| process.is_none_or(|process| process.setup.is_none()));
-            let group = process.map(|process| process.pid);
+            let group = process.map(|process| process.group);
             out.push(Effect::Hook { service: self.id, hook, exit, group });
         }
         there

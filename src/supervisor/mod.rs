@@ -125,7 +125,7 @@ impl Supervisor {
             }
             Event::Succeeded { pid, by, group } => {
                 if let Some(service) = self.processes.succeed(pid, by, group) {
-                    self.with(service, |unit| unit.succeeded(by, group, out));
+                    self.with(service, |unit| unit.succeeded(now, by, group, out));
                 }
             }
             Event::GroupGone { pid } => self.group_gone(now, pid, out),
@@ -273,7 +273,7 @@ impl Supervisor {
 
     fn exited(&mut self, now: Time, pid: Pid, ended: Ended, out: &mut Vec<Effect>) {
         let Ended { status, group_left, oom, output } = ended;
-        let Some(Process { service, role, .. }) = self.processes.get(pid) else { return };
+        let Some(Process { service, role, .. }) = self.processes.ended(pid) else { return };
         // With COMMAND alone the stop of the container follows at once, and is for whoever is left.
         let group_left = group_left && !(role == Role::Main && self.is_all(service));
         self.processes.told(pid, group_left);

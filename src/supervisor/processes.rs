@@ -54,6 +54,8 @@ pub struct Table {
     groups: BTreeMap<Pid, Process>,
     /// Groups of main processes that do not lead them.
     led: BTreeMap<Pid, Pid>,
+    /// Those whose process IDs the kernel has given to others before their services were told.
+    displaced: BTreeMap<Pid, Process>,
     /// How many are reaped and not told yet.
     untold: usize,
 }
@@ -69,7 +71,9 @@ pub enum Reach {
     Process(Pid),
     /// The group of a leader that is not reaped, who may not have made it yet.
     Group(Pid),
-    /// A group whose leader is reaped, or is none that rinit has made.
+    /// The group of a process that does not lead it, as it was when that took over: it may have left it since.
+    GroupOf(Pid, Pid),
+    /// A group whose leader is reaped.
     GroupLeft(Pid),
 }
 
@@ -81,15 +85,29 @@ impl Target {
 }
 
 impl Table {
-    /// Records a process. Recording it again changes nothing.
+    /// Records a process. Recording it again changes nothing. One that is reaped gives way, and is told first.
     pub fn insert(&mut self, pid: Pid, service: ServiceId, role: Role) {
         let process = Process { service, role, group: pid };
-        self.entries.entry(pid).or_insert(Entry { process, reaped: false });
+        let entry = self.entries.entry(pid).or_insert(Entry { process, reaped: false });
+        if entry.reaped {
+            let Entry { process: old, .. } = std::mem::replace(entry, Entry { process, reaped: false });
+            self.displaced.insert(pid, old);
+        }
     }
 
     /// A process that rinit has made and whose service was not told yet that it has ended.
     pub fn get(&self, pid: Pid) -> Option<Process> {
         self.entries.get(&pid).map(|entry| entry.process)
+    }
+
+    /// The process of this number whose end is told next.
+    pub fn ended(&self, pid: Pid) -> Option<Process> {
+        self.displaced.get(&pid).copied().or_else(|| self.get(pid))
+    }
+
+    /// Whether another process has the number of one whose end is to be told.
+    pub fn is_displaced(&self, pid: Pid) -> bool {
+        self.displaced.contains_key(&pid)
     }
 
     /// The service whose main process this is.
@@ -102,9 +120,13 @@ impl Table {
         self.main_of(number).or_else(|| self.main_of(*self.led.get(&number)?))
     }
 
-    /// Another process takes the place of a main process that was reaped. Whose that is.
+    /// Another process takes the place of a main process that was reaped. Whose that is. One that has a place already
+    /// gets no other.
     pub(super) fn succeed(&mut self, pid: Pid, by: Pid, group: Pid) -> Option<ServiceId> {
-        self.main_of(pid)?;
+        self.ended(pid).filter(|process| process.role == Role::Main)?;
+        if self.entries.contains_key(&by) {
+            return None;
+        }
         let process = Process { group, ..self.told(pid, false)? };
         if group != by {
             self.led.insert(group, by);
@@ -134,7 +156,8 @@ impl Table {
 
     /// The service of a process is told that it has ended. `group_left`: others of its group are there.
     pub(super) fn told(&mut self, pid: Pid, group_left: bool) -> Option<Process> {
-        let Entry { process, reaped } = self.entries.remove(&pid)?;
+        let displaced = self.displaced.remove(&pid).map(|process| Entry { process, reaped: true });
+        let Entry { process, reaped } = displaced.or_else(|| self.entries.remove(&pid))?;
         if reaped {
             self.untold = self.untold.saturating_sub(1);
         }
@@ -163,7 +186,7 @@ impl Table {
             (Some(entry), _) if entry.reaped => return None,
             (Some(_), Scope::Process) => Reach::Process(pid),
             (Some(entry), Scope::Group) if entry.process.group != pid => {
-                Reach::GroupLeft(entry.process.group)
+                Reach::GroupOf(pid, entry.process.group)
             }
             (Some(_), Scope::Group) => Reach::Group(pid),
             (None, Scope::Group) => Reach::GroupLeft(*self.groups.get_key_value(&pid)?.0),
@@ -215,6 +238,22 @@ mod tests {
         assert_eq!((table.group_gone(PID), table.groups().count()), (None, 0));
     }
 
+    /// The kernel may give a number anew as soon as it is reaped.
+    #[test]
+    fn a_number_may_be_given_anew_before_an_end_is_told() {
+        let mut table = Table::default();
+        let db = ServiceId(1);
+        table.insert(PID, WEB, Role::Main);
+        table.reap(PID);
+        table.insert(PID, db, Role::Main);
+        assert_eq!((table.main_of(PID), table.ended(PID).map(|it| it.service)), (Some(db), Some(WEB)));
+        assert_eq!(reach(&table, Scope::Process), Some(Reach::Process(PID)));
+        assert!(table.has_untold() && table.is_displaced(PID));
+        assert_eq!(table.told(PID, false).map(|it| it.service), Some(WEB));
+        assert!(!table.has_untold() && !table.is_displaced(PID));
+        assert_eq!(table.told(PID, false).map(|it| it.service), Some(db));
+    }
+
     /// One in the same group, then one in a group of its own.
     #[test]
     fn a_successor_has_the_place_of_a_main_process() {
@@ -229,8 +268,14 @@ mod tests {
         );
         let reach = |table: &Table, pid, scope| table.target(pid, scope).map(Target::reach);
         assert_eq!(reach(&table, Pid(8), Scope::Process), Some(Reach::Process(Pid(8))));
-        assert_eq!(reach(&table, Pid(8), Scope::Group), Some(Reach::GroupLeft(PID)));
+        assert_eq!(reach(&table, Pid(8), Scope::Group), Some(Reach::GroupOf(Pid(8), PID)));
         assert_eq!(reach(&table, PID, Scope::Process), None);
+        // It has that place alone.
+        table.insert(Pid(6), ServiceId(1), Role::Main);
+        table.reap(Pid(6));
+        assert_eq!(table.succeed(Pid(6), Pid(8), PID), None);
+        assert_eq!(table.main_of(Pid(8)), Some(WEB));
+        assert!(table.told(Pid(6), false).is_some());
         table.reap(Pid(8));
         assert_eq!(table.succeed(Pid(8), Pid(9), Pid(9)), Some(WEB));
         assert_eq!(

@@ -212,7 +212,11 @@ impl Unit {
 
     /// The main process, while there is one.
     pub fn pid(&self) -> Option<Pid> {
-        self.process.as_ref().filter(|process| process.exit.is_none()).map(|process| process.pid)
+        self.running().map(|process| process.pid)
+    }
+
+    pub(super) fn running(&self) -> Option<&Process> {
+        self.process.as_ref().filter(|process| process.exit.is_none())
     }
 
     /// Whether a process of it is there, or about to be.

@@ -36,6 +36,11 @@ pub fn start_time(pid: i32) -> Option<u64> {
 /// So many fields are between the name and the time of the start.
 const START_AFTER_NAME: usize = 19;
 
+/// Whether `/proc` is there.
+pub fn is_mounted() -> bool {
+    std::fs::symlink_metadata("/proc/self").is_ok()
+}
+
 /// The user that a process runs as.
 pub fn user_of(pid: i32) -> Option<u32> {
     std::fs::metadata(format!("/proc/{pid}")).ok().map(|of| of.uid())

@@ -55,6 +55,11 @@ impl Relay {
         self.pipe.as_fd()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
     /// Whether nobody reads what it is given any more.
     pub fn has_ended(&self) -> bool {
         let mut poll = libc::pollfd { fd: self.pipe.as_raw_fd(), events: 0, revents: 0 };

@@ -126,6 +126,14 @@ impl Stderr {
         }
     }
 
+    /// The process of the relay, if there is one.
+    pub fn relay(&self) -> Option<i32> {
+        match &self.way {
+            Way::Relay(relay, _) => relay.as_ref().map(Relay::pid),
+            _ => None,
+        }
+    }
+
     /// Before the last words: a relay that has ended is replaced at once.
     pub fn renew(&mut self) {
         self.replace_relay(Duration::ZERO);

@@ -150,3 +150,66 @@ fn a_process_of_another_service_is_refused() {
     );
     assert_ne!(init.service("web").pid, Some(other));
 }
+
+/// It may leave the group that it was in when it took over: that one is nobody's then.
+#[test]
+fn a_successor_that_has_left_its_group_is_reached() {
+    require_namespace!();
+    let init = start(
+        "child = os.fork()\nif child:\n    send(b'MAINPID=%d\\nREADY=1' % child)\n    os._exit(0)\n\
+         def leave(*_):\n    os.setsid()\n    print('alone', os.getpid(), flush=True)\n\
+         signal.signal(signal.SIGUSR1, leave)\n\
+         signal.signal(signal.SIGUSR2, lambda *_: print('heard', os.getpid(), flush=True))\nserve()",
+    );
+    let (pid, seen) = number(&init, 0, "serving");
+    await_main(&init, pid);
+    init.rinit(&["signal", "USR1", "web"]).ok();
+    let (_, seen) = number(&init, seen, "alone");
+    init.rinit(&["signal", "--group", "USR2", "web"]).ok();
+    assert_eq!(number(&init, seen, "heard").0, pid);
+}
+
+/// Two services cannot have the same main process: here both have named one, of which nobody else can say whose it is.
+#[test]
+fn a_process_that_another_service_has_named_is_refused() {
+    require_namespace!();
+    let leave = "if os.fork() == 0:\n    os.setsid()\n    if os.fork():\n        os._exit(0)\n    \
+                 while os.getppid() != 1:\n        time.sleep(0.01)\n    os.chdir(os.environ['DIR'])\n    \
+                 open('new', 'w').write(str(os.getpid()))\n    os.rename('new', 'heir')\n    time.sleep(1000)\n";
+    let name = "os.chdir(os.environ['DIR'])\nwhile not os.path.exists('heir'):\n    time.sleep(0.02)\n\
+                send(b'MAINPID=%d\\nREADY=1' % int(open('heir').read()))\ntime.sleep(1000)";
+    let launch = Launch::pid1();
+    let dir = launch.dir().display().to_string();
+    let init = launch
+        .env("DIR", &dir)
+        .service("a", &notifying(&format!("{leave}{name}")))
+        .service("b", &format!("depends_on = ['a']\n{}", notifying(name)))
+        .start();
+    let line = init.wait_line("the refusal", |line| line.contains("MAINPID="));
+    assert!(line.contains("of b is refused: another service has named that process"), "{line}");
+}
+
+/// That a service has named a process of another one, which does not notify, lets that one say nothing.
+#[test]
+fn a_service_that_does_not_notify_is_not_heard_because_another_one_names_it() {
+    require_namespace!();
+    let plain = "import os, socket, time\nos.chdir(os.environ['DIR'])\nif os.fork():\n    time.sleep(1000)\nos.setsid()\n\
+                 open('new', 'w').write(str(os.getpid()))\nos.rename('new', 'child')\n\
+                 while not os.path.exists('address'):\n    time.sleep(0.01)\n\
+                 to = open('address').read().replace('@', '\\0', 1)\n\
+                 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'STATUS=not asked', to)\n\
+                 print('sent', flush=True)\ntime.sleep(1000)";
+    let web = "os.chdir(os.environ['DIR'])\nwhile not os.path.exists('child'):\n    time.sleep(0.01)\n\
+               send(b'MAINPID=%d\\nREADY=1' % int(open('child').read()))\n\
+               open('text', 'w').write(os.environ['NOTIFY_SOCKET'])\nos.rename('text', 'address')\ntime.sleep(1000)";
+    let launch = Launch::pid1();
+    let dir = launch.dir().display().to_string();
+    let init = launch
+        .env("DIR", &dir)
+        .service("plain", &format!("command = ['python3', '-c', {plain:?}]"))
+        .service("web", &notifying(web))
+        .start();
+    init.wait_line("it sends", |line| line == "sent");
+    init.wait_state("web", "running");
+    assert_eq!(init.service("plain").says, None);
+}

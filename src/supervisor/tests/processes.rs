@@ -1,6 +1,7 @@
 //! What is told of processes that ended together, and of what they left behind.
 
 use super::*;
+use crate::model::Control;
 
 impl World {
     /// These were reaped at once, and are told one after the other.
@@ -94,6 +95,63 @@ fn a_successor_of_one_that_stops_is_told_to_stop() {
     world.wait();
     assert_eq!(world.take_story(), ["SIGKILL web group"]);
     assert_eq!(world.state("web"), State::Stopped);
+}
+
+/// What was paused stays so, and can be resumed.
+#[test]
+fn a_successor_of_a_paused_one_is_paused() {
+    let mut world = World::boot(vec![service("web")]);
+    let web = ServiceId(0);
+    world.tell(Event::Pause { service: web });
+    world.take_story();
+    world.succeeds("web", None);
+    assert_eq!(
+        (world.take_story(), world.state("web")),
+        (vec!["SIGSTOP web group".to_owned()], State::Paused)
+    );
+    world.tell(Event::Resume { service: web });
+    assert_eq!(world.state("web"), State::Running);
+}
+
+/// Also by a command of its own, unless it is being resumed.
+#[test]
+fn a_successor_of_one_that_a_command_has_paused_is_paused_by_that() {
+    let mut web = service("web");
+    let command = || vec!["pause".into()];
+    web.hooks.control =
+        [Signal::STOP, Signal::CONT].into_iter().map(|signal| (Control::Signal(signal), command())).collect();
+    let mut world = World::boot(vec![web]);
+    let web = ServiceId(0);
+    world.tell(Event::Pause { service: web });
+    let (pause, resume) = ("web:SIGSTOP", "web:SIGCONT");
+    world.exits(pause, 0);
+    assert_eq!(world.state("web"), State::Paused);
+    world.take_story();
+    world.succeeds("web", None);
+    assert_eq!(world.take_story(), [format!("start {pause}")]);
+    world.exits(pause, 0);
+    assert_eq!(world.state("web"), State::Paused);
+    world.tell(Event::Resume { service: web });
+    world.take_story();
+    world.succeeds("web", None);
+    world.exits(resume, 0);
+    assert_eq!((world.take_story(), world.state("web")), (vec![], State::Running));
+}
+
+/// One that is in another group has that told to hooks.
+#[test]
+fn a_hook_is_told_the_group_of_a_successor() {
+    let mut web = service("web");
+    web.hooks.pre_stop = Some(vec!["bye".into()]);
+    let mut world = World::boot(vec![web]);
+    world.succeeds("web", Some(Pid(1)));
+    let mut effects = Vec::new();
+    world.supervisor.step(world.now, Event::Stop { service: ServiceId(0) }, &mut effects);
+    let group = effects.iter().find_map(|effect| match effect {
+        Effect::Hook { group, .. } => *group,
+        _ => None,
+    });
+    assert_eq!(group, Some(Pid(1)));
 }
 
 #[test]
