@@ -14,6 +14,7 @@ use super::reading::Reader;
 use super::report::Report;
 use super::signalling::Couriers;
 use super::state::State;
+use super::terminal::Terminal;
 use crate::model::{Hook, Notify, Service};
 use crate::supervisor::{
     Effect, Event, News, Pid, Plan, Role, Scope, ServiceId, StartError, Supervisor, Time, merge,
@@ -21,7 +22,7 @@ use crate::supervisor::{
 use crate::sys::inherit;
 use crate::sys::poll::{Interest, Poller};
 use crate::sys::process::Status;
-use crate::sys::spawn::{self, Outcome, Spec};
+use crate::sys::spawn::{self, Outcome, Session, Spec};
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, RawFd};
 
@@ -35,6 +36,7 @@ pub struct Executor {
     pub poller: Poller,
     pub state: State,
     pub(super) surroundings: Surroundings,
+    pub terminal: Terminal,
     pub events: Events,
     inherited: Inherited,
     /// The child whose set-up is not watched.
@@ -95,6 +97,7 @@ impl Executor {
             state,
             events: Events::default(),
             surroundings,
+            terminal: Terminal::new(Session::Foreground),
             children: Children::default(),
             notify: None,
             heirs: Heirs::default(),

@@ -53,7 +53,6 @@ use crate::model::{MAIN, Service, Signal, duration};
 use crate::supervisor::{Event, Pid, Scope, Supervisor};
 use crate::sys::poll::{self, Interest, Poller, Ready};
 use crate::sys::signals::{Caught, Reading, Signals};
-use crate::sys::spawn::Session;
 use crate::sys::{memory, process};
 use children::Channel;
 use executor::Executor;
@@ -66,7 +65,6 @@ use source::Source;
 use state::State;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use terminal::Terminal;
 use tidy::{QUIET, Tidy};
 
 /// The exit status when rinit itself could not do it, as with env, timeout and docker.
@@ -182,7 +180,6 @@ struct Init {
     /// Where the control socket is.
     address: Option<Address>,
     contract: Contract,
-    terminal: Terminal,
     gather: Gather,
     /// Until then children are not reaped, for others are about to end.
     rest_until: Option<Duration>,
@@ -227,7 +224,6 @@ impl Init {
             caught: Vec::new(),
             address,
             contract: settings.contract,
-            terminal: Terminal::new(Session::Foreground),
             gather: Gather::default(),
             rest_until: None,
             epoch: Instant::now(),
@@ -251,7 +247,7 @@ impl Init {
                 if let Some(address) = &self.address {
                     address.remove();
                 }
-                self.terminal.give_back();
+                self.executor.terminal.give_back();
                 let status = self.contract.remap.apply(status);
                 // The kernel frees and closes everything at once.
                 std::mem::forget(self);
@@ -423,10 +419,7 @@ impl Init {
                 Signal::HUP if !self.executor.has_main() => {
                     self.requests.reload(&mut self.executor, self.epoch);
                 }
-                other => {
-                    self.terminal.passed_on(other);
-                    self.feed(Event::Forward { signal: other });
-                }
+                other => self.feed(Event::Forward { signal: other }),
             }
         }
         self.caught = caught;
@@ -439,9 +432,9 @@ impl Init {
             self.rest_until = Some(self.now().saturating_add(REST));
         }
         if let Some(command) = self.executor.supervisor.main_process() {
-            self.terminal.follow_stop(command.0);
-            if self.terminal.must_continue(command.0) {
-                log::info!("the command has stopped, and nobody else can continue it: continued");
+            self.executor.terminal.follow_stop(command.0);
+            if let Some(level) = self.executor.terminal.must_continue(command.0) {
+                log::log!(level, "the command has stopped, and nobody else can continue it: continued");
                 self.send(command, Signal::CONT);
             }
         }
@@ -460,13 +453,10 @@ impl Init {
     /// As a job of a shell's, COMMAND was stopped with its whole group, and is continued with it.
     fn continued(&mut self) {
         match self.executor.supervisor.main_process() {
-            Some(command) if self.terminal.follow_continue(command.0) => {
+            Some(command) if self.executor.terminal.follow_continue(command.0) => {
                 self.send(command, Signal::CONT);
             }
-            _ => {
-                self.terminal.passed_on(Signal::CONT);
-                self.feed(Event::Forward { signal: Signal::CONT });
-            }
+            _ => self.feed(Event::Forward { signal: Signal::CONT }),
         }
     }
 

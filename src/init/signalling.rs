@@ -82,6 +82,9 @@ impl Executor {
             log::debug!("{signal} is not sent: process {} has ended", pid.0);
             return None;
         };
+        if matches!(signal, Signal::TSTP | Signal::CONT) && self.supervisor.main_process() == Some(pid) {
+            self.terminal.sent(signal);
+        }
         let message = Message { to: Some((pid, scope)), signals: vec![signal] };
         let is_group = !matches!(target.reach(), Reach::Process(_));
         if self.couriers.means == Means::ByChild && is_group {

@@ -8,6 +8,14 @@
 use crate::model::Signal;
 use crate::sys::spawn::Session;
 use crate::sys::{inherit, process, tty};
+use log::Level;
+use std::time::{Duration, Instant};
+
+/// So long after a SIGTSTP that rinit has sent, a stop is ascribed to it. A command that ignores it is not stopped by it.
+const REQUEST: Duration = Duration::from_secs(5);
+
+/// A command that is stopped again sooner than this is not spoken of again.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// The terminal on standard input, and whose it was.
 pub struct Terminal {
@@ -17,8 +25,10 @@ pub struct Terminal {
     has_shell: bool,
     /// rinit is PID 1: nobody is there who could continue a command that is stopped from its terminal.
     is_last: bool,
-    /// A SIGTSTP that rinit has passed on may stop it: whoever sent that can send SIGCONT.
-    by_request: bool,
+    /// When rinit has sent a SIGTSTP that may stop it: whoever wanted that can send SIGCONT.
+    requested: Option<Instant>,
+    /// When it was continued last.
+    continued: Option<Instant>,
 }
 
 impl Terminal {
@@ -29,7 +39,7 @@ impl Terminal {
         let own_group = inherit::foreground_group().filter(|_| is_ours);
         let has_shell = own_group.is_some() && !tty::is_session_leader();
         let is_last = process::is_pid1() && inherit::foreground_group().is_some();
-        Terminal { own_group, has_shell, is_last, by_request: false }
+        Terminal { own_group, has_shell, is_last, requested: None, continued: None }
     }
 
     /// A child has changed its state. If it is COMMAND, and it was stopped, rinit stops with it.
@@ -43,19 +53,31 @@ impl Terminal {
         }
     }
 
-    /// A signal is passed on to COMMAND.
-    pub fn passed_on(&mut self, signal: Signal) {
+    /// A signal is sent to COMMAND.
+    pub fn sent(&mut self, signal: Signal) {
         match signal {
-            Signal::TSTP => self.by_request = true,
-            Signal::CONT => self.by_request = false,
+            Signal::TSTP => self.requested = Some(Instant::now()),
+            Signal::CONT => self.requested = None,
             _ => {}
         }
     }
 
-    /// A child has changed its state. Whether it is COMMAND, and it was stopped from the terminal (by Ctrl-Z, or by
-    /// itself on a key of its own), and is to be continued at once.
-    pub fn must_continue(&self, command: i32) -> bool {
-        self.is_last && !self.by_request && process::stopped_by(command, true) == Some(Signal::TSTP)
+    /// A child has changed its state. If it is COMMAND, and it was stopped from the terminal (by Ctrl-Z, or by itself
+    /// on a key of its own), it is to be continued at once; and how loudly that is to be said.
+    pub fn must_continue(&mut self, command: i32) -> Option<Level> {
+        let by = self.is_last.then(|| process::stopped_by(command, true)).flatten()?;
+        self.stopped(Instant::now(), by)
+    }
+
+    fn stopped(&mut self, now: Instant, by: Signal) -> Option<Level> {
+        let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
+        let is_requested = since(self.requested.take()).is_some_and(|ago| ago <= REQUEST);
+        if by != Signal::TSTP || is_requested {
+            return None;
+        }
+        // One that stops itself over and over would fill the log.
+        let is_again = since(self.continued.replace(now)).is_some_and(|ago| ago < QUIET);
+        Some(if is_again { Level::Debug } else { Level::Info })
     }
 
     /// rinit was continued. Returns whether COMMAND's whole group is to be: it has stopped as a job.
@@ -72,5 +94,46 @@ impl Terminal {
         if let Some(group) = self.own_group {
             tty::set_foreground(group);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terminal() -> Terminal {
+        Terminal { is_last: true, ..Terminal::new(Session::Foreground) }
+    }
+
+    #[test]
+    fn a_request_stops_once() {
+        let (mut terminal, now) = (terminal(), Instant::now());
+        terminal.sent(Signal::TSTP);
+        assert_eq!(terminal.stopped(now, Signal::TSTP), None);
+        assert_eq!(terminal.stopped(now, Signal::TSTP), Some(Level::Info));
+        terminal.sent(Signal::TSTP);
+        terminal.sent(Signal::CONT);
+        assert!(terminal.stopped(now, Signal::TSTP).is_some());
+        assert_eq!(terminal.stopped(now, Signal::STOP), None);
+    }
+
+    #[test]
+    fn a_request_that_was_ignored_stops_nobody_later() {
+        let mut terminal = terminal();
+        terminal.sent(Signal::TSTP);
+        let later = Instant::now() + REQUEST + Duration::from_secs(1);
+        assert_eq!(terminal.stopped(later, Signal::TSTP), Some(Level::Info));
+    }
+
+    #[test]
+    fn one_that_stops_over_and_over_is_spoken_of_once() {
+        let (mut terminal, now) = (terminal(), Instant::now());
+        let said: Vec<_> = (0..30)
+            .filter_map(|second| terminal.stopped(now + Duration::from_secs(second), Signal::TSTP))
+            .collect();
+        assert_eq!(said.iter().filter(|level| **level == Level::Info).count(), 1);
+        assert_eq!(said.len(), 30);
+        let rested = now + Duration::from_secs(29) + QUIET;
+        assert_eq!(terminal.stopped(rested, Signal::TSTP), Some(Level::Info));
     }
 }

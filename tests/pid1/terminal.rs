@@ -196,6 +196,26 @@ fn a_command_of_pid_1_that_is_stopped_from_the_terminal_is_continued() {
     assert_eq!(terminal.wait_exit(), 130);
 }
 
+/// Whoever has stopped it by request can have it go on: here with `rinit signal`, which comes by another way than a signal
+/// to rinit.
+#[test]
+fn a_command_of_pid_1_that_is_stopped_by_request_stays_so() {
+    require_namespace!();
+    let rinit = crate::support::rinit_bin().display().to_string();
+    let ask = "state() { sed 's/.*) //; s/ .*//' \"/proc/$1/stat\"; }\n\
+               pid=$$\n\
+               (\"$RINIT\" signal TSTP main && until [ \"$(state $pid)\" = T ]; do sleep 0.02; done\n\
+               sleep 0.2; echo \"state $(state $pid).\"; \"$RINIT\" signal CONT main) </dev/null &\n\
+               read line; echo \"got $line.\"";
+    let init = Init::rinit();
+    let mut terminal = Terminal::pid1(&init, &["bash", "-c", ask], &[("RINIT", &rinit)]);
+    terminal.wait("state T.");
+    terminal.type_in("words\n");
+    terminal.wait("got words.");
+    assert_eq!(terminal.wait_exit(), 0);
+    assert!(!terminal.text().contains("nobody else can continue it"), "{}", terminal.text());
+}
+
 /// The command has the terminal from its first moment.
 #[test]
 fn the_command_is_in_the_foreground() {
