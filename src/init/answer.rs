@@ -60,11 +60,6 @@ impl Pending {
         self.until
     }
 
-    /// Whether it lasts for as long as the client likes.
-    pub fn is_lasting(&self) -> bool {
-        matches!(self.request.verb, Verb::Wait | Verb::Health)
-    }
-
     /// The answer, once it is known how it went with every service, or there is no more time.
     pub fn answer(&self, supervisor: &Supervisor, services: &[Service], now: Time) -> Option<Response> {
         let over = self.until.is_some_and(|until| until <= now);

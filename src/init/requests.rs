@@ -208,11 +208,11 @@ impl Requests {
         peer: Peer,
         request: Request,
     ) -> Result<Option<Response>, String> {
-        if matches!(request.verb, Verb::Wait | Verb::Health) {
-            self.may_last(peer)?;
-        }
         let ids = answer::named(&executor.supervisor, &request.names)?;
         let no_wait = request.no_wait;
+        if !no_wait {
+            self.may_last(peer)?;
+        }
         if !no_wait && !self.keep(executor, client, Pending::size(&request, ids.len())) {
             return Ok(Some(Response::busy(TOO_MUCH_KEPT)));
         }
@@ -284,7 +284,7 @@ impl Requests {
     /// Whether one client more may keep its place for as long as it likes.
     fn may_last(&self, peer: Peer) -> Result<(), String> {
         let Some(server) = &self.server else { return Ok(()) };
-        let waiting = self.pending.iter().filter(|pending| pending.is_lasting()).map(|pending| pending.peer);
+        let waiting = self.pending.iter().map(|pending| pending.peer);
         let lasting = waiting.chain(self.followers.peers());
         let all_but_some = |places: usize| places.saturating_sub(places.div_ceil(SHARE_AT_ONCE)).max(1);
         let of_user = all_but_some(server.share(peer));

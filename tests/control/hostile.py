@@ -319,7 +319,8 @@ def all_places():
     for _ in range(MAX_CLIENTS * 7 // 8):
         crowd.append(connect())
         assert ask(crowd[-1], b'{"v":1,"verb":"events","follow":true,"since":0,"kinds":["oom"]}\n')["ok"]
-    for request in [b'"events","follow":true', b'"wait","for":"failed","names":["web"]']:
+    lasting = [b'"events","follow":true', b'"wait","for":"failed","names":["web"]', b'"restart","names":["web"]']
+    for request in lasting:
         refused(ask(connect(), b'{"v":1,"verb":%s}\n' % request), "56 clients wait or follow already")
     assert ask(connect())["ok"]
 
