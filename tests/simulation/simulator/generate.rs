@@ -70,12 +70,12 @@ pub fn scenario(seed: u64) -> Scenario {
         stop_timeout: r.time(&[0, 500, 1000, 3000, 9000, 9000, 30_000]),
         orphans: orphans.into_iter().flatten().collect(),
         tick_first: r.percent(50),
-        hardships: hardships(r),
+        hardships: hardships(r, &names[..count]),
     }
 }
 
 /// Half of the scenarios have none.
-fn hardships(r: &mut Random) -> Hardships {
+fn hardships(r: &mut Random, names: &[String]) -> Hardships {
     if r.percent(50) {
         return Hardships::default();
     }
@@ -100,7 +100,9 @@ fn hardships(r: &mut Random) -> Hardships {
     if !r.percent(25) {
         refusals.clear();
     }
-    Hardships { stalls, reaps_last: r.percent(50), spawns_take, refusals }
+    let reaps_last = r.percent(50);
+    let unreachable = r.maybe(5, |r| names[r.below(names.len())].clone());
+    Hardships { stalls, reaps_last, spawns_take, refusals, unreachable }
 }
 
 /// Services of these names, each of which depends on earlier ones only. Some are as they were.

@@ -3,7 +3,7 @@
 use super::scenario::*;
 use rinit::model::{Hook, Notify, Signal};
 use rinit::supervisor::{ExitStatus, News, Pid, Scope, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What a process is to rinit.
@@ -63,6 +63,8 @@ pub struct Kernel {
     pub made: u64,
     /// PID 1 learns of an end after everything else of this moment.
     reaps_last: bool,
+    /// Process groups that no signal of PID 1's reaches.
+    unreachable: BTreeSet<Pid>,
 }
 
 impl Kernel {
@@ -291,7 +293,19 @@ impl Kernel {
         left.into_iter().for_each(|pid| self.ended(now, pid));
     }
 
+    /// No signal of PID 1's reaches this process group from now on.
+    pub fn shield(&mut self, group: Pid) {
+        self.unreachable.insert(group);
+    }
+
+    pub fn is_unreachable(&self, group: Pid) -> bool {
+        self.unreachable.contains(&group)
+    }
+
     fn signal_one(&mut self, now: Time, pid: Pid, signal: Signal) {
+        if self.get(pid).is_some_and(|process| self.is_unreachable(process.group)) {
+            return;
+        }
         let Some(process) = self.processes.get_mut(&pid).filter(|process| process.dead.is_none()) else {
             return;
         };

@@ -1,7 +1,8 @@
 //! Supervision, played through with everything that chance brings: from a seed a scenario, a fake kernel that plays
 //! it, and rules that judge every step. A seed that breaks a rule is shrunk to the shortest story that does.
 //!
-//! `RINIT_SEEDS=1000000` plays so many seeds; `RINIT_SEED=7` plays that one alone, and tells its story.
+//! `RINIT_SEEDS=1000000` plays so many seeds, the first of which is `RINIT_FIRST_SEED`; `RINIT_SEED=7` plays that one
+//! alone, and tells its story.
 
 mod generate;
 mod hardships;
@@ -60,8 +61,8 @@ fn play(seed: u64) -> Result<BTreeSet<(State, State)>, String> {
 }
 
 /// Plays these seeds on every processor. Returns all transitions that were seen, or the lowest seed that failed.
-fn play_all(count: u64) -> Result<BTreeSet<(State, State)>, u64> {
-    let next = AtomicU64::new(0);
+fn play_all(first: u64, count: u64) -> Result<BTreeSet<(State, State)>, u64> {
+    let next = AtomicU64::new(first);
     let failed = AtomicBool::new(false);
     let lowest = Mutex::new(None::<u64>);
     let seen = Mutex::new(BTreeSet::new());
@@ -72,7 +73,7 @@ fn play_all(count: u64) -> Result<BTreeSet<(State, State)>, u64> {
                 let mut here = BTreeSet::new();
                 while !failed.load(Ordering::Relaxed) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= count {
+                    if seed >= first + count {
                         break;
                     }
                     match play(seed) {
@@ -104,8 +105,9 @@ fn no_seed_breaks_a_rule() {
         return;
     }
     let count = number("RINIT_SEEDS").unwrap_or(SEEDS);
+    let first = number("RINIT_FIRST_SEED").unwrap_or_default();
     let started = std::time::Instant::now();
-    let seen = play_all(count).unwrap_or_else(|seed| panic!("{}", report(seed)));
+    let seen = play_all(first, count).unwrap_or_else(|seed| panic!("{}", report(seed)));
     println!("{count} seeds in {:.1} s", started.elapsed().as_secs_f64());
     if count < SEEDS {
         return;

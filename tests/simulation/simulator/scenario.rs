@@ -30,6 +30,8 @@ pub struct Hardships {
     pub spawns_take: Vec<Duration>,
     /// In these times no process can be made, and nothing can be written.
     pub refusals: Vec<(Time, Time)>,
+    /// Main processes of this service, and their groups, are another user's: no signal can be sent to them.
+    pub unreachable: Option<String>,
 }
 
 /// A time in which PID 1 does not run.
@@ -171,10 +173,11 @@ impl Scenario {
         }
     }
 
-    /// Whether some process of it hangs in the kernel, so that a kill does not end it at once.
+    /// Whether some process of it hangs in the kernel, or cannot be sent a signal, so that a kill does not end it at once.
     pub fn has_stuck(&self) -> bool {
         let stuck = |conduct: &Conduct| !conduct.stuck.is_zero();
-        self.orphans.iter().any(stuck)
+        self.hardships.unreachable.is_some()
+            || self.orphans.iter().any(stuck)
             || self.players.iter().any(|player| {
                 player
                     .lives

@@ -11,8 +11,10 @@ pub fn shrink(mut scenario: Scenario) -> Scenario {
     while simpler {
         simpler = false;
         let mut at = 0;
-        while let Some(candidate) = candidates(&scenario).into_iter().nth(at) {
-            if world::play(&candidate).failure.is_some_and(|other| kind(&other) == kind(&failure)) {
+        while let Some(candidate) = candidate(&scenario, at) {
+            let fails =
+                || world::play(&candidate).failure.is_some_and(|other| kind(&other) == kind(&failure));
+            if candidate != scenario && fails() {
                 scenario = candidate;
                 simpler = true;
             } else {
@@ -31,15 +33,16 @@ pub fn kind(failure: &str) -> Vec<&str> {
 
 type Edit<'e> = &'e dyn Fn(&mut Scenario);
 
-/// Simpler scenarios, each with one thing less.
-fn candidates(scenario: &Scenario) -> Vec<Scenario> {
-    let mut all = Vec::new();
+/// The scenario with one thing less, or the same again: the one with this number, if there are so many. Only one is made
+/// at a time, as there may be many, and each may be large.
+fn candidate(scenario: &Scenario, wanted: usize) -> Option<Scenario> {
+    let (mut number, mut found) = (0, None);
     let mut with = |change: Edit<'_>| {
-        let mut candidate = scenario.clone();
-        change(&mut candidate);
-        if candidate != *scenario {
-            all.push(candidate);
+        if number == wanted {
+            let candidate = found.insert(scenario.clone());
+            change(candidate);
         }
+        number += 1;
     };
     let mut names: Vec<String> = scenario.players.iter().map(|player| player.name.clone()).collect();
     names.sort();
@@ -83,7 +86,8 @@ fn candidates(scenario: &Scenario) -> Vec<Scenario> {
     with(&|it| it.hardships.spawns_take.clear());
     with(&|it| it.hardships.refusals.clear());
     with(&|it| it.hardships.reaps_last = false);
-    all
+    with(&|it| it.hardships.unreachable = None);
+    found
 }
 
 type Change = &'static dyn Fn(&mut Service);

@@ -19,6 +19,9 @@ const STEPS_AT_ONCE: usize = 400;
 /// After so many steps the container is told to stop, so that a crash loop does not take all of the time.
 const STEPS: usize = 500;
 
+/// No story is longer, and none takes more memory.
+const MOST_STEPS: usize = 50_000;
+
 /// The same where nothing but the clock brings anything about, so that there is no turn for it.
 const STEPS_OF_THE_CLOCK: usize = 2000;
 
@@ -187,6 +190,9 @@ impl World<'_> {
                 return Ok(());
             }
             self.total += 1;
+            if self.total > MOST_STEPS {
+                return Err(format!("more than {MOST_STEPS} steps: it never ends"));
+            }
             self.judge(|rule, scene| rule.event(scene, &event))?;
             let mut effects = Vec::new();
             self.supervisor.step(self.now, event.clone(), &mut effects);
@@ -272,8 +278,12 @@ impl World<'_> {
                 Some(match start_error(self.making(life.fork)) {
                     Some(error) => Event::SpawnFailed { service, error },
                     None => {
-                        let notify = self.services[service.0].policy.notify;
-                        Event::Spawned { service, pid: self.kernel.main(self.now, service.0, &life, notify) }
+                        let definition = &self.services[service.0];
+                        let pid = self.kernel.main(self.now, service.0, &life, definition.policy.notify);
+                        if self.scenario.hardships.unreachable.as_ref() == Some(&definition.name) {
+                            self.kernel.shield(pid);
+                        }
+                        Event::Spawned { service, pid }
                     }
                 })
             }
@@ -295,7 +305,8 @@ impl World<'_> {
             }
             Effect::Signal { pid, scope, signal } => {
                 self.kernel.signal(self.now, pid, scope, signal);
-                None
+                let refused = self.kernel.is_unreachable(pid);
+                refused.then(|| Event::NotSignalled { pid, message: "not permitted".to_owned() })
             }
             Effect::CloseInput(service) => {
                 self.closed.insert(service.0);

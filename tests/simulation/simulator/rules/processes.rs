@@ -190,8 +190,9 @@ impl Rule for Processes {
     }
 
     fn end(&mut self, scene: &Scene<'_>) -> Check {
-        let left = scene.kernel.all().find(|process| !process.killed);
-        let left = left.or_else(|| scene.kernel.all().find(|process| !process.is_stuck()));
+        let reachable = || scene.kernel.all().filter(|it| !scene.kernel.is_unreachable(it.group));
+        let left = reachable().find(|process| !process.killed);
+        let left = left.or_else(|| reachable().find(|process| !process.is_stuck()));
         holds(left.is_none(), || format!("{:?} was not reaped", left.map(|process| process.role)))
     }
 }

@@ -1,9 +1,12 @@
 //! The exit status of the container, as docs/stop.md has it.
 
 use super::{Check, Rule, Scene, holds};
-use rinit::model::{Hook, MAIN};
+use rinit::model::{Control, Hook, MAIN};
 use rinit::supervisor::*;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Something could not be told to stop.
+const OWN_FAILURE: u8 = 125;
 
 #[derive(Default)]
 pub struct Status {
@@ -21,6 +24,8 @@ pub struct Status {
     killed: bool,
     oom: BTreeMap<usize, bool>,
     struck: BTreeSet<Pid>,
+    /// Services that run, and could not be sent a signal.
+    not_signalled: BTreeSet<usize>,
     /// What the supervisor no longer waits for.
     given_up: BTreeSet<Pid>,
 }
@@ -67,13 +72,17 @@ impl Rule for Status {
                 self.mains.insert(*pid, service.0);
                 self.started.insert(service.0);
                 self.refused.remove(&service.0);
+                self.not_signalled.remove(&service.0);
             }
             Event::SpawnFailed { service, error } if !error.transient => {
                 self.refused.insert(service.0, error.code);
             }
-            Event::HookSpawnFailed { service, hook: Hook::PreStart, .. } => {
+            // Another start has begun: what was wrong with the last one is over.
+            Event::HookSpawned { service, hook: Hook::PreStart | Hook::Control(Control::Up), .. }
+            | Event::HookSpawnFailed { service, hook: Hook::PreStart, .. } => {
                 self.refused.remove(&service.0);
             }
+            Event::NotSignalled { pid, .. } => self.not_signalled.extend(self.mains.get(pid)),
             Event::SetupFailed { pid, error } => {
                 if let Some(service) = self.mains.get(pid) {
                     self.unset.insert(*pid);
@@ -81,6 +90,9 @@ impl Rule for Status {
                 }
             }
             Event::Exited { pid, status, oom, .. } => {
+                if let Some(service) = self.mains.get(pid).filter(|_| !self.given_up.contains(pid)) {
+                    self.not_signalled.remove(service);
+                }
                 let counts = !self.unset.contains(pid) && !self.given_up.contains(pid);
                 let Some(service) = self.mains.get(pid).filter(|_| counts) else { return Ok(()) };
                 self.last.insert(*service, status.code());
@@ -106,12 +118,19 @@ impl Rule for Status {
             Effect::Notice(Notice::Unkillable(service)) => {
                 self.given_up.extend(self.mains.iter().filter(|it| *it.1 == service.0).map(|it| *it.0));
             }
-            Effect::Notice(Notice::Killed(..)) if self.cause.is_some() => self.killed = true,
+            Effect::Notice(Notice::Killed(service, _)) if self.cause.is_some() => {
+                self.killed |= !self.not_signalled.contains(&service.0);
+            }
             Effect::Signal { pid, signal: rinit::model::Signal::KILL, .. } => {
                 self.struck.insert(*pid);
             }
             Effect::Exit(status) => {
-                let expected = self.expected(scene);
+                let mut expected = self.expected(scene);
+                for code in &mut expected {
+                    if *code == 0 && !self.not_signalled.is_empty() {
+                        *code = OWN_FAILURE;
+                    }
+                }
                 return holds(expected.contains(status), || {
                     format!("the exit status is {status}, expected {expected:?}, cause {:?}", self.cause)
                 });
