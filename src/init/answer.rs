@@ -34,6 +34,11 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// The services that it waits for.
+    pub fn services(&self) -> impl Iterator<Item = ServiceId> {
+        self.waiting.iter().map(|(id, _)| *id)
+    }
+
     /// A request of which what it asks for is under way with these services.
     pub fn new(
         client: ClientId,
@@ -168,34 +173,34 @@ pub fn describe(supervisor: &Supervisor, now: Time, id: ServiceId) -> String {
 
 /// The services that a request names, each once, or all of them.
 pub fn named(supervisor: &Supervisor, names: &[String]) -> Result<Vec<ServiceId>, String> {
-    let all: Vec<ServiceId> = supervisor.current().collect();
-    if names.is_empty() { Ok(all) } else { chosen(supervisor, names, &all) }
+    let all = supervisor.current();
+    if names.is_empty() {
+        return Ok(all.collect());
+    }
+    chosen(names, &all.map(|id| (id, supervisor.name(id))).collect::<Vec<_>>())
 }
 
 /// Those of `all` that are named, each once, in the order in which they are. A name or a pattern without a service is
 /// an error.
-pub fn chosen(
-    supervisor: &Supervisor,
-    names: &[String],
-    all: &[ServiceId],
-) -> Result<Vec<ServiceId>, String> {
+pub fn chosen<T: Copy + Ord>(names: &[String], all: &[(T, &str)]) -> Result<Vec<T>, String> {
     if names.len() > MAX_NAMES {
         return Err(format!("more than {MAX_NAMES} names"));
     }
     if names.iter().filter(|name| pattern::is_pattern(name)).count() > MAX_PATTERNS {
         return Err(format!("more than {MAX_PATTERNS} patterns"));
     }
-    let mut found: Vec<ServiceId> = Vec::new();
+    let mut found: Vec<T> = Vec::new();
     for name in names {
         let is_pattern = pattern::is_pattern(name);
         if is_pattern && name.len() > MAX_PATTERN {
             return Err(format!("a pattern is longer than {MAX_PATTERN} bytes"));
         }
         let before = found.len();
-        found.extend(all.iter().filter(|id| match is_pattern {
-            true => pattern::matches(name, supervisor.name(**id)),
-            false => supervisor.name(**id) == name,
-        }));
+        let is_meant = |it: &&(T, &str)| match is_pattern {
+            true => pattern::matches(name, it.1),
+            false => it.1 == name,
+        };
+        found.extend(all.iter().filter(is_meant).map(|it| it.0));
         if found.len() == before {
             let how = if is_pattern { "matches" } else { "is called" };
             return Err(format!("no service {how} {name}"));

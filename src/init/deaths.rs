@@ -30,6 +30,11 @@ impl Deaths {
         Some(self.add(id, most, status, events::wall_clock()))
     }
 
+    /// The service is gone for good.
+    pub fn forget(&mut self, id: usize) {
+        self.0.remove(&id);
+    }
+
     fn add(&mut self, id: usize, most: u16, status: ExitStatus, millis: u64) -> Vec<u8> {
         let signal = match status {
             ExitStatus::Signal(number) => number,

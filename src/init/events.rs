@@ -1,15 +1,18 @@
 //! What has happened, for `rinit events`: the supervisor's news as numbered records, of which the last 1,024 are kept.
 //!
 //! A record is a few numbers, and a short text where there is one to tell; it becomes words when somebody asks. A
-//! service is its number there, which a reload does not change.
+//! service is its number there, which a reload does not change as long as it is there.
 
 #![forbid(unsafe_code)]
 
+mod gone;
+
+use self::gone::Gone;
 use super::narrate;
 use crate::control::protocol::{Attribute, EventReport, EventsReport};
 use crate::model::{Signal, ordered, pattern, text};
 use crate::supervisor::{ExitStatus, Next, Notice, Scope, ServiceId, StopBy, Supervisor};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// So many are kept.
@@ -175,13 +178,15 @@ pub struct Filter {
     kinds: Vec<String>,
     /// For each service so far, by its number, whether it is one of the names: comparing them takes long.
     named: Vec<bool>,
+    /// Of which generation of services `named` is.
+    generation: u64,
 }
 
 impl Filter {
     /// Each kind counts once: a client may send thousands.
     pub fn new(names: Vec<String>, kinds: Vec<String>) -> Filter {
         let kinds = ordered::set(kinds).into_iter().collect();
-        Filter { names, kinds, named: Vec::new() }
+        Filter { names, kinds, named: Vec::new(), generation: 0 }
     }
 
     /// Compares the services that have come since with the names.
@@ -189,10 +194,18 @@ impl Filter {
         if self.names.is_empty() {
             return;
         }
+        if self.generation != supervisor.generation() {
+            self.generation = supervisor.generation();
+            self.named.clear();
+        }
         for id in self.named.len()..supervisor.len() {
             let name = supervisor.name(ServiceId(id));
-            self.named.push(self.names.iter().any(|wanted| pattern::matches(wanted, name)));
+            self.named.push(self.is_named(name));
         }
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        self.names.iter().any(|wanted| pattern::matches(wanted, name))
     }
 
     /// The kind that there is none of, if one was asked for.
@@ -201,9 +214,12 @@ impl Filter {
         self.kinds.iter().find(known).map(String::as_str)
     }
 
-    fn passes(&self, service: Option<ServiceId>, word: &str) -> bool {
+    fn passes(&self, service: Option<&Subject<'_>>, word: &str) -> bool {
         let named = self.names.is_empty()
-            || service.is_some_and(|id| self.named.get(id.0).copied().unwrap_or_default());
+            || service.is_some_and(|service| match service {
+                Subject::Service(id) => self.named.get(id.0).copied().unwrap_or_default(),
+                Subject::Gone(name) => self.is_named(name),
+            });
         named && (self.kinds.is_empty() || self.kinds.iter().any(|kind| is_of_kind(word, kind)))
     }
 }
@@ -217,9 +233,17 @@ pub fn words() -> String {
     WORDS.join(", ")
 }
 
+/// Whom a record is about.
+enum Subject<'n> {
+    Service(ServiceId),
+    /// One that is gone for good, whose number another has.
+    Gone(&'n str),
+}
+
 /// The records that are kept.
 #[derive(Debug, Default)]
 pub struct Events {
+    names: Gone,
     records: VecDeque<Record>,
     /// How many older ones are not kept any more.
     gone: u64,
@@ -262,10 +286,17 @@ impl Events {
                 break;
             }
             seen = seen.saturating_add(1);
-            let service = record.service.and_then(|id| usize::try_from(id).ok()).map(ServiceId);
-            if filter.passes(service, record.kind.shape().word) {
+            let service = record.service.map(|id| match self.names.name(id) {
+                Some(name) => Subject::Gone(name),
+                None => Subject::Service(ServiceId(usize::try_from(id).unwrap_or(usize::MAX))),
+            });
+            if filter.passes(service.as_ref(), record.kind.shape().word) {
                 told = told.saturating_add(1);
-                tell(record.report(seen, service.map(|id| supervisor.name(id))));
+                let name = service.map(|service| match service {
+                    Subject::Service(id) => supervisor.name(id),
+                    Subject::Gone(name) => name,
+                });
+                tell(record.report(seen, name));
             }
         }
         seen
@@ -292,6 +323,29 @@ impl Events {
             code: i16::try_from(code).unwrap_or(i16::MAX),
             kind,
         });
+    }
+
+    /// These services are gone for good, and others get their numbers. What is kept of them keeps their names.
+    pub fn forget(&mut self, services: &[(ServiceId, &str)]) {
+        let mut renumbered = BTreeMap::new();
+        for (id, name) in services {
+            let Ok(number) = u32::try_from(id.0) else { continue };
+            renumbered.insert(number, self.names.add(name));
+        }
+        for service in self.records.iter_mut().filter_map(|record| record.service.as_mut()) {
+            *service = *renumbered.get(service).unwrap_or(service);
+        }
+        self.names.retain(&self.numbers());
+    }
+
+    /// The names of services that are gone for good, and of which something is kept.
+    pub fn gone_names(&self) -> impl Iterator<Item = &str> {
+        self.numbers().into_iter().filter_map(|number| self.names.name(number))
+    }
+
+    /// The numbers of the services of which something is kept.
+    fn numbers(&self) -> BTreeSet<u32> {
+        self.records.iter().filter_map(|record| record.service).collect()
     }
 
     /// The definitions were read again: what has changed, or why nothing has.

@@ -23,7 +23,7 @@ use crate::sys::inherit;
 use crate::sys::poll::{Interest, Poller};
 use crate::sys::process::Status;
 use crate::sys::spawn::{self, Outcome, Session, Spec};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::fd::{AsFd, RawFd};
 
 /// The token of the socket over which services tell news.
@@ -138,8 +138,8 @@ impl Executor {
         }
     }
 
-    /// Takes over a changed configuration: `services` are all that are defined now.
-    pub fn reload(&mut self, now: Time, services: Vec<Service>, plan: &Plan) {
+    /// Takes over a changed configuration: `services` are all that are defined now. Somebody `waits` for these.
+    pub fn reload(&mut self, now: Time, services: Vec<Service>, plan: &Plan, waits: &BTreeSet<ServiceId>) {
         for (index, service) in self.services.iter().enumerate() {
             // One that was gone and is back may stop still, by its old definition.
             let anew = plan.restart.contains(&service.name) || plan.start.contains(&service.name);
@@ -147,7 +147,10 @@ impl Executor {
                 self.leaving.insert(index, service.clone());
             }
         }
-        self.services = merge(std::mem::take(&mut self.services), services);
+        let mut free = self.supervisor.free();
+        free.retain(|id| !waits.contains(id));
+        self.services = merge(std::mem::take(&mut self.services), services, &free);
+        self.forget_replaced(&free);
         self.open_notify_socket();
         let mut effects = Vec::new();
         self.supervisor.reload(now, &self.services, plan, &mut effects);
@@ -155,6 +158,25 @@ impl Executor {
         for event in answers {
             self.feed(now, event);
         }
+    }
+
+    /// What is remembered by the number of a service is not of the one that has taken its place.
+    fn forget_replaced(&mut self, free: &[ServiceId]) {
+        let old = free.iter().map(|id| (*id, self.supervisor.name(*id)));
+        let is_replaced = |(id, name): &(ServiceId, &str)| {
+            self.services.get(id.0).is_some_and(|service| service.name != *name)
+        };
+        let replaced: Vec<(ServiceId, &str)> = old.filter(is_replaced).collect();
+        for (id, _) in &replaced {
+            self.leaving.remove(&id.0);
+            self.deaths.forget(id.0);
+            self.pipes.forget(id.0);
+            self.heirs.forget(*id);
+            if let Some(notify) = &mut self.notify {
+                notify.forget(*id);
+            }
+        }
+        self.events.forget(&replaced);
     }
 
     /// Whether a start has left something for later.

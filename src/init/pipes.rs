@@ -49,6 +49,11 @@ impl Pipes {
         }
     }
 
+    /// The service that read is gone for good.
+    pub fn forget(&mut self, service: usize) {
+        self.by_reader.remove(&service);
+    }
+
     /// The one that read is gone. Where nothing more was to come, so is what it has left.
     pub fn ended(&mut self, service: usize) {
         if self.by_reader.get(&service).is_some_and(|pipe| pipe.writer.is_none()) {

@@ -64,7 +64,7 @@ impl Requests {
 
     /// Where the configuration is read, carries out what has changed and answers those who have asked for it.
     pub fn finish_reading(&mut self, executor: &mut Executor, epoch: Instant) {
-        while let Some((askers, result)) = self.source.finish(executor, epoch.elapsed()) {
+        while let Some((askers, result)) = self.source.finish(executor, epoch.elapsed(), &self.pending) {
             self.tidy = Tidy::Everything;
             if let (true, Err(error)) = (askers.contains(&Asker::Signal), &result) {
                 log::error!("{error}");
@@ -241,9 +241,12 @@ impl Requests {
         request: Request,
     ) -> Result<(), String> {
         let (events, supervisor) = (&executor.events, &executor.supervisor);
-        // The events of a service that is gone are kept.
-        let all: Vec<ServiceId> = (0..supervisor.len()).map(ServiceId).collect();
-        answer::chosen(supervisor, &request.names, &all)?;
+        if !request.names.is_empty() {
+            // The events of a service that is gone are kept.
+            let names = (0..supervisor.len()).map(|id| supervisor.name(ServiceId(id)));
+            let all: Vec<((), &str)> = names.chain(events.gone_names()).map(|name| ((), name)).collect();
+            answer::chosen(&request.names, &all)?;
+        }
         let size = request.size();
         let mut filter = Filter::new(request.names, request.kinds);
         if let Some(kind) = filter.unknown_kind() {

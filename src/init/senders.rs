@@ -65,6 +65,11 @@ pub struct Senders {
 }
 
 impl Senders {
+    /// Another gets the number of a service that is gone.
+    pub fn forget(&mut self, service: ServiceId) {
+        self.answers.retain(|_, of| *of != Some(service));
+    }
+
     /// Whose a process is. `owner` knows the services of main processes, and of their groups.
     pub fn find(
         &mut self,

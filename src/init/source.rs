@@ -1,5 +1,6 @@
 //! Where the configuration comes from, and reading it again: all of it or nothing.
 
+use super::answer::Pending;
 use super::events;
 use super::executor::Executor;
 use super::reading;
@@ -96,7 +97,8 @@ impl Source {
 
     /// Where it has been read, carries out what has changed: who has asked for it, and what came of it. With any mistake
     /// nothing is changed, and the message has all of them.
-    pub fn finish(&mut self, executor: &mut Executor, now: Time) -> Option<Answer> {
+    /// No other gets the place of a service that one of `pending` waits for.
+    pub fn finish(&mut self, executor: &mut Executor, now: Time, pending: &[Pending]) -> Option<Answer> {
         if executor.supervisor.is_stopping() {
             executor.reader.cancel(&executor.poller);
             let mut askers = std::mem::take(&mut self.askers);
@@ -104,7 +106,9 @@ impl Source {
             return (!askers.is_empty()).then(|| (askers, Err(STOPPING.to_owned())));
         }
         let (askers, result) = match executor.reader.outcome(&executor.poller, now) {
-            Some(outcome) => (std::mem::take(&mut self.askers), self.take_over(executor, now, outcome)),
+            Some(outcome) => {
+                (std::mem::take(&mut self.askers), self.take_over(executor, now, outcome, pending))
+            }
             // Who asked while it was read for others.
             None if !self.next.is_empty() && !executor.reader.is_busy() => {
                 let mut askers = std::mem::take(&mut self.next);
@@ -130,6 +134,7 @@ impl Source {
         executor: &mut Executor,
         now: Time,
         outcome: reading::Outcome,
+        pending: &[Pending],
     ) -> Result<ReloadReport, String> {
         let read = outcome.and_then(|read| read.map_err(|mistakes| refusal(&mistakes)));
         let config = read.inspect_err(|error| executor.events.reloaded(events::wall_clock(), Err(error)))?;
@@ -143,7 +148,8 @@ impl Source {
         let changes = summary(&plan);
         log::info!("reload: {changes}");
         executor.events.reloaded(events::wall_clock(), Ok(&changes));
-        executor.reload(now, config.services, &plan);
+        let waits = pending.iter().flat_map(Pending::services).collect();
+        executor.reload(now, config.services, &plan, &waits);
         self.groups = config.groups;
         let Plan { start, stop, restart, change } = plan;
         Ok(ReloadReport { start, stop, restart, change })

@@ -54,6 +54,7 @@ pub struct Supervisor {
     interrupted: VecDeque<ServiceId>,
     /// A hook that could not be executed, and why, until its end is told.
     not_executed: Option<(Pid, StartError)>,
+    generation: u64,
     stop_timeout: Duration,
     shutdown: Option<Shutdown>,
 }
@@ -76,6 +77,7 @@ impl Supervisor {
             queue: VecDeque::new(),
             interrupted: VecDeque::new(),
             not_executed: None,
+            generation: 0,
             stop_timeout,
             shutdown: None,
         }

@@ -170,6 +170,12 @@ impl Table {
         Some(process)
     }
 
+    /// The services that have a process, or a group that one has left.
+    pub fn services(&self) -> impl Iterator<Item = ServiceId> {
+        let processes = self.entries.values().map(|entry| entry.process);
+        processes.chain(self.groups.values().copied()).map(|process| process.service)
+    }
+
     /// The groups that have outlived their leaders, as far as is known.
     pub fn groups(&self) -> impl Iterator<Item = Pid> {
         self.groups.keys().copied()

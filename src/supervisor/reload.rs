@@ -7,6 +7,7 @@ use super::graph;
 use super::state::State;
 use super::unit::{Definition, Unit};
 use crate::model::{Policy, Service, Streams, ordered};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a reload does, by name.
@@ -79,16 +80,25 @@ fn for_start(service: &Service) -> Service {
     same
 }
 
-/// The services after a reload, each at the place that it had. Those that are gone keep theirs; new ones come last. What
-/// has not changed stays where it is in memory.
-pub fn merge(old: Vec<Service>, new: Vec<Service>) -> Vec<Service> {
+/// The services after a reload, each at the place that it had. Those that are gone keep theirs until it is `free`: then a
+/// new one takes it. The other new ones come last. What has not changed stays where it is in memory.
+pub fn merge(old: Vec<Service>, new: Vec<Service>, free: &[ServiceId]) -> Vec<Service> {
     let mut coming = ordered::map(new.into_iter().map(|service| (service.name.clone(), service)));
+    // One that comes back has a place.
+    let is_left = |id: &&ServiceId| old.get(id.0).is_some_and(|it| !coming.contains_key(&it.name));
+    let free: Vec<ServiceId> = free.iter().filter(is_left).copied().collect();
     let changed = |service: Service| match coming.remove(&service.name) {
         Some(new) if new != service => new,
         _ => service,
     };
     let mut merged: Vec<Service> = old.into_iter().map(changed).collect();
-    merged.extend(coming.into_values());
+    let mut coming = coming.into_values();
+    for (id, service) in free.into_iter().zip(coming.by_ref()) {
+        if let Some(place) = merged.get_mut(id.0) {
+            *place = service;
+        }
+    }
+    merged.extend(coming);
     merged
 }
 
@@ -96,6 +106,31 @@ impl Supervisor {
     /// The services that are not gone.
     pub fn current(&self) -> impl Iterator<Item = ServiceId> {
         self.units.iter().filter(|unit| !unit.retired).map(|unit| unit.id)
+    }
+
+    /// The places of services that are gone for good: nothing of them is left, and no service that stops depends on them,
+    /// be it by way of others, so that they do not stand between two in the order of the stop.
+    pub fn free(&self) -> Vec<ServiceId> {
+        let busy = ordered::set(self.processes.services());
+        let is_over = |unit: &Unit| {
+            let is_idle = !unit.has_to_stop() && !unit.lingers && unit.deadline().is_none();
+            is_idle && !busy.contains(&unit.id)
+        };
+        let retired = || self.units.iter().filter(|unit| unit.retired);
+        let mut held = BTreeSet::new();
+        let mut open: Vec<&Unit> = retired().filter(|unit| !is_over(unit)).collect();
+        while let Some(unit) = open.pop() {
+            if held.insert(unit.id) {
+                open.extend(unit.needs.iter().filter_map(|need| self.units.get(need.on.0)));
+            }
+        }
+        retired().map(|unit| unit.id).filter(|id| !held.contains(id)).collect()
+    }
+
+    /// How often a new service has taken the place of one that is gone. Then what was remembered by its number is of
+    /// another.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Takes over the services that `merge` gave, by the plan that `plan` made of those that are not gone. Appends
@@ -128,6 +163,10 @@ impl Supervisor {
             if index >= self.units.len() {
                 self.units.push(Unit::new(id, service));
                 self.armed.push(None);
+            }
+            if let Some(unit) = self.units.get_mut(index).filter(|unit| unit.name != service.name) {
+                *unit = Unit::new(id, service);
+                self.generation = self.generation.wrapping_add(1);
             }
             let (starts, restarts) = (is_in(&plan.start, service), is_in(&plan.restart, service));
             if is_in(&plan.stop, service) {

@@ -2,7 +2,7 @@
 
 mod act;
 mod crowd;
-mod events;
+pub mod events;
 mod follow;
 mod hostile;
 mod patterns;

@@ -1,5 +1,6 @@
 //! `rinit reload` and SIGHUP: a changed configuration is taken over whole, and nothing runs anew without need.
 
+use crate::control::events::make_events;
 use crate::require_namespace;
 use crate::support::services::Status;
 use crate::support::{Launch, PATIENCE, Running, wait_for};
@@ -205,4 +206,39 @@ fn another_name_of_the_same_files_is_no_change() {
     assert_eq!(reload(&init), "nothing has changed");
     std::fs::write(init.dir().join("web.env"), "A=2\n").unwrap();
     assert_eq!(reload(&init), "restarted: web");
+}
+
+/// A container that is reloaded again and again, each time with a service of another name.
+#[test]
+fn what_is_gone_leaves_nothing_behind() {
+    let init = Launch::plain().service("web", "command = [\"sleep\", \"1000\"]\n").start();
+    init.wait_healthy(PATIENCE);
+    let heap = || {
+        let maps = std::fs::read_to_string(format!("/proc/{}/smaps", init.pid())).unwrap();
+        let heap = maps.split("[heap]").nth(1).unwrap_or_default();
+        let size = heap.lines().find_map(|line| line.strip_prefix("Size:")).unwrap_or("0");
+        size.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+    };
+    let change = |number: usize| {
+        let _ = std::fs::remove_file(file(&init, &format!("new-{}", number.saturating_sub(1))));
+        define(&init, &format!("new-{number}"), &sleep(number));
+        reload(&init);
+        let gone = format!("sleep {}", 10_000 + number - 1);
+        wait_for("the end of the one before", PATIENCE, || init.find(&gone).is_empty().then_some(()));
+    };
+    // As many events as are kept: they take their memory once.
+    make_events(&init, "web", 1100);
+    (1..20).for_each(change);
+    let before = heap();
+    (20..220).for_each(change);
+    let grown = heap().saturating_sub(before);
+    // The heap grows by 132 KB at a time, and would have by 350.
+    assert!(grown <= 132, "{grown} KB more");
+    // What is told of those that are gone has their names.
+    let events = init.rinit(&["events", "new-200"]).ok();
+    assert!(events.contains("new-200") && !events.contains("new-219"), "{events}");
+    let unknown = init.rinit(&["events", "new-1000"]);
+    assert!(unknown.stderr.contains("no service is called new-1000"), "{}", unknown.stderr);
+    let names: Vec<String> = init.pids().into_keys().collect();
+    assert_eq!(names, ["new-219", "web"]);
 }

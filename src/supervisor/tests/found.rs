@@ -14,7 +14,7 @@ fn reload(world: &mut World, old: &[Service], new: &[Service]) {
     let current: Vec<Service> = world.supervisor.current().map(|id| old[id.0].clone()).collect();
     let plan = plan(&current, new);
     let mut effects = Vec::new();
-    world.supervisor.reload(world.now, &merge(old.to_vec(), new.to_vec()), &plan, &mut effects);
+    world.supervisor.reload(world.now, &merge(old.to_vec(), new.to_vec(), &[]), &plan, &mut effects);
     let mut events = VecDeque::new();
     effects.into_iter().for_each(|effect| world.carry_out(effect, &mut events));
     events.into_iter().for_each(|event| world.tell(event));

@@ -111,7 +111,7 @@ fn reload(before: &Config, after: &Config) {
     let mut supervisor = Supervisor::new(&before.services, Duration::from_secs(9));
     let mut effects = Vec::new();
     supervisor.step(Duration::ZERO, Event::Boot, &mut effects);
-    let merged = merge(before.services.clone(), after.services.clone());
+    let merged = merge(before.services.clone(), after.services.clone(), &[]);
     supervisor.reload(Duration::from_secs(1), &merged, &planned, &mut effects);
     let current = supervisor.current().map(|id| supervisor.name(id).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(current, after.services.iter().map(|service| service.name.clone()).collect());

@@ -510,7 +510,18 @@ impl World<'_> {
                 self.leaving.entry(index).or_insert(service.policy.stop_grace_period);
             }
         }
-        self.services = merge(std::mem::take(&mut self.services), services.to_vec());
+        let free = self.supervisor.free();
+        self.services = merge(std::mem::take(&mut self.services), services.to_vec(), &free);
+        for ServiceId(index) in free {
+            // Another may have its place now.
+            if self.services[index].name != self.supervisor.name(ServiceId(index)) {
+                self.states[index] = State::Stopped;
+                self.leaving.remove(&index);
+                self.remembered.remove(&index);
+                self.closed.remove(&index);
+                self.rules.iter_mut().for_each(|rule| rule.forget(index));
+            }
+        }
         self.states.resize(self.services.len(), State::Stopped);
         self.judge(|rule, scene| rule.reload(scene, &plan))?;
         let mut effects = Vec::new();

@@ -210,6 +210,12 @@ impl Rule for Controls {
         Ok(())
     }
 
+    fn forget(&mut self, service: usize) {
+        self.mains.retain(|_, of| *of != service);
+        self.running.retain(|_, it| it.0 != service);
+        self.waiting.remove(&service);
+    }
+
     fn reload(&mut self, _: &Scene<'_>, plan: &Plan) -> Check {
         self.failed.clear();
         self.stopped.clear();

@@ -314,6 +314,11 @@ impl Rule for Ends {
         Ok(())
     }
 
+    fn forget(&mut self, service: usize) {
+        self.books.remove(&service);
+        self.finishes.retain(|_, of| *of != service);
+    }
+
     fn reload(&mut self, scene: &Scene<'_>, plan: &Plan) -> Check {
         self.tick = false;
         self.something_wanted();

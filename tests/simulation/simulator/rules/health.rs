@@ -160,6 +160,11 @@ impl Rule for Healths {
         Ok(())
     }
 
+    fn forget(&mut self, service: usize) {
+        self.models.remove(&service);
+        self.probes.retain(|_, of| *of != service);
+    }
+
     fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
         match effect {
             Effect::Probe(service) => self.started(scene, service.0),

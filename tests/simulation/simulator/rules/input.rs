@@ -70,6 +70,12 @@ impl Rule for Input {
         Ok(())
     }
 
+    fn forget(&mut self, service: usize) {
+        self.graces.remove(&service);
+        self.lingering.remove(&service);
+        self.given_up.remove(&service);
+    }
+
     fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
         match effect {
             Effect::Notice(Notice::StopBegun(..)) => {

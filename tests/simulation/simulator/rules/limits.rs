@@ -193,6 +193,10 @@ impl Rule for Limits {
         Ok(())
     }
 
+    fn forget(&mut self, service: usize) {
+        self.books.remove(&service);
+    }
+
     fn reload(&mut self, scene: &Scene<'_>, plan: &Plan) -> Check {
         self.tick = false;
         self.changed.extend(plan.restart.iter().chain(&plan.start).cloned());

@@ -126,6 +126,9 @@ pub trait Rule {
         Ok(())
     }
 
+    /// Another service takes the place of one that is gone: what is known by that number is of the old one.
+    fn forget(&mut self, _service: usize) {}
+
     /// Before a reload.
     fn reload(&mut self, _scene: &Scene<'_>, _plan: &Plan) -> Check {
         Ok(())

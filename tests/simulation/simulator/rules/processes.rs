@@ -156,6 +156,10 @@ impl Rule for Processes {
         Ok(())
     }
 
+    fn forget(&mut self, service: usize) {
+        self.owners.retain(|_, of| *of != service);
+    }
+
     fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
         match effect {
             Effect::Signal { pid, scope, .. } => self.signal(scene, *pid, *scope),

@@ -98,6 +98,10 @@ impl Rule for Starts {
         Ok(())
     }
 
+    fn forget(&mut self, service: usize) {
+        self.by_hand.remove(&service);
+    }
+
     fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
         match effect {
             Effect::Notice(Notice::StopBegun(..)) => self.stopping = true,

@@ -108,6 +108,15 @@ impl Rule for Status {
         Ok(())
     }
 
+    fn forget(&mut self, service: usize) {
+        self.mains.retain(|_, of| *of != service);
+        self.last.remove(&service);
+        self.refused.remove(&service);
+        self.started.remove(&service);
+        self.dragged.remove(&service);
+        self.oom.remove(&service);
+    }
+
     fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
         match effect {
             Effect::Notice(Notice::StopBegun(cause, ..)) => self.cause = Some(*cause),

@@ -165,6 +165,11 @@ impl Rule for Stop {
         Ok(())
     }
 
+    fn forget(&mut self, service: usize) {
+        self.mains.retain(|_, of| *of != service);
+        self.given_up.remove(&service);
+    }
+
     fn reload(&mut self, _: &Scene<'_>, plan: &Plan) -> Check {
         self.changed.extend(plan.restart.iter().chain(&plan.start).cloned());
         Ok(())
