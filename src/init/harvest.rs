@@ -12,7 +12,7 @@ use crate::sys::process::{self, Reaped, Status};
 use crate::sys::spawn::{Outcome, Stage};
 use std::time::Duration;
 
-/// So many orphans are reaped before the loop looks at anything else.
+/// So many orphans are reaped or let go before the loop looks at anything else.
 const ORPHANS_A_TURN: usize = 256;
 
 /// How long before it is looked again who is left at the stop.
@@ -25,9 +25,9 @@ impl Executor {
         self.read_news(now, DATAGRAMS_IN_QUEUE);
         let mut ended = std::mem::take(&mut self.ended);
         let mut harvest = Harvest::default();
-        let (mut none_left, mut courier) = (false, None);
+        let (mut none_left, mut courier, mut detached) = (false, None, 0_usize);
         self.more_to_reap = true;
-        while self.more_to_reap && harvest.orphans < ORPHANS_A_TURN {
+        while self.more_to_reap && harvest.orphans.saturating_add(detached) < ORPHANS_A_TURN {
             match process::reap() {
                 Reaped::Child(pid, status) if self.supervisor.reaped(Pid(pid)).is_some() => {
                     harvest.own = true;
@@ -46,6 +46,7 @@ impl Executor {
                     let level = if self.contract.warn_zombies { log::Level::Warn } else { log::Level::Trace };
                     log::log!(level, "reaped zombie process {pid}");
                 }
+                Reaped::Detached => detached = detached.saturating_add(1),
                 Reaped::NoneEnded => self.more_to_reap = false,
                 Reaped::NoChildren => (self.more_to_reap, none_left) = (false, true),
             }

@@ -84,6 +84,9 @@ fn play(role: &Role) -> u8 {
     }
 }
 
+/// So many processes that have themselves traced are let go before rinit looks at other signals.
+const DETACHED_A_TURN: usize = 64;
+
 struct StandIn<'a> {
     role: &'a Role,
     signals: Signals,
@@ -146,13 +149,21 @@ impl<'a> StandIn<'a> {
         }
         let command = self.command.as_ref().map(|command| command.pid);
         let mut end = None;
-        while let Reaped::Child(pid, status) = process::reap() {
-            if Some(pid) == command {
-                end = Some(self.ended(pid, status));
-            } else if self.role.contract.warn_zombies {
-                log::warn!("reaped zombie process {pid}");
-            } else {
-                log::debug!("reaped process {pid}");
+        let mut detached = 0_usize;
+        loop {
+            match process::reap() {
+                Reaped::Child(pid, status) if Some(pid) == command => end = Some(self.ended(pid, status)),
+                Reaped::Child(pid, _) if self.role.contract.warn_zombies => {
+                    log::warn!("reaped zombie process {pid}");
+                }
+                Reaped::Child(pid, _) => log::debug!("reaped process {pid}"),
+                Reaped::Detached if detached < DETACHED_A_TURN => detached = detached.saturating_add(1),
+                Reaped::Detached => {
+                    // Other signals come first.
+                    process::signal_self(Signal::CHLD);
+                    break;
+                }
+                Reaped::NoneEnded | Reaped::NoChildren => break,
             }
         }
         if let (Some(pid), None) = (command, end) {

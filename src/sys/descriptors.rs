@@ -9,8 +9,8 @@ use std::os::fd::RawFd;
 /// The first of them.
 const FIRST: RawFd = 3;
 
-/// Without `close_range` and `/proc` each number is tried, up to this one.
-const MOST: u64 = 1 << 20;
+/// Without `close_range` and `/proc` each number below this one is tried.
+const MOST: RawFd = 1 << 20;
 
 /// Room for what one call reads of a directory, in words.
 const ROOM: usize = 256;
@@ -66,16 +66,16 @@ fn each_number(entries: &[u8], mut act: impl FnMut(RawFd) -> Result<(), ()>) -> 
     Ok(())
 }
 
-/// Marks every number that may be one. Fails where there may be more than can be tried.
+/// Marks every number that may be one. The limit of this process does not tell the last one: a descriptor that was opened
+/// before the limit was lowered stays open. Fails where there may be more than can be tried.
 fn mark_each() -> Result<(), ()> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel writes `limit`, which is there during the call.
     check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
-    let end = limit.rlim_max;
-    if end > MOST {
+    if !RawFd::try_from(limit.rlim_max).is_ok_and(|most| most <= MOST) {
         return Err(());
     }
-    (FIRST..RawFd::try_from(end).or(Err(()))?).try_for_each(mark)
+    (FIRST..MOST).try_for_each(mark)
 }
 
 /// Marks one; none of that number is as good as closed.

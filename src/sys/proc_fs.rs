@@ -131,16 +131,17 @@ impl Found {
                 // Nothing is known of one of them.
                 _ => true,
             };
-            descendants.contains(pid) || (is_pid1 && is_neighbour())
+            descendants.binary_search(pid).is_ok() || (is_pid1 && is_neighbour())
         })
     }
 
     /// Whether it is a client of rinit's, which has come from outside: its request ends with rinit.
     fn is_client(&self, stat: &Stat) -> bool {
         let own = self.all.get(&self.own);
-        stat.parent == 0 && own.is_some_and(|own| stat.name.starts_with(&own.name))
+        stat.parent == 0 && own.is_some_and(|own| stat.name == own.name)
     }
 
+    /// In ascending order.
     fn descendants(&self) -> Vec<i32> {
         let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
         for (pid, stat) in &self.all {

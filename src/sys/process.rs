@@ -20,6 +20,8 @@ pub enum Status {
 pub enum Reaped {
     /// This child has ended and is reaped.
     Child(i32, Status),
+    /// No child has ended, but one that had itself traced was let go. It may do so again at once, and for ever.
+    Detached,
     /// No child has ended, but there are some.
     NoneEnded,
     /// There is no child at all.
@@ -28,38 +30,43 @@ pub enum Reaped {
 
 /// Reaps one child that has ended, whichever it is. Never waits.
 pub fn reap() -> Reaped {
-    match wait(-1, libc::WNOHANG | libc::__WALL) {
-        Ok(Some((pid, status))) => Reaped::Child(pid, status),
-        Ok(None) => Reaped::NoneEnded,
-        Err(_) => Reaped::NoChildren,
-    }
+    wait(-1, libc::WNOHANG | libc::__WALL).unwrap_or(Reaped::NoChildren)
 }
 
 /// Reaps this child if it has ended. Never waits.
 pub fn reap_child(pid: i32) -> io::Result<Option<Status>> {
-    Ok(wait(pid, libc::WNOHANG)?.map(|(_, status)| status))
+    Ok(match wait(pid, libc::WNOHANG)? {
+        Reaped::Child(_, status) => Some(status),
+        Reaped::Detached | Reaped::NoneEnded | Reaped::NoChildren => None,
+    })
 }
 
 /// Waits for the end of this child, and reaps it. Not for PID 1.
 pub fn await_end(pid: i32) -> io::Result<()> {
-    wait(pid, 0).map(drop)
+    while wait(pid, 0)? == Reaped::Detached {}
+    Ok(())
 }
 
-fn wait(child: i32, options: i32) -> io::Result<Option<(i32, Status)>> {
+/// One answer of the kernel's.
+fn wait(child: i32, options: i32) -> io::Result<Reaped> {
     loop {
         let mut status = 0;
         // SAFETY: waitpid writes only into `status`. (nix's wrapper fails on real-time signals.)
         let pid = unsafe { libc::waitpid(child, &mut status, options) };
         match pid {
-            0 => return Ok(None),
+            0 => return Ok(Reaped::NoneEnded),
             pid if pid > 0 && libc::WIFSIGNALED(status) => {
-                return Ok(Some((pid, Status::Signal(libc::WTERMSIG(status)))));
+                return Ok(Reaped::Child(pid, Status::Signal(libc::WTERMSIG(status))));
             }
             pid if pid > 0 && libc::WIFEXITED(status) => {
-                return Ok(Some((pid, Status::Code(libc::WEXITSTATUS(status)))));
+                return Ok(Reaped::Child(pid, Status::Code(libc::WEXITSTATUS(status))));
             }
-            pid if pid > 0 && libc::WIFSTOPPED(status) => detach(pid, libc::WSTOPSIG(status)),
-            pid if pid > 0 => {}
+            pid if pid > 0 => {
+                if libc::WIFSTOPPED(status) {
+                    detach(pid, libc::WSTOPSIG(status));
+                }
+                return Ok(Reaped::Detached);
+            }
             _ => match io::Error::last_os_error() {
                 e if e.raw_os_error() == Some(libc::EINTR) => {}
                 e => return Err(e),
@@ -203,7 +210,12 @@ pub fn yield_now() {
 
 /// Stops this process until it is continued. PID 1 cannot be stopped.
 pub fn stop_self() {
-    let _ = send(std::process::id() as i32, Signal::STOP.number());
+    signal_self(Signal::STOP);
+}
+
+/// Sends a signal to this process.
+pub fn signal_self(signal: Signal) {
+    let _ = send(std::process::id() as i32, signal.number());
 }
 
 /// Stops this process and all of its process group.

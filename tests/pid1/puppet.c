@@ -305,6 +305,19 @@ static int traced(char **words)
     return 99;
 }
 
+/* traced-again N: N processes that ask for it again and again. */
+static int traced_again(int count)
+{
+    while (count-- > 0) {
+        if (fork()) continue;
+        for (;;) {
+            ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+            raise(SIGURG);
+        }
+    }
+    return 0;
+}
+
 static int die(int number)
 {
     struct rlimit none = { 0, 0 };
@@ -334,6 +347,7 @@ int main(int argc, char **argv)
     if (!strcmp(what, "open")) return open_many(number, rest + 1);
     if (!strcmp(what, "refused")) return refused(number, atoi(rest[1]), rest + 2);
     if (!strcmp(what, "traced")) return traced(rest);
+    if (!strcmp(what, "traced-again")) return traced_again(number);
     if (!strcmp(what, "race"))
         return race(number, atoi(rest[1]) / 1e3, !strcmp(rest[2], "pid1"), rest + 3);
     if (!strcmp(what, "as")) { /* as UID COMMAND...: the command changes its user */

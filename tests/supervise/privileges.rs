@@ -37,6 +37,19 @@ fn a_service_gets_no_descriptor_where_close_range_is_refused() {
     }
 }
 
+/// One that was open before the limit on descriptors was lowered below its number.
+#[test]
+fn a_service_gets_no_descriptor_above_the_limit() {
+    require_namespace!();
+    require_root!();
+    let open = ["bash", "-c", "exec 100>/dev/null; exec \"$@\"", "bash"];
+    let few = ["prlimit", "--nofile=64:64"];
+    let refused = puppeteer(&["refused", ENOSYS, CLOSE_RANGE]);
+    let toml = "restart = \"no\"\ncommand = ['bash', '-c', '(: >&100) 2>&- && echo has it; echo shown']\n";
+    let (said, errors, status) = told(&[&NO_PROC[..], &open, &few, &refused].concat(), toml);
+    assert_eq!((said.as_str(), status), ("shown\n", 0), "{errors}");
+}
+
 #[test]
 fn a_start_fails_whose_descriptors_cannot_be_closed() {
     require_namespace!();

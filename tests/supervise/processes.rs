@@ -1,7 +1,8 @@
 //! Which processes there are: what ended together, what is left of a group, and what probes and hooks leave behind.
 
-use crate::pid1::{puppet, puppeteer};
+use crate::pid1::{Init, Place, puppet, puppeteer};
 use crate::require_namespace;
+use crate::support::services::Status;
 use crate::support::{Launch, PATIENCE, Running, wait_for};
 use nix::sys::signal::Signal;
 use std::time::Duration;
@@ -127,4 +128,24 @@ fn a_process_that_asks_its_parent_to_trace_it_goes_on() {
     init.wait_line("the orphan to go on", |line| line == "went on");
     drop(writer);
     init.wait_exit(PATIENCE);
+}
+
+/// Letting them go makes work for ever: rinit does a little of it at a time.
+#[test]
+fn processes_that_ask_for_it_again_and_again_do_not_keep_rinit() {
+    require_namespace!();
+    let many = puppeteer(&["traced-again", "32"]);
+    let mut init = Launch::pid1()
+        .service("many", &format!("command = {many:?}\nrestart = \"no\"\nkill_mode = \"process\""))
+        .service("web", "command = \"sleep 1000\"")
+        .start();
+    init.wait_state("web", "running");
+    init.wait_state("many", "completed");
+    assert_eq!(init.rinit(&["restart", "web"]).status, 0);
+    init.signal(Signal::SIGTERM);
+    init.wait_exit(PATIENCE);
+    let many = puppeteer(&["traced-again", "32"]).join(" ");
+    let script = format!("{many}; sleep 0.2; exit 7");
+    let mut init = Init::rinit_as("tini").launch(Place::Pid1, &["sh", "-c", &script]).start();
+    assert_eq!(init.wait_exit(PATIENCE).status, 7);
 }
