@@ -224,7 +224,7 @@ impl Executor {
             }
             // Once everybody is told to go, no end of a child may follow that would have groups looked at.
             if events.is_empty() && self.rest.is_some() {
-                events.extend(self.gone_groups(false));
+                events.extend(self.gone_groups());
             }
         }
     }

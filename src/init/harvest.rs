@@ -5,6 +5,7 @@ use super::executor::{Executor, Rest};
 use super::gather::Harvest;
 use super::launch::{self, Purpose};
 use super::notify::DATAGRAMS_IN_QUEUE;
+use super::output::OUTPUT;
 use crate::model::Signal;
 use crate::supervisor::{Event, ExitStatus, Pid, Process, Role, ServiceId, Time};
 use crate::sys::proc_fs;
@@ -40,6 +41,7 @@ impl Executor {
                     harvest.own = true;
                     courier = Some(status);
                 }
+                Reaped::Child(pid, _) if OUTPUT.reaped(pid) => harvest.own = true,
                 Reaped::Child(pid, _) => {
                     self.heirs.reaped(pid);
                     harvest.orphans = harvest.orphans.saturating_add(1);
@@ -59,7 +61,7 @@ impl Executor {
             self.tell_end(now, pid, status);
         }
         self.ended = ended;
-        self.look_at_groups(now, false);
+        self.look_at_groups(now);
         if let Some(status) = courier {
             self.courier_ended(now, status);
         }
@@ -84,20 +86,31 @@ impl Executor {
         }
     }
 
-    /// Tells of the groups that are gone. Before a deadline, one of which only zombies are left is: nothing more can be
-    /// done about these.
-    pub fn look_at_groups(&mut self, now: Time, before_deadline: bool) {
-        for event in self.gone_groups(before_deadline) {
+    /// Tells of the groups that are gone.
+    fn look_at_groups(&mut self, now: Time) {
+        for event in self.gone_groups() {
             self.feed(now, event);
         }
     }
 
-    pub(super) fn gone_groups(&self, before_deadline: bool) -> Vec<Event> {
-        let is_gone = |leader: &Pid| {
-            !process::group_exists(leader.0) || (before_deadline && proc_fs::is_group_dead(leader.0))
-        };
-        let gone = self.supervisor.processes().groups().filter(is_gone);
+    pub(super) fn gone_groups(&self) -> Vec<Event> {
+        let gone = self.supervisor.processes().groups().filter(|leader| !process::group_exists(leader.0));
         gone.map(|pid| Event::GroupGone { pid }).collect()
+    }
+
+    /// Before a deadline: tells of the groups that it is about and that are gone. One of which only zombies are left is
+    /// gone: nothing more can be done about these. To find them out takes a look at every process, so it is done once
+    /// for all groups.
+    pub fn look_at_groups_due(&mut self, now: Time) {
+        let due = self.supervisor.groups_due(now);
+        if due.is_empty() {
+            return;
+        }
+        let dead = proc_fs::dead_groups();
+        let is_gone = |leader: &Pid| dead.contains(&leader.0) || !process::group_exists(leader.0);
+        for pid in due.into_iter().filter(is_gone) {
+            self.feed(now, Event::GroupGone { pid });
+        }
     }
 
     /// Tells of the end of a process that rinit has made.

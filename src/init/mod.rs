@@ -271,7 +271,7 @@ impl Init {
             self.executor.look_at_rest(self.now());
         }
         if self.is_due() {
-            self.executor.look_at_groups(self.now(), true);
+            self.executor.look_at_groups_due(self.now());
             self.feed(Event::Tick);
         }
         self.requests.finish_reading(&mut self.executor, self.epoch);

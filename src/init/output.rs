@@ -10,7 +10,7 @@
 
 mod queue;
 
-use crate::sys::poll::{self, Interest, Poller};
+use crate::sys::poll::{self, Poller};
 use crate::sys::signals::{Caught, Signals};
 use crate::sys::stderr::{Refusal, Stderr};
 use queue::{Note, Queue};
@@ -43,7 +43,8 @@ struct Inner {
     /// Opened for the first message.
     stderr: Option<Stderr>,
     flow: Flow,
-    watched: bool,
+    /// A relay may be made.
+    may_relay: bool,
     /// Attempts in a row that were for nothing.
     stalls: u32,
 }
@@ -73,7 +74,7 @@ enum Attempt {
 impl Output {
     const fn new() -> Output {
         let queue = Queue::new(super::logger::note_text);
-        let inner = Inner { queue, stderr: None, flow: Flow::Free, watched: false, stalls: 0 };
+        let inner = Inner { queue, stderr: None, flow: Flow::Free, may_relay: true, stalls: 0 };
         Output(Mutex::new(inner))
     }
 
@@ -154,10 +155,26 @@ impl Output {
         }
     }
 
+    /// Everything but the services is about to be stopped, a relay too: none is made any more before `finish`, or the
+    /// stop would wait for it.
+    pub fn make_no_relay(&self) {
+        let mut inner = self.lock();
+        inner.may_relay = false;
+        if let Some(stderr) = &mut inner.stderr {
+            stderr.make_no_relay();
+        }
+    }
+
+    /// A process was reaped. Whether it was a relay.
+    pub fn reaped(&self, pid: i32) -> bool {
+        self.lock().stderr.as_mut().is_some_and(|stderr| stderr.reaped(pid))
+    }
+
     /// The end of the process: writes what waits, for so long at most. A disk that is full is not waited for.
     pub fn finish(&self, limit: Duration) {
         let mut inner = self.lock();
         let Some(deadline) = Instant::now().checked_add(limit) else { return };
+        inner.may_relay = true;
         if let Some(stderr) = &mut inner.stderr {
             stderr.renew();
         }
@@ -188,7 +205,8 @@ impl Inner {
         let mut progress = false;
         let attempt = loop {
             let Some(rest) = self.queue.front() else { break Attempt::Done };
-            let written = self.stderr.get_or_insert_with(Stderr::open).write(rest);
+            let stderr = self.stderr.get_or_insert_with(|| Stderr::open(self.may_relay));
+            let written = stderr.write(rest);
             match written {
                 Ok(0) | Err(Refusal::Full) => break Attempt::Full,
                 Ok(count) => {
@@ -227,23 +245,8 @@ impl Inner {
 
     fn watch(&mut self, poller: &Poller) {
         let wanted = self.flow == Flow::Room;
-        if wanted == self.watched {
-            return;
-        }
-        let Some(fd) = self.stderr.as_ref().and_then(Stderr::watchable) else {
-            self.watched = false;
-            return;
-        };
-        match wanted {
-            true => match poller.add(fd, TOKEN, Interest::Write) {
-                Ok(()) => self.watched = true,
-                // Not something that a poller can watch.
-                Err(_) => self.flow = later(self.stalls),
-            },
-            false => {
-                let _ = poller.remove(fd);
-                self.watched = false;
-            }
+        if self.stderr.as_mut().is_some_and(|stderr| stderr.watch(poller, TOKEN, wanted).is_err()) {
+            self.flow = later(self.stalls);
         }
     }
 

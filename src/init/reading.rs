@@ -1,10 +1,10 @@
-//! Reading the definitions again, in a child: a definition on a mount that hangs, a huge one, or a fault in the parser
-//! neither blocks nor ends PID 1, and what reading needs of memory is gone with the child.
+//! Reads the definitions again, in a child. A mount that hangs, a huge file or a fault in the parser can neither block
+//! nor end PID 1, and the memory that reading needs is freed with the child.
 //!
-//! The child is rinit's own program. It writes what it has read to a pipe, as `config::wire` has it, and ends. It is the
-//! first that the kernel kills when memory runs out. There is one at a time; what is asked for meanwhile is read for
-//! anew when it has ended. One that cannot even be killed, because the kernel waits for a dead server, is left behind, and
-//! nothing is read until it is gone.
+//! The child is rinit's own program. It writes its result to a pipe in the format of `config::wire` and ends. The kernel
+//! kills it first when memory runs out. There is one child at a time. A reload that is requested meanwhile starts a new
+//! reading when the child has ended. A child that SIGKILL does not end, because it waits in the kernel for a dead file
+//! server, is left behind. No other reading starts until it is gone.
 
 use super::executor::Executor;
 use super::launch;
@@ -33,6 +33,9 @@ pub const READING: u64 = 8;
 /// How long it may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// How long the next reading waits for the end of a child that was killed, before it is refused.
+const KILLED_LIMIT: Duration = Duration::from_secs(1);
+
 /// What is read of it at a time, and how often for one wake-up.
 const PIECE: usize = 16 * 1024;
 const PIECES_A_TURN: usize = 16;
@@ -42,7 +45,13 @@ const PIECES_A_TURN: usize = 16;
 pub struct Reader {
     reading: Option<Reading>,
     /// One that was killed and has not ended.
-    left_behind: Option<i32>,
+    left_behind: Option<LeftBehind>,
+}
+
+struct LeftBehind {
+    pid: i32,
+    /// Until then its end is expected. `None`: no longer.
+    expected: Option<Time>,
 }
 
 struct Reading {
@@ -60,19 +69,28 @@ struct Reading {
 pub type Outcome = Result<wire::Read, String>;
 
 impl Reader {
-    /// Whether a child is reading.
+    /// Whether a child is reading, or is about to end because it was killed.
     pub fn is_busy(&self) -> bool {
-        self.reading.is_some()
+        self.deadline().is_some()
     }
 
     /// Whether this is the child, or the one left behind.
     pub fn is_child(&self, pid: i32) -> bool {
-        self.left_behind == Some(pid) || self.reading.as_ref().is_some_and(|reading| reading.pid == pid)
+        self.left_behind.as_ref().is_some_and(|left| left.pid == pid)
+            || self.reading.as_ref().is_some_and(|reading| reading.pid == pid)
     }
 
     /// When it has to be done.
     pub fn deadline(&self) -> Option<Time> {
-        self.reading.as_ref().map(|reading| reading.deadline)
+        let killed = self.left_behind.as_ref().and_then(|it| it.expected);
+        self.reading.as_ref().map(|reading| reading.deadline).or(killed)
+    }
+
+    /// Time has passed: the end of a killed child may not be expected any more.
+    pub fn pass(&mut self, now: Time) {
+        if let Some(left) = &mut self.left_behind {
+            left.expected.take_if(|expected| *expected <= now);
+        }
     }
 
     /// The child has written something.
@@ -84,8 +102,7 @@ impl Reader {
 
     /// A process was reaped. Whether it was the child.
     pub fn reaped(&mut self, poller: &Poller, pid: i32, status: Status) -> bool {
-        if self.left_behind == Some(pid) {
-            self.left_behind = None;
+        if self.left_behind.take_if(|left| left.pid == pid).is_some() {
             return true;
         }
         let Some(reading) = self.reading.as_mut().filter(|reading| reading.pid == pid) else { return false };
@@ -108,17 +125,18 @@ impl Reader {
             )),
             None => return None,
         };
-        self.cancel(poller);
+        self.cancel(poller, now);
         Some(outcome)
     }
 
     /// Ends it. Nothing comes of it any more.
-    pub fn cancel(&mut self, poller: &Poller) {
+    pub fn cancel(&mut self, poller: &Poller, now: Time) {
         let Some(mut reading) = self.reading.take() else { return };
         reading.close(poller);
         if reading.status.is_none() {
             let _ = process::kill(reading.pid, Signal::KILL);
-            self.left_behind = Some(reading.pid);
+            let expected = Some(now.saturating_add(KILLED_LIMIT));
+            self.left_behind = Some(LeftBehind { pid: reading.pid, expected });
         }
     }
 }
@@ -176,22 +194,22 @@ impl Executor {
 
     /// Has the definitions read. Without a way to do so, what stands in it.
     pub fn begin_reading(&mut self, now: Time, sources: &[OsString]) -> Result<(), String> {
-        if let Some(pid) = self.reader.left_behind {
+        if let Some(LeftBehind { pid, .. }) = self.reader.left_behind {
             return Err(format!(
                 "process {pid}, which read the definitions before, does not end: try again later"
             ));
         }
-        let begun = spawn::output_pipe().and_then(|(pipe, writer)| {
-            let mut spec = self.surroundings.own(sources);
-            spec.streams = [None, Some(writer.as_raw_fd()), None];
-            let spawned = spawn::spawn(&spec, None)?;
-            Ok((spawned, pipe))
+        let failed = |why: String| format!("cannot read the definitions: {why}");
+        let (pipe, writer) = spawn::output_pipe().map_err(|e| failed(launch::fork_error(&e).message))?;
+        let watched = self.poller.add(pipe.as_fd(), READING, Interest::Read);
+        watched.map_err(|e| failed(format!("cannot watch a pipe: {}", cause(&e))))?;
+        let mut spec = self.surroundings.own(sources);
+        spec.streams = [None, Some(writer.as_raw_fd()), None];
+        let spawned = spawn::spawn(&spec, None).map_err(|e| {
+            let _ = self.poller.remove(pipe.as_fd());
+            failed(launch::fork_error(&e).message)
         });
-        let (spawn::Spawned { pid, status: set_up, .. }, pipe) =
-            begun.map_err(|e| format!("cannot read the definitions: {}", launch::fork_error(&e).message))?;
-        if let Err(e) = self.poller.add(pipe.as_fd(), READING, Interest::Read) {
-            log::debug!("cannot watch process {pid}: {e}");
-        }
+        let spawn::Spawned { pid, status: set_up, .. } = spawned?;
         let deadline = now.saturating_add(LIMIT);
         let (pipe, bytes) = (Some(pipe), Vec::new());
         self.reader.reading = Some(Reading { pid, pipe, set_up, bytes, deadline, status: None });
@@ -255,6 +273,33 @@ pub fn is_reader(name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The next reading waits for that, but not for ever.
+    #[test]
+    fn a_killed_child_is_about_to_end() {
+        let poller = Poller::new().unwrap();
+        for ends in [true, false] {
+            let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+            let pid = i32::try_from(child.id()).unwrap();
+            let (set_up, _writer) = spawn::output_pipe().unwrap();
+            let reading =
+                Reading { pid, pipe: None, set_up, bytes: Vec::new(), deadline: LIMIT, status: None };
+            let mut reader = Reader { reading: Some(reading), left_behind: None };
+            assert!(reader.outcome(&poller, LIMIT).unwrap().is_err());
+            let until = LIMIT + KILLED_LIMIT;
+            reader.pass(LIMIT);
+            assert_eq!((reader.is_busy(), reader.deadline()), (true, Some(until)));
+            child.wait().unwrap();
+            if ends {
+                assert!(reader.reaped(&poller, pid, Status::Signal(9)));
+                assert!(!reader.reaped(&poller, pid, Status::Signal(9)));
+            } else {
+                reader.pass(until);
+            }
+            assert_eq!((reader.is_busy(), reader.deadline()), (false, None));
+            assert_eq!(reader.left_behind.is_none(), ends);
+        }
+    }
 
     #[test]
     fn the_child_is_told_what_to_read() {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use super::executor::{Executor, Rest};
+use super::output::OUTPUT;
 use crate::model::Signal;
 use crate::model::text::cause;
 use crate::supervisor::{Event, Notice, Pid, Reach, Scope, ServiceId, Time};
@@ -169,6 +170,7 @@ impl Executor {
     /// Everything that belongs to no service is to go.
     pub(super) fn rest(&mut self, how: Rest) -> Option<Event> {
         self.rest = Some(how);
+        OUTPUT.make_no_relay();
         if process::has_no_child() && !proc_fs::is_anybody_left() {
             return Some(Event::NothingLeft);
         }

@@ -99,8 +99,9 @@ impl Source {
     /// nothing is changed, and the message has all of them.
     /// No other gets the place of a service that one of `pending` waits for.
     pub fn finish(&mut self, executor: &mut Executor, now: Time, pending: &[Pending]) -> Option<Answer> {
+        executor.reader.pass(now);
         if executor.supervisor.is_stopping() {
-            executor.reader.cancel(&executor.poller);
+            executor.reader.cancel(&executor.poller, now);
             let mut askers = std::mem::take(&mut self.askers);
             askers.append(&mut self.next);
             return (!askers.is_empty()).then(|| (askers, Err(STOPPING.to_owned())));
@@ -109,7 +110,7 @@ impl Source {
             Some(outcome) => {
                 (std::mem::take(&mut self.askers), self.take_over(executor, now, outcome, pending))
             }
-            // Who asked while it was read for others.
+            // Those who asked during another reading.
             None if !self.next.is_empty() && !executor.reader.is_busy() => {
                 let mut askers = std::mem::take(&mut self.next);
                 let first = askers.pop()?;

@@ -90,6 +90,17 @@ impl Supervisor {
         [unit, stop].into_iter().flatten().min()
     }
 
+    /// The groups that main processes have left and that a deadline is about which has come: the one for the end of
+    /// their service, or that of the stop.
+    pub fn groups_due(&self, now: Time) -> Vec<Pid> {
+        let is_past = |at: Option<Time>| at.is_some_and(|at| at <= now);
+        let all = is_past(self.shutdown.as_ref().and_then(Shutdown::deadline));
+        let is_due = |unit: &Unit| unit.state == State::Stopping && is_past(unit.deadline());
+        let groups = self.processes.groups_of_mains();
+        let due = groups.filter(|(_, service)| all || self.units.get(service.0).is_some_and(is_due));
+        due.map(|(pid, _)| pid).collect()
+    }
+
     /// The processes that rinit has made.
     pub fn processes(&self) -> &Table {
         &self.processes

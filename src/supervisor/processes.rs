@@ -9,8 +9,8 @@
 //!
 //! A process group can outlive its leader. Its number stays taken as long as it has a member, so the table keeps it
 //! under the leader's process ID until `group_gone`. A member that somebody else reaps ends without a word to rinit;
-//! therefore whoever asks for `groups` looks at each of them again after every reaping, and before a deadline expires. A
-//! signal takes a [`Target`], and only [`Table::target`] makes one: for a process that is not reaped, for its group, or
+//! therefore whoever asks for `groups` looks at each of them again after every reaping, and at those of `groups_due` before
+//! a deadline expires. A signal takes a [`Target`], and only [`Table::target`] makes one: for a process that is not reaped, for its group, or
 //! for a group that was left. There is no other way to send one to a service.
 
 use super::event::{Pid, Scope, ServiceId};
@@ -179,6 +179,12 @@ impl Table {
     /// The groups that have outlived their leaders, as far as is known.
     pub fn groups(&self) -> impl Iterator<Item = Pid> {
         self.groups.keys().copied()
+    }
+
+    /// Those of main processes, and whose they were.
+    pub(super) fn groups_of_mains(&self) -> impl Iterator<Item = (Pid, ServiceId)> {
+        let mains = self.groups.iter().filter(|(_, process)| process.role == Role::Main);
+        mains.map(|(pid, process)| (*pid, process.service))
     }
 
     /// A group has lost its last member.

@@ -4,7 +4,7 @@
 
 use super::process;
 use crate::model::Signal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 
@@ -46,11 +46,12 @@ pub fn user_of(pid: i32) -> Option<u32> {
     std::fs::metadata(format!("/proc/{pid}")).ok().map(|of| of.uid())
 }
 
-/// Whether all members of a process group are zombies, whose ends others have to take note of. Not where there is no
-/// `/proc`.
-pub fn is_group_dead(leader: i32) -> bool {
-    let mut members = all().filter(|(_, stat)| stat.group == leader).map(|(_, stat)| stat.is_dead).peekable();
-    members.peek().is_some() && members.all(|is_dead| is_dead)
+/// The process groups with members that are all zombies, which other processes have to reap. None where there is no
+/// `/proc`. This reads all of `/proc`.
+pub fn dead_groups() -> BTreeSet<i32> {
+    let (dead, live): (Vec<Stat>, Vec<Stat>) = all().map(|(_, stat)| stat).partition(|stat| stat.is_dead);
+    let live: BTreeSet<i32> = live.iter().map(|stat| stat.group).collect();
+    dead.iter().map(|stat| stat.group).filter(|group| !live.contains(group)).collect()
 }
 
 /// Whether somebody is left whom rinit has to stop before it ends, beside its own children: for PID 1, one that has

@@ -20,6 +20,7 @@
 //! write over what services write. The relay (`relay.rs`) is a process that may sleep in our place.
 
 use super::inherit;
+use super::poll::{Interest, Poller};
 use super::relay::Relay;
 use nix::libc;
 use std::ffi::CStr;
@@ -34,6 +35,13 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Standard error.
 pub struct Stderr {
     way: Way,
+    /// A poller watches the descriptor of `way`, which stays as it is until then: a descriptor has to be taken from the
+    /// poller before it is closed.
+    watched: bool,
+    /// Relays that are not reaped yet.
+    relays: Vec<i32>,
+    /// A relay may be made.
+    may_relay: bool,
 }
 
 /// Why nothing was written.
@@ -76,20 +84,45 @@ enum Way {
 }
 
 impl Stderr {
-    /// Finds out how to write. Nothing is opened before this.
-    pub fn open() -> Stderr {
-        Stderr { way: find() }
+    /// Finds out how to write. Nothing is opened before this. Without `may_relay` no relay is made.
+    pub fn open(may_relay: bool) -> Stderr {
+        let mut stderr = Stderr { way: Way::Closed, watched: false, relays: Vec::new(), may_relay };
+        stderr.choose(find());
+        stderr
+    }
+
+    fn choose(&mut self, found: Found) {
+        self.way = match found {
+            Found::Way(way) => way,
+            Found::NeedsRelay => {
+                let relay = if self.may_relay { Relay::start().ok() } else { None };
+                self.relays.extend(relay.as_ref().map(Relay::pid));
+                Way::Relay(relay, Instant::now())
+            }
+        };
+    }
+
+    /// From now on no relay is made, until `renew`.
+    pub fn make_no_relay(&mut self) {
+        self.may_relay = false;
+    }
+
+    /// A process was reaped. Whether it was a relay.
+    pub fn reaped(&mut self, pid: i32) -> bool {
+        let count = self.relays.len();
+        self.relays.retain(|relay| *relay != pid);
+        self.relays.len() < count
     }
 
     /// Writes what can be written without sleeping. Returns how many bytes that was.
     pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         if matches!(self.way, Way::NoReader) {
-            self.way = find();
+            self.choose(find());
         }
         let written = match self.write_by_way(bytes) {
             Err(e) if matches!(self.way, Way::Pipe) && is_unsupported(&e) => {
                 // A pipe before Linux 6.4.
-                self.way = relay();
+                self.choose(Found::NeedsRelay);
                 self.write_by_way(bytes)
             }
             Err(e) if matches!(self.way, Way::Relay(..)) && e.raw_os_error() == Some(libc::EPIPE) => {
@@ -115,11 +148,35 @@ impl Stderr {
         }
     }
 
+    /// Has the poller tell of room, or no longer.
+    ///
+    /// # Errors
+    /// There is nothing that a poller can watch.
+    pub fn watch(&mut self, poller: &Poller, token: u64, wanted: bool) -> io::Result<()> {
+        match (self.watched, wanted) {
+            (false, true) => {
+                let fd = self.watchable().ok_or(io::ErrorKind::Unsupported)?;
+                poller.add(fd, token, Interest::Write)?;
+            }
+            (true, false) => _ = self.descriptor().map(|fd| poller.remove(fd)),
+            (true, true) | (false, false) => {}
+        }
+        self.watched = wanted;
+        Ok(())
+    }
+
     /// A descriptor that `poll` and `epoll` can watch for room. None: there is nothing to wait for.
     pub fn watchable(&self) -> Option<BorrowedFd<'_>> {
         match &self.way {
+            Way::Relay(Some(relay), _) if relay.has_ended() => None,
+            _ => self.descriptor(),
+        }
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.way {
             Way::Own(fd) => Some(fd.as_fd()),
-            Way::Relay(Some(relay), _) => (!relay.has_ended()).then(|| relay.as_fd()),
+            Way::Relay(Some(relay), _) => Some(relay.as_fd()),
             // SAFETY: 0, 1 and 2 stay open as long as the process runs.
             Way::Socket | Way::Pipe => Some(unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }),
             Way::Relay(None, _) | Way::AsItIs | Way::NoReader | Way::Closed => None,
@@ -134,8 +191,9 @@ impl Stderr {
         }
     }
 
-    /// Before the last words: a relay that has ended is replaced at once.
+    /// Before the last words, when no poller is asked any more: a relay that has ended is replaced at once.
     pub fn renew(&mut self) {
+        (self.may_relay, self.watched) = (true, false);
         self.replace_relay(Duration::ZERO);
     }
 
@@ -148,56 +206,63 @@ impl Stderr {
         }
     }
 
-    /// Returns whether it was old enough for that, and has ended.
+    /// Returns whether that may be, it was old enough for that, and has ended.
     fn replace_relay(&mut self, pause: Duration) -> bool {
         let Way::Relay(relay, since) = &self.way else { return false };
-        let is_due = since.elapsed() >= pause && relay.as_ref().is_none_or(Relay::has_ended);
+        let may_be = self.may_relay && !self.watched;
+        let is_due = may_be && since.elapsed() >= pause && relay.as_ref().is_none_or(Relay::has_ended);
         if is_due {
             // By now a FIFO may have a reader, say, and be opened again.
-            self.way = find();
+            self.choose(find());
         }
         is_due
     }
 }
 
-fn find() -> Way {
+/// What was found out.
+enum Found {
+    Way(Way),
+    /// Only a relay can write to it.
+    NeedsRelay,
+}
+
+fn find() -> Found {
     // SAFETY: all zeros are a valid value, and the kernel writes one into it.
     let mut stat: libc::stat = unsafe { zeroed() };
     // SAFETY: as above.
     let found = unsafe { libc::fstat(libc::STDERR_FILENO, &raw mut stat) } == 0;
     if !found || inherit::was_closed(libc::STDERR_FILENO) {
-        return Way::Closed;
+        return Found::Way(Way::Closed);
     }
-    match stat.st_mode & libc::S_IFMT {
+    Found::Way(match stat.st_mode & libc::S_IFMT {
         libc::S_IFSOCK => Way::Socket,
-        libc::S_IFREG | libc::S_IFBLK if can_hang() => relay(),
+        libc::S_IFREG | libc::S_IFBLK if can_hang() => return Found::NeedsRelay,
         libc::S_IFREG | libc::S_IFBLK => Way::AsItIs,
         libc::S_IFIFO => match reopen(c"/proc/self/fd/2") {
             Ok(fd) => Way::Own(fd),
             Err(e) if e.raw_os_error() == Some(libc::ENXIO) => Way::NoReader,
             Err(_) => Way::Pipe,
         },
-        libc::S_IFCHR => reopen(c"/proc/self/fd/2").map_or_else(|_| device(stat.st_rdev), Way::Own),
-        _ => relay(),
-    }
+        libc::S_IFCHR => match reopen(c"/proc/self/fd/2") {
+            Ok(fd) => Way::Own(fd),
+            Err(_) => return device(stat.st_rdev),
+        },
+        _ => return Found::NeedsRelay,
+    })
 }
 
 /// A character device that could not be opened again.
-fn device(number: libc::dev_t) -> Way {
+fn device(number: libc::dev_t) -> Found {
     // Of /dev/null, /dev/full and the others of the kernel's memory devices none makes a writer wait.
     const MEMORY: u32 = 1;
     if libc::major(number) == MEMORY {
-        return Way::AsItIs;
+        return Found::Way(Way::AsItIs);
     }
     // Only of its own controlling terminal the kernel tells a process the session. Everybody may open /dev/tty.
     // SAFETY: the call takes a number.
     let is_controlling = unsafe { libc::tcgetsid(libc::STDERR_FILENO) } >= 0;
     let own = is_controlling.then(|| reopen(c"/dev/tty").ok()).flatten();
-    own.map_or_else(relay, Way::Own)
-}
-
-fn relay() -> Way {
-    Way::Relay(Relay::start().ok(), Instant::now())
+    own.map_or(Found::NeedsRelay, |fd| Found::Way(Way::Own(fd)))
 }
 
 /// A pipe or device, by a new open file. Opening one with these flags does not wait.

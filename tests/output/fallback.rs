@@ -66,6 +66,34 @@ fn a_terminal_of_another_user() {
     goes_on(&mut init, &mut outlet);
 }
 
+/// The process ID of the relay, once there is one that is not this.
+fn relay(init: &Running, but: i32) -> i32 {
+    // A child that has not executed its program yet is a copy as well.
+    wait_for("the relay alone", PATIENCE, || {
+        let copies = init.processes().into_iter().filter(|it| it.pid != 1 && it.name == "rinit");
+        let copies: Vec<i32> = copies.filter(|it| it.state != 'Z').map(|it| it.pid).collect();
+        (copies.len() == 1 && copies[0] != but).then(|| copies[0])
+    })
+}
+
+#[test]
+fn a_relay_that_is_killed_while_it_is_full_is_replaced() {
+    require_namespace!();
+    require_root!();
+    let mut outlet = Outlet::terminal_unfilled();
+    nix::sys::stat::fchmod(&outlet.writer, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    let mut init = flapping().user(NOBODY).stderr(outlet.stderr()).start();
+    init.wait_state("stays", "running");
+    let first = relay(&init, 0);
+    // By then neither the terminal nor the relay takes any more.
+    init.wait_service("flap", "a thousand restarts", |flap| flap.restarts > 1000);
+    init.run(&["kill", "-KILL", &first.to_string()]);
+    let second = relay(&init, first);
+    init.run(&["kill", "-KILL", &second.to_string()]);
+    relay(&init, second);
+    goes_on(&mut init, &mut outlet);
+}
+
 #[test]
 fn the_last_words_pass_the_relay() {
     require_namespace!();

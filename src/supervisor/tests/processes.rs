@@ -174,6 +174,25 @@ fn what_a_probe_or_a_hook_leaves_behind_is_killed() {
     assert!(world.supervisor.processes().groups().count() == 0);
 }
 
+/// Whoever looks at groups before a deadline looks only at these.
+#[test]
+fn a_deadline_is_about_the_groups_of_services_that_have_to_end() {
+    let mut web = checked(service("web"), OnUnhealthy::None);
+    web.policy.stop_grace_period = ms(60_000);
+    let mut world = World::boot(vec![web, service("other"), checked(service("well"), OnUnhealthy::None)]);
+    let web = world.alive.iter().find(|(name, _)| name == "web").unwrap().1;
+    let event = world.end_event("web", ExitStatus::Code(0), true);
+    world.tell(event);
+    assert_eq!(world.state("web"), State::Stopping);
+    assert_eq!(world.supervisor.groups_due(world.now), []);
+    // A look at what is left comes before a probe of the others.
+    world.wait();
+    assert_eq!(world.supervisor.groups_due(world.now), []);
+    assert_eq!(world.supervisor.groups_due(world.now + ms(60_000)), [web]);
+    world.tell(Event::StopRequested { signal: None });
+    assert_eq!(world.supervisor.groups_due(world.now + ms(9000)), [web]);
+}
+
 #[test]
 fn a_group_whose_number_is_given_anew_is_gone() {
     let mut world = World::boot(vec![service("web"), service("db")]);
