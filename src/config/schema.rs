@@ -41,6 +41,7 @@ table of name = value or table, or array of "NAME=VALUE" => "anyOf":[{"type":"ob
 table of signal, up, down or exit = as command => "type":"object","additionalProperties":{@COMMAND}
 whole number from -1000 to 1000 => "type":"integer","minimum":-1000,"maximum":1000
 whole number from 0 to 4096 => "type":"integer","minimum":0,"maximum":4096
+whole number from 1 to 1000 => "type":"integer","minimum":1,"maximum":1000
 whole number from -20 to 19 => "type":"integer","minimum":-20,"maximum":19
 whole number of at least 1 => "type":"integer","minimum":1,"maximum":4294967295
 whole number, or unlimited => "anyOf":[{"type":"integer","minimum":-1},{"enum":["unlimited"]}]

@@ -182,6 +182,12 @@ pub(super) fn backoff(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Dr
         };
         reader.report(&place, message, None);
     }
+    if let Some((key, _)) = table.get_key_value("window")
+        && !table.contains_key("limit")
+        && !reader.is_misspelt("limit")
+    {
+        reader.report(&key.span(), "window needs limit", None);
+    }
 }
 
 /// `backoff.initial`. Without any wait a service that cannot start would take a whole processor.
@@ -192,6 +198,14 @@ pub(super) fn backoff_initial(reader: &mut Reader<'_>, value: &Value<'_>, draft:
 /// `backoff.max`.
 pub(super) fn backoff_max(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.service.policy.backoff.max, reader.duration(value, Zero::Refused));
+}
+
+/// `backoff.limit` is not more than this.
+pub(super) const MOST_RESTARTS: u32 = 1000;
+
+/// `backoff.window`. Within no time there is no restart.
+pub(super) fn backoff_window(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    draft.service.policy.backoff.window = reader.duration(value, Zero::Refused);
 }
 
 /// `backoff.reset_after`. Zero would make every restart immediate.

@@ -152,7 +152,7 @@ structs! {
         restart, backoff, essential, autostart, depends_on, stop_signal, stop_grace_period, kill_mode, notify,
         start_timeout, watchdog, run_timeout, refuse_manual_stop
     }
-    Backoff { initial, factor, max, reset_after }
+    Backoff { initial, factor, max, reset_after, limit, window }
     Dependency { name, condition, required, restart }
     Hooks { pre_start, post_start, pre_stop, stop, post_stop, post_stop_timeout, finish, max_death_tally, control }
     HealthCheck { probe, timing }

@@ -87,11 +87,13 @@ fn policy(out: &mut Lines, policy: &Policy, exec: &Exec) {
         Restart::No => out.line("restart", "\"no\""),
     }
     if *backoff != default.backoff {
-        let Backoff { initial, factor, max, reset_after } = backoff;
+        let Backoff { initial, factor, max, reset_after, limit, window } = backoff;
         let [initial, max, reset_after] = [initial, max, reset_after].map(|value| duration(*value));
+        let limit = limit.map(|limit| format!(", limit = {limit}")).unwrap_or_default();
+        let window = window.map(|window| format!(", window = {}", duration(window))).unwrap_or_default();
         let value =
-            format!("{{ initial = {initial}, factor = {factor}, max = {max}, reset_after = {reset_after} }}");
-        out.line("backoff", &value);
+            format!("initial = {initial}, factor = {factor}, max = {max}, reset_after = {reset_after}");
+        out.line("backoff", &format!("{{ {value}{limit}{window} }}"));
     }
     let flags = [
         ("essential", *essential, default.essential),

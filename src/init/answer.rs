@@ -29,7 +29,7 @@ pub struct Pending {
     request: Request,
     /// When to answer at the latest.
     until: Option<Time>,
-    /// For each service: how many results of its health check there were before.
+    /// For each service: how many probes were over, or could not be made, before.
     waiting: Vec<(ServiceId, u64)>,
 }
 
@@ -39,16 +39,15 @@ impl Pending {
         self.waiting.iter().map(|(id, _)| *id)
     }
 
-    /// A request of which what it asks for is under way with these services.
+    /// A request of which what it asks for is under way with these services, each with the number of probes that it had
+    /// had before.
     pub fn new(
         client: ClientId,
         request: Request,
         peer: Peer,
-        supervisor: &Supervisor,
         now: Time,
-        ids: Vec<ServiceId>,
+        waiting: Vec<(ServiceId, u64)>,
     ) -> Pending {
-        let waiting = ids.into_iter().map(|id| (id, supervisor.probes(id).0)).collect();
         let until = request
             .timeout_ms
             .map(|limit| now.saturating_add(Duration::from_millis(limit).min(duration::MAX)));
@@ -143,7 +142,11 @@ fn is_under_way(supervisor: &Supervisor, id: ServiceId, verb: Verb) -> bool {
         return false;
     }
     let controlled = matches!(verb, Verb::Pause | Verb::Resume) && supervisor.is_controlled(id);
-    controlled || goes_on && supervisor.state(id).is_some_and(|(state, _)| aims(verb).1.contains(&state))
+    // It has been told, and its turn has not come.
+    let waits = matches!(verb, Verb::Start | Verb::Stop | Verb::Restart) && supervisor.waits_for_turn(id);
+    waits
+        || controlled
+        || goes_on && supervisor.state(id).is_some_and(|(state, _)| aims(verb).1.contains(&state))
 }
 
 /// How it went with one service, if it is over.
@@ -165,9 +168,13 @@ fn action_result(supervisor: &Supervisor, now: Time, id: ServiceId, verb: Verb) 
 
 /// What a service is now: what it lacks, or else its state.
 pub fn describe(supervisor: &Supervisor, now: Time, id: ServiceId) -> String {
-    match supervisor.problem(now, id, Scale::Well) {
+    let state = match supervisor.problem(now, id, Scale::Well) {
         Some(problem) => problem.message,
         None => supervisor.view(now, id).map_or("?", |view| view.state.as_str()).to_owned(),
+    };
+    match supervisor.turn_after(id).as_slice() {
+        [] => state,
+        before => format!("{state}, waits until {} has stopped", before.join(", ")),
     }
 }
 

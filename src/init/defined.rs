@@ -170,12 +170,19 @@ fn capabilities(set: Capabilities) -> Option<String> {
 }
 
 fn backoff(backoff: &Backoff) -> String {
-    let Backoff { initial, factor, max, reset_after } = backoff;
+    let Backoff { initial, factor, max, reset_after, limit, window } = backoff;
     let span = |span| duration::format(span);
-    format!(
+    let mut text = format!(
         "initial {}, factor {factor}, max {}, reset_after {}",
         span(*initial),
         span(*max),
         span(*reset_after)
-    )
+    );
+    if let Some(limit) = limit {
+        text.push_str(&format!(", limit {limit}"));
+    }
+    if let Some(window) = window {
+        text.push_str(&format!(" within {}", span(*window)));
+    }
+    text
 }

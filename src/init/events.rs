@@ -420,6 +420,7 @@ impl Events {
             | Notice::Waiting(..)
             | Notice::ProbeFailed(..)
             | Notice::ProbeNotRun(..)
+            | Notice::ProbeUnusable(..)
             | Notice::StopDone(..) => {}
         }
     }

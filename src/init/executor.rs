@@ -15,7 +15,7 @@ use super::report::Report;
 use super::signalling::Couriers;
 use super::state::State;
 use super::terminal::Terminal;
-use crate::model::{Hook, Notify, Service};
+use crate::model::{Control, Hook, Notify, Service};
 use crate::supervisor::{
     Effect, Event, News, Pid, Plan, Role, Scope, ServiceId, StartError, Supervisor, Time, merge,
 };
@@ -291,7 +291,7 @@ impl Executor {
     }
 
     fn probe(&mut self, id: ServiceId) -> Event {
-        let service = self.services.get(id.0);
+        let service = self.leaving.get(&id.0).or_else(|| self.services.get(id.0));
         let Some((service, check)) = service.and_then(|s| s.healthcheck.as_ref().map(|check| (s, check)))
         else {
             return Event::ProbeSpawnFailed { service: id, error: lost() };
@@ -304,7 +304,7 @@ impl Executor {
     }
 
     fn hook(&mut self, id: ServiceId, hook: Hook, end: &launch::End) -> Event {
-        if !hook.is_of_the_end() {
+        if matches!(hook, Hook::PreStart | Hook::Control(Control::Up)) {
             self.leaving.remove(&id.0);
         }
         let service = self.leaving.get(&id.0).or_else(|| self.services.get(id.0));

@@ -52,6 +52,7 @@ fn words(supervisor: &Supervisor, notice: &Notice) -> Option<(Option<ServiceId>,
             (id, Level::Warn, format!("unhealthy after {streak} failed health checks: {said}"))
         }
         Notice::ProbeFailed(id, said) => (id, Level::Debug, format!("health check failed: {said}")),
+        Notice::ProbeUnusable(id, said) => (id, Level::Warn, unusable(said)),
         Notice::ProbeNotRun(id, why) => (id, Level::Warn, format!("health check could not run: {why}")),
         Notice::Stopping(id, way, grace) => {
             (id, Level::Info, format!("stopping with {}, grace {}", by(*way), time(*grace)))
@@ -137,6 +138,14 @@ fn follows(next: &Next) -> String {
         Next::Stopped => "stopped".to_owned(),
         other => then(other).trim_start_matches(", ").to_owned(),
     }
+}
+
+/// A health check that says nothing about its service, and what to do about it.
+fn unusable(said: &str) -> String {
+    format!(
+        "health check: {said}. Name a program that is in the image and may be executed, or take http, tcp or unix, \
+         which need none"
+    )
 }
 
 fn waiting(on: &str, condition: Condition) -> String {

@@ -40,6 +40,7 @@ impl Report {
             | Notice::Waiting(..)
             | Notice::HealthBegun(_)
             | Notice::Healthy(_)
+            | Notice::ProbeUnusable(..)
             | Notice::Unhealthy(..)
             | Notice::ProbeFailed(..)
             | Notice::ProbeNotRun(..)

@@ -216,9 +216,11 @@ impl Requests {
         if !no_wait && !self.keep(executor, client, Pending::size(&request, ids.len())) {
             return Ok(Some(Response::busy(TOO_MUCH_KEPT)));
         }
+        // A probe that cannot be made has failed before this returns.
+        let before = ids.iter().map(|id| (*id, executor.supervisor.probes(*id).0)).collect();
         act(executor, epoch, &request, &ids)?;
         let now = epoch.elapsed();
-        let pending = Pending::new(client, request, peer, &executor.supervisor, now, ids);
+        let pending = Pending::new(client, request, peer, now, before);
         if no_wait {
             return Ok(Some(pending.taken_in(&executor.supervisor, now)));
         }
@@ -314,16 +316,36 @@ fn act(executor: &mut Executor, epoch: Instant, request: &Request, ids: &[Servic
         return Err("the container is being stopped".to_owned());
     }
     refuse_manual_stop(executor, request, ids)?;
-    for &service in ids {
-        let event = match request.verb {
-            Verb::Start => Event::Start { service },
-            Verb::Stop => Event::Stop { service },
-            Verb::Restart => Event::Restart { service },
-            Verb::Pause => Event::Pause { service },
-            Verb::Resume => Event::Resume { service },
-            Verb::Health => Event::ProbeNow { service },
-            Verb::Status | Verb::Signal | Verb::Wait | Verb::Events | Verb::Reload | Verb::Shutdown => break,
-        };
+    // What is started and stopped together is so in order, which the supervisor knows.
+    let together = match request.verb {
+        Verb::Start => Some(Event::Start { services: ids.to_vec() }),
+        Verb::Stop => Some(Event::Stop { services: ids.to_vec() }),
+        Verb::Restart => Some(Event::Restart { services: ids.to_vec() }),
+        Verb::Pause
+        | Verb::Resume
+        | Verb::Health
+        | Verb::Status
+        | Verb::Signal
+        | Verb::Wait
+        | Verb::Events
+        | Verb::Reload
+        | Verb::Shutdown => None,
+    };
+    let each = ids.iter().filter_map(|&service| match request.verb {
+        Verb::Pause => Some(Event::Pause { service }),
+        Verb::Resume => Some(Event::Resume { service }),
+        Verb::Health => Some(Event::ProbeNow { service }),
+        Verb::Start
+        | Verb::Stop
+        | Verb::Restart
+        | Verb::Status
+        | Verb::Signal
+        | Verb::Wait
+        | Verb::Events
+        | Verb::Reload
+        | Verb::Shutdown => None,
+    });
+    for event in together.into_iter().chain(each) {
         executor.feed(epoch.elapsed(), event);
     }
     Ok(())

@@ -18,13 +18,13 @@ pub struct HealthCheck {
 /// When a probe runs and what its results mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HealthTiming {
-    /// From the end of one probe to the start of the next, and before the first.
+    /// From the end of one probe to the start of the next, and before the first whose failure counts.
     pub interval: Duration,
     /// How long one probe may take.
     pub timeout: Duration,
     /// After the start, for so long failures do not count.
     pub start_period: Duration,
-    /// The interval during `start_period`, until the first success.
+    /// The same until the first success, for probes whose failures do not count.
     pub start_interval: Duration,
     /// So many failures in a row make it unhealthy; at least 1.
     pub retries: u32,
@@ -38,7 +38,7 @@ impl Default for HealthTiming {
             interval: Duration::from_secs(30),
             timeout: Duration::from_secs(30),
             start_period: Duration::ZERO,
-            start_interval: Duration::from_secs(5),
+            start_interval: Duration::from_secs(1),
             retries: 3,
             on_unhealthy: OnUnhealthy::Restart,
         }

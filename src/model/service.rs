@@ -213,7 +213,7 @@ pub enum Restart {
 }
 
 /// The wait before a restart: `initial`, multiplied by `factor` each time, never more than `max`.
-/// Running for `reset_after` starts it anew. The defaults are Docker's.
+/// Being well for `reset_after` starts it anew. The defaults are Docker's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Backoff {
     /// Before the first restart.
@@ -222,8 +222,13 @@ pub struct Backoff {
     pub factor: f64,
     /// The longest wait.
     pub max: Duration,
-    /// A service that ran this long is restarted at once.
+    /// A service that was ready this long, and healthy where it has a health check, is restarted at once.
     pub reset_after: Duration,
+    /// It is restarted so many times in a row and then has failed; `None`: there is no limit.
+    pub limit: Option<u32>,
+    /// The limit is one of all restarts within this time, in a row or not. As with systemd, the time begins with a
+    /// restart, and anew with the first one after it.
+    pub window: Option<Duration>,
 }
 
 impl Default for Backoff {
@@ -233,6 +238,8 @@ impl Default for Backoff {
             factor: 2.0,
             max: Duration::from_secs(60),
             reset_after: Duration::from_secs(10),
+            limit: None,
+            window: None,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! How one service stops: `pre_stop`, the end of its input, `stop_command` or the stop signal, what `control` has for
 //! that, its grace, SIGKILL, what is left of its process group, and `post_stop`.
 
-use super::backoff::Retries;
 use super::event::*;
 use super::state::State;
 use super::unit::{RunningHook, Unit};
@@ -159,7 +158,7 @@ impl Unit {
 
     /// A task has completed, and what it has done is undone.
     fn undo(&mut self, now: Time, purpose: Purpose, grace: Duration, out: &mut Vec<Effect>) {
-        self.retries = Retries::default();
+        self.retries.reset();
         self.begin_ending(now, purpose, None, grace);
         out.push(Effect::Notice(Notice::Stopping(self.id, StopBy::Command, grace)));
         self.run_hook(Hook::Stop, out);
@@ -453,9 +452,6 @@ impl Unit {
         let process = self.process.take();
         let setup = process.as_ref().and_then(|process| process.setup.clone());
         let status = process.as_ref().and_then(|process| process.exit);
-        let counted = process.map_or(Duration::ZERO, |process| {
-            ending.since.saturating_sub(process.started).saturating_sub(process.not_run)
-        });
         let why = self.reason.clone().filter(|_| ending.purpose == Purpose::Restart);
         let next = match (ending.purpose, setup) {
             _ if ending.purpose == Purpose::Halt || !self.wanted => {
@@ -470,10 +466,10 @@ impl Unit {
             }
             (Purpose::Restart | Purpose::CleanUp, Some(error)) => self.after_start_error(now, *error),
             (Purpose::Restart | Purpose::CleanUp, None) if ending.permanent => self.give_up(now),
-            (Purpose::Restart, None) => self.after_end(now, false, counted),
+            (Purpose::Restart, None) => self.after_end(now, false),
             (Purpose::CleanUp, None) => {
                 let success = status.is_some_and(ExitStatus::success) && !ending.unready;
-                self.after_end(now, success, counted)
+                self.after_end(now, success)
             }
         };
         out.push(Effect::Notice(Notice::Follows(self.id, next, why)));

@@ -160,20 +160,21 @@ pub enum Event {
         /// What.
         news: News,
     },
-    /// The service is to run, and what it depends on.
+    /// These services are to run, and what they depend on.
     Start {
-        /// The service.
-        service: ServiceId,
+        /// The services, each once.
+        services: Vec<ServiceId>,
     },
-    /// The service is to stop, until it is started by request.
+    /// These services are to stop, dependents first, until they are started by request.
     Stop {
-        /// The service.
-        service: ServiceId,
+        /// The services, each once.
+        services: Vec<ServiceId>,
     },
-    /// The service is to be stopped and started.
+    /// These services are to be stopped, dependents first, and started, dependencies first; with them those that want
+    /// to be restarted with one of them.
     Restart {
-        /// The service.
-        service: ServiceId,
+        /// The services, each once.
+        services: Vec<ServiceId>,
     },
     /// The service is to pause.
     Pause {
@@ -390,6 +391,9 @@ pub enum Notice {
     Unhealthy(ServiceId, u32, String),
     /// A probe has failed (the service is not unhealthy yet); it said this.
     ProbeFailed(ServiceId, String),
+    /// The programs of so many probes in a row could not be run that the health check is to be mended; the last one
+    /// said this.
+    ProbeUnusable(ServiceId, String),
     /// A probe could not be made. Does not count.
     ProbeNotRun(ServiceId, String),
     /// It is told to stop in this way and has this long.

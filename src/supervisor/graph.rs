@@ -32,6 +32,23 @@ pub fn link(units: &mut [Unit], services: &[Service]) {
     }
 }
 
+/// Gives one unit other needs. Returns those that it had.
+pub fn replace_needs(units: &mut [Unit], id: ServiceId, needs: Vec<Need>) -> Vec<Need> {
+    let Some(unit) = units.get_mut(id.0) else { return needs };
+    let old = std::mem::replace(&mut unit.needs, needs.clone());
+    for need in &old {
+        if let Some(on) = units.get_mut(need.on.0) {
+            on.needed_by.retain(|dependent| *dependent != id);
+        }
+    }
+    for need in &needs {
+        if let Some(on) = units.get_mut(need.on.0) {
+            on.needed_by.push(id);
+        }
+    }
+    old
+}
+
 /// The units in an order in which dependencies come before dependents. Units on a cycle come last.
 pub fn dependencies_first(units: &[Unit]) -> Vec<ServiceId> {
     let mut open: Vec<usize> = units.iter().map(|unit| unit.needs.len()).collect();

@@ -1,15 +1,18 @@
 //! The health of one service, accounted for as Docker does it.
 //!
-//! The first probe starts `interval` after the service, each further one `interval` after the end of the one
-//! before; during `start_period`, until the first success, it is `start_interval` in place of `interval`. A success
-//! makes the service healthy. A failure counts, unless the service is still `starting` and the probe began within
-//! `start_period`; `retries` failures in a row make it unhealthy.
+//! A probe is *regular* when it is made at a time at which Docker would make one whose failure counts: the first at
+//! the end of `start_period`, or where there is none one `interval` after the service has started; each further one
+//! `interval` after the end of the one before. `retries` failures of regular probes in a row make the service
+//! unhealthy, any success makes it healthy.
 //!
-//! A probe that somebody has asked for comes beside these: it moves none of them, and as anybody may ask, and as often
+//! Until the first success there are *early* probes between these, `start_interval` after the end of the one before.
+//! Their failures do not count. So a service is healthy as soon as it is well, and unhealthy no sooner than with Docker.
+//!
+//! A probe that somebody has *asked* for comes beside these: it moves none of them, and as anybody may ask, and as often
 //! as he likes, its failure is told and does not count. Its success does: the service is well.
 //!
-//! Services that start together would be probed together for ever. So the first probe of each but the first service
-//! comes later, by less than a tenth of the interval: how much is decided by the service's place alone.
+//! Services that start together would be probed together for ever. So the first probes of each but the first service
+//! come later, by less than a tenth of their time: how much is decided by the service's place alone.
 
 use super::event::{ExitStatus, Pid, Time};
 use crate::model::{HealthTiming, duration, text};
@@ -17,7 +20,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Results that are kept.
-const KEPT: usize = 5;
+pub(super) const KEPT: usize = 5;
 
 /// Bytes of output that are kept of each.
 pub const OUTPUT_LIMIT: usize = 4096;
@@ -63,14 +66,27 @@ impl ProbeResult {
         self.status.is_some_and(ExitStatus::success)
     }
 
+    /// Whether its program was missing or could not be executed, in the words of a shell: that says nothing about the
+    /// service.
+    pub fn is_unusable(&self) -> bool {
+        matches!(self.status, Some(ExitStatus::Code(126 | 127)))
+    }
+
     /// The failure in one line.
     pub fn summary(&self) -> String {
         let line = self.output.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
-        match (self.status, line) {
-            (None, _) => format!("its health check gave no result within {}", duration::format(self.took)),
-            (Some(status @ ExitStatus::Code(_)), "") => format!("its health check {status}"),
-            (Some(status @ ExitStatus::Signal(_)), "") => format!("its health check was {status}"),
-            (Some(_), line) => line.chars().take(200).collect(),
+        let line: String = line.chars().take(200).collect();
+        match self.status {
+            None => format!("its health check gave no result within {}", duration::format(self.took)),
+            Some(status) if self.is_unusable() => {
+                let colon = if line.is_empty() { "" } else { ": " };
+                format!("the probe itself could not be run ({status}){colon}{line}")
+            }
+            Some(status @ ExitStatus::Code(_)) if line.is_empty() => format!("its health check {status}"),
+            Some(status @ ExitStatus::Signal(_)) if line.is_empty() => {
+                format!("its health check was {status}")
+            }
+            Some(_) => line,
         }
     }
 }
@@ -84,8 +100,18 @@ pub enum Change {
     Healthy,
     /// Failed, and unhealthy now for the first time since it was not.
     Unhealthy,
+    /// Failed, which counts, and is unhealthy already.
+    StillUnhealthy,
     /// Failed; the state is what it was.
     Failed,
+}
+
+/// Why a probe is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Regular,
+    Early,
+    Asked,
 }
 
 /// A probe under way.
@@ -94,8 +120,7 @@ struct Probing {
     /// Not known between the effect and its answer.
     pid: Option<Pid>,
     started: Time,
-    /// It was not due yet: somebody has asked for it.
-    extra: bool,
+    kind: Kind,
     /// Its timeout is over: it was killed and accounted for, but is not reaped yet.
     overdue: bool,
 }
@@ -107,11 +132,18 @@ pub struct Health {
     state: HealthState,
     failing_streak: u32,
     results: VecDeque<ProbeResult>,
-    /// Results since the beginning of time.
+    /// Probes that are over, or could not be made, since the beginning of time.
     count: u64,
+    /// Why the last probe could not be made.
+    not_run: Option<String>,
+    /// Probes in a row whose program could not be run.
+    unusable: u32,
     /// When the service started; `None`: off.
     service_started: Option<Time>,
-    next: Time,
+    /// When the next regular probe is due.
+    regular: Time,
+    /// When the next early one is; `None` once a probe has passed.
+    early: Option<Time>,
     /// Since when somebody waits for a probe to be started.
     asked: Option<Time>,
     probing: Option<Probing>,
@@ -126,8 +158,11 @@ impl Health {
             failing_streak: 0,
             results: VecDeque::new(),
             count: 0,
+            not_run: None,
+            unusable: 0,
             service_started: None,
-            next: Time::ZERO,
+            regular: Time::ZERO,
+            early: None,
             asked: None,
             probing: None,
         }
@@ -137,15 +172,24 @@ impl Health {
     pub fn begin(&mut self, now: Time, place: usize) {
         self.state = HealthState::Starting;
         self.failing_streak = 0;
+        self.unusable = 0;
         self.service_started = Some(now);
-        let interval = self.interval(now);
-        self.next = now.saturating_add(interval).saturating_add(spread(place, interval));
+        let after = |wait: Duration| now.saturating_add(wait).saturating_add(spread(place, wait));
+        let HealthTiming { interval, start_period, start_interval, .. } = self.timing;
+        self.regular = after(if start_period.is_zero() { interval } else { start_period });
+        self.early = Some(after(start_interval));
     }
 
-    /// The same with other numbers, from a changed definition.
-    pub fn with_timing(mut self, timing: HealthTiming) -> Health {
-        self.timing = timing;
-        self
+    /// Other numbers, from a changed definition, which hold from now on.
+    pub fn set_timing(&mut self, now: Time, timing: HealthTiming) {
+        if std::mem::replace(&mut self.timing, timing) == timing {
+            return;
+        }
+        self.regular = self.regular.min(now.saturating_add(timing.interval));
+        if let Some(started) = self.service_started.filter(|_| self.state == HealthState::Starting) {
+            self.regular = self.regular.max(started.saturating_add(timing.start_period));
+        }
+        self.early = self.early.map(|early| early.min(now.saturating_add(timing.start_interval)));
     }
 
     /// The service is paused. Returns the probe that is to be killed, if one is under way; its result does not count.
@@ -156,7 +200,7 @@ impl Health {
 
     /// The service goes on: the next probe comes after an interval.
     pub fn resume(&mut self, now: Time) {
-        self.schedule(now);
+        self.schedule(now, Kind::Regular);
     }
 
     /// The service runs no longer. Returns the probe that is to be killed, if one is under way; its result no
@@ -182,17 +226,29 @@ impl Health {
         self.results.iter()
     }
 
-    /// Results so far, to tell whether there is a new one.
+    /// Probes so far that are over or could not be made, to tell whether there is a new one.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// rinit has not run for this long: neither the probe under way nor the service has, perhaps.
-    pub fn overslept(&mut self, by: Duration) {
-        let probe = self.probing.as_mut().map(|probing| &mut probing.started);
-        for since in self.service_started.as_mut().into_iter().chain(probe) {
-            *since = since.saturating_add(by);
+    /// rinit has not run for this long: neither the probe under way nor the service has, perhaps. The first failure that
+    /// counts comes so much later.
+    pub fn overslept(&mut self, now: Time, by: Duration) {
+        if let Some(probing) = &mut self.probing {
+            probing.started = probing.started.saturating_add(by);
         }
+        let Some(started) = &mut self.service_started else { return };
+        // It may have started since.
+        let by = by.min(now.saturating_sub(*started));
+        *started = started.saturating_add(by);
+        if self.state == HealthState::Starting {
+            self.regular = self.regular.saturating_add(by);
+        }
+    }
+
+    /// Why the last probe could not be made, if that is so.
+    pub fn not_run_because(&self) -> Option<&str> {
+        self.not_run.as_deref()
     }
 
     /// Whether results are to be expected.
@@ -204,7 +260,7 @@ impl Health {
     pub fn deadline(&self) -> Option<Time> {
         self.service_started?;
         match &self.probing {
-            None => Some(self.asked.map_or(self.next, |asked| asked.min(self.next))),
+            None => [Some(self.regular), self.early, self.asked].into_iter().flatten().min(),
             Some(probing) if probing.overdue => None,
             Some(probing) => Some(probing.started.saturating_add(self.timing.timeout)),
         }
@@ -215,12 +271,17 @@ impl Health {
         if self.probing.is_some() || self.service_started.is_none() {
             return false;
         }
-        let extra = now < self.next;
-        if extra && self.asked.is_none() {
+        let kind = if self.regular <= now {
+            Kind::Regular
+        } else if self.early.is_some_and(|early| early <= now) {
+            Kind::Early
+        } else if self.asked.is_some() {
+            Kind::Asked
+        } else {
             return false;
-        }
+        };
         self.asked = None;
-        self.probing = Some(Probing { pid: None, started: now, extra, overdue: false });
+        self.probing = Some(Probing { pid: None, started: now, kind, overdue: false });
         true
     }
 
@@ -237,11 +298,12 @@ impl Health {
         probing.is_some_and(|probing| probing.pid.replace(pid).is_none())
     }
 
-    /// The probe could not be made. That says nothing about the service.
-    pub fn not_run(&mut self, now: Time) {
-        if self.probing.take().is_some_and(|probing| !probing.extra) {
-            self.schedule(now);
-        }
+    /// The probe could not be made. That says nothing about the service. Returns whether it is news.
+    pub fn not_run(&mut self, now: Time, why: String) -> bool {
+        let Some(probing) = self.probing.take() else { return false };
+        self.schedule(now, probing.kind);
+        self.count = self.count.saturating_add(1);
+        self.not_run.replace(why).is_none()
     }
 
     /// The probe's timeout is over. Returns the process to kill and what changed.
@@ -253,9 +315,9 @@ impl Health {
         }
         let pid = probing.pid?;
         probing.overdue = true;
-        let (started, extra) = (probing.started, probing.extra);
+        let (started, kind) = (probing.started, probing.kind);
         let result = ProbeResult { started, took: timeout, status: None, output: String::new() };
-        Some((pid, self.account(now, result, extra)))
+        Some((pid, self.account(now, result, kind)))
     }
 
     /// The probe was reaped.
@@ -269,236 +331,70 @@ impl Health {
         let output = text::printable(output, OUTPUT_LIMIT);
         let took = now.saturating_sub(probing.started);
         let result = ProbeResult { started: probing.started, took, status: Some(status), output };
-        self.account(now, result, probing.extra)
+        self.account(now, result, probing.kind)
     }
 
-    fn account(&mut self, now: Time, result: ProbeResult, extra: bool) -> Change {
-        let change = match (result.passed(), extra) {
+    /// Whether the program of the last `retries` probes could not be run, so that people should be told to mend it.
+    /// Told once for as long as that lasts.
+    pub fn is_to_be_mended(&self) -> bool {
+        self.unusable == self.timing.retries
+    }
+
+    fn account(&mut self, now: Time, result: ProbeResult, kind: Kind) -> Change {
+        self.not_run = None;
+        self.unusable = if result.is_unusable() { self.unusable.saturating_add(1) } else { 0 };
+        // After a success the next regular probe comes an interval later, as with Docker.
+        let place = if result.passed() && kind == Kind::Early { Kind::Regular } else { kind };
+        let change = match (result.passed(), kind) {
             (true, _) => self.passed(),
-            (false, true) => Change::Failed,
-            (false, false) => self.failed(result.started),
+            (false, Kind::Early | Kind::Asked) => Change::Failed,
+            (false, Kind::Regular) => self.failed(),
         };
         if self.results.len() >= KEPT {
             self.results.pop_front();
         }
         self.results.push_back(result);
         self.count = self.count.saturating_add(1);
-        if !extra {
-            self.schedule(now);
-        }
+        self.schedule(now, place);
         change
     }
 
     fn passed(&mut self) -> Change {
         self.failing_streak = 0;
+        self.early = None;
         match std::mem::replace(&mut self.state, HealthState::Healthy) {
             HealthState::Healthy => Change::None,
             HealthState::Starting | HealthState::Unhealthy => Change::Healthy,
         }
     }
 
-    fn failed(&mut self, probe_started: Time) -> Change {
-        if self.state == HealthState::Starting && self.in_start_period(probe_started) {
-            return Change::Failed;
-        }
+    fn failed(&mut self) -> Change {
         self.failing_streak = self.failing_streak.saturating_add(1);
-        if self.failing_streak < self.timing.retries || self.state == HealthState::Unhealthy {
+        if self.state == HealthState::Unhealthy {
+            return Change::StillUnhealthy;
+        }
+        if self.failing_streak < self.timing.retries {
             return Change::Failed;
         }
         self.state = HealthState::Unhealthy;
         Change::Unhealthy
     }
 
-    fn in_start_period(&self, at: Time) -> bool {
-        self.service_started.is_some_and(|started| at.saturating_sub(started) < self.timing.start_period)
-    }
-
-    fn interval(&self, now: Time) -> Duration {
-        match self.state {
-            HealthState::Starting if self.in_start_period(now) => self.timing.start_interval,
-            _ => self.timing.interval,
+    /// A probe of this kind is over: when the next ones are due.
+    fn schedule(&mut self, now: Time, kind: Kind) {
+        if kind == Kind::Regular {
+            self.regular = now.saturating_add(self.timing.interval);
         }
-    }
-
-    fn schedule(&mut self, now: Time) {
-        self.next = now.saturating_add(self.interval(now));
+        if kind != Kind::Asked && self.early.is_some() {
+            self.early = Some(now.saturating_add(self.timing.start_interval));
+        }
     }
 }
 
 /// Less than a tenth of the interval, none for the first place, and spread evenly over however many places there are:
 /// the place's bits, read backwards, are the digits of a fraction.
-fn spread(place: usize, interval: Duration) -> Duration {
+pub(super) fn spread(place: usize, interval: Duration) -> Duration {
     let fraction = u32::try_from(place).unwrap_or_default().reverse_bits();
     let nanos = (interval.as_nanos() / 10).saturating_mul(u128::from(fraction)) >> u32::BITS;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn those_that_start_together_are_probed_one_after_the_other() {
-        let offsets = |count| (0..count).map(|place| spread(place, s(30))).collect::<Vec<_>>();
-        assert_eq!(offsets(4), [0, 1500, 750, 2250].map(Duration::from_millis));
-        let mut many = offsets(1000);
-        assert!(many.iter().all(|offset| *offset < s(3)));
-        many.sort();
-        let gaps = many.windows(2).map(|pair| pair[1] - pair[0]);
-        let (least, most) = gaps.fold((s(3), s(0)), |(least, most), gap| (least.min(gap), most.max(gap)));
-        assert!(least > Duration::from_millis(2) && most < Duration::from_millis(7), "{least:?}, {most:?}");
-        assert_eq!(spread(usize::MAX, s(30)), s(0));
-        assert_eq!(spread(1, Duration::MAX), s(0));
-    }
-
-    fn s(seconds: u64) -> Time {
-        Duration::from_secs(seconds)
-    }
-
-    fn health(start_period: u64) -> Health {
-        let mut health = Health::new(HealthTiming {
-            interval: s(10),
-            timeout: s(3),
-            start_period: s(start_period),
-            start_interval: s(2),
-            retries: 2,
-            ..HealthTiming::default()
-        });
-        health.begin(s(0), 0);
-        health
-    }
-
-    /// Runs the next probe to its end within the second and returns when it began and what it changed.
-    fn probe(health: &mut Health, code: i32) -> (Time, Change) {
-        let at = health.deadline().unwrap();
-        assert!(health.take_due(at));
-        health.spawned(Pid(9));
-        (at, health.exited(at, Pid(9), ExitStatus::Code(code), b"said\n"))
-    }
-
-    #[test]
-    fn retries_in_a_row_make_it_unhealthy_and_one_success_healthy() {
-        let mut health = health(0);
-        assert_eq!(probe(&mut health, 0), (s(10), Change::Healthy));
-        assert_eq!(probe(&mut health, 1), (s(20), Change::Failed));
-        assert_eq!(probe(&mut health, 0), (s(30), Change::None));
-        assert_eq!(probe(&mut health, 1), (s(40), Change::Failed));
-        assert_eq!(health.state(), HealthState::Healthy);
-        assert_eq!(probe(&mut health, 1), (s(50), Change::Unhealthy));
-        assert_eq!(probe(&mut health, 1), (s(60), Change::Failed));
-        assert_eq!(health.failing_streak(), 3);
-        assert_eq!(probe(&mut health, 0), (s(70), Change::Healthy));
-        assert_eq!(health.results().count(), KEPT);
-        assert_eq!(health.count(), 7);
-    }
-
-    #[test]
-    fn failures_within_the_start_period_do_not_count() {
-        let mut health = health(5);
-        assert_eq!(probe(&mut health, 1), (s(2), Change::Failed));
-        assert_eq!(probe(&mut health, 1), (s(4), Change::Failed));
-        assert_eq!(health.failing_streak(), 0);
-        assert_eq!(probe(&mut health, 1), (s(6), Change::Failed));
-        assert_eq!(probe(&mut health, 1), (s(16), Change::Unhealthy));
-    }
-
-    #[test]
-    fn a_success_within_the_start_period_ends_its_leniency() {
-        let mut health = health(60);
-        assert_eq!(probe(&mut health, 0), (s(2), Change::Healthy));
-        assert_eq!(probe(&mut health, 1), (s(12), Change::Failed));
-        assert_eq!(probe(&mut health, 1), (s(22), Change::Unhealthy));
-    }
-
-    #[test]
-    fn a_probe_that_takes_too_long_counts_at_once_and_the_next_waits_for_its_end() {
-        let mut health = health(0);
-        assert!(health.take_due(s(10)));
-        health.spawned(Pid(9));
-        assert_eq!(health.overdue(s(12)), None);
-        assert_eq!(health.overdue(s(13)), Some((Pid(9), Change::Failed)));
-        assert_eq!(health.deadline(), None);
-        assert_eq!(health.exited(s(14), Pid(9), ExitStatus::Signal(9), b""), Change::None);
-        assert_eq!(health.deadline(), Some(s(23)));
-        assert_eq!(health.results().last().unwrap().summary(), "its health check gave no result within 3s");
-    }
-
-    #[test]
-    fn a_probe_that_could_not_be_made_says_nothing_about_the_service() {
-        let mut health = health(0);
-        assert!(health.take_due(s(10)));
-        health.not_run(s(10));
-        assert_eq!((health.failing_streak(), health.count()), (0, 0));
-        assert_eq!(health.deadline(), Some(s(20)));
-    }
-
-    /// Runs a probe that is asked for to its end.
-    fn extra(health: &mut Health, at: Time, code: i32) -> Change {
-        health.ask(at);
-        assert!(health.take_due(at));
-        health.spawned(Pid(8));
-        health.exited(at, Pid(8), ExitStatus::Code(code), b"said\n")
-    }
-
-    /// Anybody may ask, as often as he likes: so no service is restarted the sooner, and no probe put off.
-    #[test]
-    fn a_probe_that_was_asked_for_counts_only_if_it_passes() {
-        let mut health = health(0);
-        for at in 1..9 {
-            assert_eq!(extra(&mut health, s(at), 1), Change::Failed);
-        }
-        assert_eq!((health.state(), health.failing_streak(), health.count()), (HealthState::Starting, 0, 8));
-        assert_eq!(probe(&mut health, 1), (s(10), Change::Failed));
-        assert_eq!(extra(&mut health, s(11), 0), Change::Healthy);
-        assert_eq!(probe(&mut health, 1), (s(20), Change::Failed));
-        assert_eq!(extra(&mut health, s(21), 1), Change::Failed);
-        assert_eq!(health.failing_streak(), 1);
-        assert_eq!(probe(&mut health, 1), (s(30), Change::Unhealthy));
-    }
-
-    #[test]
-    fn who_asks_while_a_probe_runs_gets_its_result_and_after_its_timeout_another() {
-        let mut health = health(0);
-        assert!(health.take_due(s(10)));
-        health.spawned(Pid(9));
-        health.ask(s(11));
-        assert_eq!(health.exited(s(12), Pid(9), ExitStatus::Code(1), b""), Change::Failed);
-        assert_eq!((health.failing_streak(), health.deadline()), (1, Some(s(22))));
-        assert!(health.take_due(s(22)));
-        health.spawned(Pid(9));
-        assert!(health.overdue(s(25)).is_some());
-        health.ask(s(26));
-        assert_eq!((health.take_due(s(26)), health.deadline()), (false, None));
-        health.exited(s(27), Pid(9), ExitStatus::Signal(9), b"");
-        assert_eq!(health.deadline(), Some(s(26)));
-        assert!(health.take_due(s(27)));
-        health.not_run(s(27));
-        assert_eq!(health.deadline(), Some(s(35)));
-    }
-
-    /// One that is due when the one asked for ends is made at once: who asks without end keeps nothing from being counted.
-    #[test]
-    fn a_probe_that_is_due_goes_before_one_that_was_asked_for() {
-        let mut health = health(0);
-        health.ask(s(9));
-        assert!(health.take_due(s(9)));
-        health.spawned(Pid(9));
-        health.exited(s(11), Pid(9), ExitStatus::Code(1), b"");
-        health.ask(s(11));
-        assert!(health.take_due(s(11)));
-        health.spawned(Pid(9));
-        assert_eq!(health.exited(s(12), Pid(9), ExitStatus::Code(1), b""), Change::Failed);
-        assert_eq!((health.failing_streak(), health.deadline()), (1, Some(s(22))));
-    }
-
-    #[test]
-    fn the_result_of_an_earlier_life_is_ignored() {
-        let mut health = health(0);
-        assert!(health.take_due(s(10)));
-        health.spawned(Pid(9));
-        assert_eq!(health.end(), Some(Pid(9)));
-        health.begin(s(11), 0);
-        assert_eq!(health.exited(s(12), Pid(9), ExitStatus::Code(0), b""), Change::None);
-        assert_eq!(health.state(), HealthState::Starting);
-    }
 }

@@ -109,7 +109,7 @@ impl Unit {
             }
             Some((_, message)) => {
                 self.reason = Some(message.clone());
-                let next = self.after_end(now, false, Duration::ZERO);
+                let next = self.after_end(now, false);
                 out.push(Effect::Notice(Notice::StartFailed(self.id, message, next)));
             }
         }

@@ -22,6 +22,7 @@ mod reload;
 mod requests;
 mod shutdown;
 mod state;
+mod turns;
 mod unit;
 mod view;
 mod watch;
@@ -33,10 +34,11 @@ pub use reload::{Plan, merge, plan};
 pub use state::State;
 pub use view::{Exit, Problem, Scale, Tie, View};
 
-use crate::model::{Condition, OnUnhealthy, Service, Signal, text};
+use crate::model::{Condition, Service, Signal, text};
 use shutdown::Shutdown;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
+use turns::Turn;
 use unit::{Need, Unit};
 
 /// All services of one rinit.
@@ -55,6 +57,14 @@ pub struct Supervisor {
     /// A hook that could not be executed, and why, until its end is told.
     not_executed: Option<(Pid, StartError)>,
     generation: u64,
+    /// Units that are to stop together with others, and wait for their turn.
+    turns: BTreeMap<ServiceId, Turn>,
+    /// Something has changed since these were looked at.
+    turns_may_have_come: bool,
+    /// Units that are restarted together with others, and are not there again.
+    renewed: BTreeSet<ServiceId>,
+    /// What units will need that keep an old definition until they have stopped.
+    needs_later: BTreeMap<ServiceId, Vec<Need>>,
     stop_timeout: Duration,
     shutdown: Option<Shutdown>,
 }
@@ -78,6 +88,10 @@ impl Supervisor {
             interrupted: VecDeque::new(),
             not_executed: None,
             generation: 0,
+            turns: BTreeMap::new(),
+            turns_may_have_come: false,
+            renewed: BTreeSet::new(),
+            needs_later: BTreeMap::new(),
             stop_timeout,
             shutdown: None,
         }
@@ -157,9 +171,9 @@ impl Supervisor {
                 self.with(service, |unit| unit.hook_done(now, hook, None, Some(error), out));
             }
             Event::Notified { service, news } => self.with(service, |unit| unit.notified(now, news, out)),
-            Event::Start { service } => self.start(now, service, out),
-            Event::Stop { service } => self.stop(now, service, out),
-            Event::Restart { service } => self.restart(now, service, out),
+            Event::Start { services } => self.start(now, services, out),
+            Event::Stop { services } => self.stop(services, out),
+            Event::Restart { services } => self.restart(now, services, out),
             Event::Pause { service } => self.with(service, |unit| unit.pause(now, out)),
             Event::Resume { service } => self.with(service, |unit| unit.resume(now, out)),
             Event::Signal { service, scope, signal } => {
@@ -218,13 +232,13 @@ impl Supervisor {
             self.interrupted.push_back(id);
         }
         let changed = std::mem::take(&mut unit.changed);
+        let (deadline, state) = (unit.deadline(), unit.state);
         if changed {
             self.queue.push_back(id);
             self.queue.extend(unit.needs.iter().map(|need| need.on));
             self.queue.extend(&unit.needed_by);
         }
-        let deadline = unit.deadline();
-        let ended = changed && !unit.has_to_stop() && (unit.retired || self.shutdown.is_some());
+        let ended = changed && !unit.has_to_stop() && self.shutdown.is_some();
         if let Some(armed) = self.armed.get_mut(id.0)
             && *armed != deadline
         {
@@ -235,6 +249,13 @@ impl Supervisor {
                 self.timers.insert((new, id));
             }
             *armed = deadline;
+        }
+        if changed && !self.needs_later.is_empty() {
+            self.take_over_needs(id);
+        }
+        if changed {
+            self.turns_may_have_come |= !self.turns.is_empty();
+            self.note_renewal(id, state);
         }
         if ended {
             let beyond = self.held_beyond(id);
@@ -260,18 +281,15 @@ impl Supervisor {
     fn want(&mut self, now: Time, mut wanted: Vec<ServiceId>) {
         let mut seen = BTreeSet::new();
         while let Some(id) = wanted.pop() {
-            let Some(unit) = self.units.get(id.0) else { continue };
             if !seen.insert(id) {
                 continue;
             }
-            let idle = |need: &Need| {
-                let on = self.units.get(need.on.0);
-                on.is_some_and(|on| {
-                    let ended = matches!(on.state, State::Stopped | State::Failed);
-                    ended || (on.is_alive() && !on.wanted)
-                })
-            };
-            wanted.extend(unit.needs.iter().filter(|need| need.required && idle(need)).map(|need| need.on));
+            // By an old definition something may need what is gone.
+            if self.units.get(id.0).is_none_or(|unit| unit.retired) {
+                continue;
+            }
+            self.forget_halt(id);
+            wanted.extend(self.idle_needs(id));
             self.with(id, |unit| unit.want(now));
         }
     }
@@ -282,6 +300,20 @@ impl Supervisor {
             Some(Role::Hook(_)) => self.not_executed = Some((pid, error)),
             Some(Role::Main | Role::Probe) | None => self.with_main(pid, |unit| unit.setup_failed(error)),
         }
+    }
+
+    /// What a service requires and nobody wants to run, or what has failed.
+    fn idle_needs(&self, id: ServiceId) -> Vec<ServiceId> {
+        let idle = |need: &Need| {
+            let on = self.units.get(need.on.0);
+            on.is_some_and(|on| {
+                let ended = matches!(on.state, State::Stopped | State::Failed);
+                ended || (on.is_alive() && !on.wanted)
+            })
+        };
+        let needs = self.units.get(id.0).map_or(&[][..], |unit| &unit.needs);
+        let needs = self.needs_later.get(&id).map_or(needs, Vec::as_slice);
+        needs.iter().filter(|need| need.required && idle(need)).map(|need| need.on).collect()
     }
 
     fn exited(&mut self, now: Time, pid: Pid, ended: Ended, out: &mut Vec<Effect>) {
@@ -341,7 +373,12 @@ impl Supervisor {
     fn spread(&mut self, now: Time, out: &mut Vec<Effect>) {
         loop {
             if let Some(id) = self.interrupted.pop_front() {
-                self.restart_dependents(now, id, out);
+                self.restart_followers(id);
+                continue;
+            }
+            // What has to go goes before anything is started.
+            if self.shutdown.is_none() && std::mem::take(&mut self.turns_may_have_come) {
+                self.take_turns(now, out);
                 continue;
             }
             let Some(id) = self.queue.pop_front() else { break };
@@ -350,12 +387,12 @@ impl Supervisor {
                 continue;
             }
             let Some(unit) = self.units.get(id.0) else { continue };
-            if unit.retired {
-                self.stop_if_free(now, id, out);
-            } else if let Some(cause) = self.ends_container(unit) {
+            if let Some(cause) = self.ends_container(unit) {
                 self.begin_stop(now, cause, out);
             } else if unit.state == State::Waiting {
                 self.start_if_met(now, id, out);
+            } else if unit.dragged && unit.wanted && !self.is_hopeless(unit) {
+                self.with(id, |unit| unit.want(now));
             }
         }
     }
@@ -364,9 +401,7 @@ impl Supervisor {
         if unit.policy.essential && (unit.state.is_final() || unit.is_left_over()) {
             return Some(StopCause::Essential(unit.id));
         }
-        let unhealthy = unit.health.as_ref().is_some_and(|health| health.state() == HealthState::Unhealthy);
-        (unhealthy && unit.on_unhealthy == OnUnhealthy::Shutdown && unit.state == State::Running)
-            .then_some(StopCause::Unhealthy(unit.id))
+        (unit.ends_all && unit.state == State::Running).then_some(StopCause::Unhealthy(unit.id))
     }
 
     /// Whether nothing will run any more: everything has ended for good, and at least one thing had been wanted.
@@ -374,12 +409,13 @@ impl Supervisor {
         let mut finished = self.units.iter().filter(|unit| unit.state != State::Stopped).peekable();
         // Who has stopped a service by hand may want to start it again.
         finished.peek().is_some()
+            && self.turns.is_empty()
             && finished.all(|unit| unit.state.is_final())
             && !self.units.iter().any(|unit| unit.by_hand && !unit.retired)
     }
 
     fn start_if_met(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
-        let Some(unit) = self.units.get(id.0) else { return };
+        let Some(unit) = self.units.get(id.0).filter(|_| !self.waits_for_turn(id)) else { return };
         let mut missing = None;
         let mut hopeless = None;
         for need in &unit.needs {
@@ -398,17 +434,28 @@ impl Supervisor {
             self.with(id, |unit| {
                 unit.fail_code = code;
                 unit.fail(now, reason.clone());
+                unit.dragged = true;
             });
             out.push(Effect::Notice(Notice::DependencyFailed(id, reason)));
         } else if let Some(need) = missing {
             out.push(Effect::Notice(Notice::Waiting(id, need.on, need.condition)));
+        } else if let Some(on) = self.renewed_before(id) {
+            out.push(Effect::Notice(Notice::Waiting(id, on, Condition::Started)));
         } else {
             self.with(id, |unit| unit.start(now, out));
         }
     }
 
+    /// Whether something that it requires can no longer come.
+    fn is_hopeless(&self, unit: &Unit) -> bool {
+        unit.needs.iter().any(|need| need.required && self.need(need) == NeedState::Hopeless)
+    }
+
     fn need(&self, need: &Need) -> NeedState {
         let Some(on) = self.units.get(need.on.0) else { return NeedState::Met };
+        if self.renewed.contains(&need.on) {
+            return NeedState::Open;
+        }
         let runs = matches!(on.state, State::Running | State::Paused);
         let met = match need.condition {
             Condition::Started => runs || on.state == State::Completed,

@@ -1,9 +1,10 @@
 //! What follows the end of a service: the restart policy decides.
 
+use super::backoff::Verdict;
 use super::event::*;
 use super::state::State;
 use super::unit::Unit;
-use crate::model::{Finish, Hook, Restart};
+use crate::model::{Finish, Hook, Restart, duration};
 use std::time::Duration;
 
 /// The exit code by which a `finish` of s6 says that the service is not to be started again.
@@ -27,7 +28,6 @@ impl Unit {
         self.refused = None;
         process.group_left = group_left;
         let ran = now.saturating_sub(process.started);
-        let counted = ran.saturating_sub(process.not_run);
         let set_up = process.setup.is_none();
         let struck = process.struck;
         if set_up {
@@ -75,36 +75,49 @@ impl Unit {
         if let Some(error) = process.setup {
             return self.spawn_failed(now, *error, out);
         }
-        let next = self.after_end(now, status.success() && was_ready, counted);
+        let next = self.after_end(now, status.success() && was_ready);
         out.push(Effect::Notice(Notice::Died(self.id, status, self.oom, ran, next)));
     }
 
     /// What follows the end of a process that was started.
-    pub(super) fn after_end(&mut self, now: Time, success: bool, ran: Duration) -> Next {
+    pub(super) fn after_end(&mut self, now: Time, success: bool) -> Next {
         if !self.wanted {
             self.enter(now, State::Stopped);
             return Next::Stopped;
         }
-        self.retries.ended(&self.policy.backoff, ran);
+        let code = self.last_exit.map_or(1, ExitStatus::code);
+        self.decide(now, success, code)
+    }
+
+    /// By its `restart` and `backoff` it is started again, or it is not. `code` is that of its failure.
+    fn decide(&mut self, now: Time, success: bool, code: u8) -> Next {
+        self.retries.ended(now, &self.policy.backoff);
         let used = self.retries.count();
         let again = match self.policy.restart {
             Restart::Always | Restart::UnlessStopped => true,
             Restart::OnFailure(limit) => !success && limit.is_none_or(|limit| used < limit),
             Restart::No => false,
         };
-        if again {
-            let wait = self.retries.next(&self.policy.backoff, ran);
-            self.back_off(now, wait);
-            return Next::Restart(wait);
-        }
-        if success {
-            self.been_ready = true;
-            self.enter(now, State::Completed);
-            return Next::Completed;
-        }
+        let too_often = match again.then(|| self.retries.next(now, &self.policy.backoff)) {
+            Some(Verdict::Again(wait)) => {
+                self.back_off(now, wait);
+                return Next::Restart(wait);
+            }
+            Some(Verdict::TooOften(times, None)) => format!(", gave up after {} in a row", restarts(times)),
+            Some(Verdict::TooOften(times, Some(window))) => {
+                format!(", gave up after {} within {}", restarts(times), duration::format(window))
+            }
+            None if success => {
+                self.been_ready = true;
+                self.enter(now, State::Completed);
+                return Next::Completed;
+            }
+            None if used == 0 => String::new(),
+            None => format!(", gave up after {}", restarts(used)),
+        };
         let cause = self.reason.take().or_else(|| self.exit_text()).unwrap_or_default();
-        let reason = if used == 0 { cause } else { format!("{cause}, gave up after {used} restarts") };
-        self.fail_code = self.last_exit.map_or(1, ExitStatus::code).max(1);
+        let reason = cause + &too_often;
+        self.fail_code = code.max(1);
         self.fail(now, reason.clone());
         Next::Failed(reason)
     }
@@ -135,7 +148,8 @@ impl Unit {
         Some(if self.oom { format!("{status} (oom: out of memory)") } else { status.to_string() })
     }
 
-    /// What follows a failed attempt to start: another one if the cause may pass, whatever the restart policy.
+    /// What follows a failed attempt to start: another one if the cause may pass, whatever the restart policy. One that
+    /// has run by this definition before is started again by its policy, for what is missing now was there.
     pub(super) fn after_start_error(&mut self, now: Time, error: StartError) -> Next {
         self.process = None;
         self.ending = None;
@@ -149,6 +163,10 @@ impl Unit {
             self.reason = Some(error.message);
             self.back_off(now, wait);
             return Next::Restart(wait);
+        }
+        if self.proven && !self.policy.is_task() {
+            self.reason = Some(error.message);
+            return self.decide(now, false, error.code);
         }
         self.fail_code = error.code;
         self.fail(now, error.message.clone());
@@ -175,4 +193,8 @@ impl Unit {
         self.reason = Some(reason);
         self.enter(now, State::Failed);
     }
+}
+
+fn restarts(count: u32) -> String {
+    format!("{count} restart{}", if count == 1 { "" } else { "s" })
 }

@@ -16,7 +16,7 @@ impl Supervisor {
     pub(super) fn overslept(&mut self, now: Time, by: Duration) {
         for index in 0..self.units.len() {
             let id = ServiceId(index);
-            self.with(id, |unit| unit.overslept(by));
+            self.with(id, |unit| unit.overslept(now, by));
             let ending =
                 self.units.get(index).filter(|unit| unit.turn_came).and_then(|it| it.ending.as_deref());
             if let Some((purpose, left)) = ending.map(|ending| (ending.purpose, ending.left(now)))
@@ -31,7 +31,7 @@ impl Supervisor {
 
 impl Unit {
     /// Moves every limit of what it does itself.
-    fn overslept(&mut self, by: Duration) {
+    fn overslept(&mut self, now: Time, by: Duration) {
         let own = [&mut self.start_by, &mut self.alive_by];
         let hooks = self.hook.iter_mut().map(|running| &mut running.until);
         let commands = self.controlling.iter_mut().map(|running| &mut running.until);
@@ -42,8 +42,9 @@ impl Unit {
         if let Some(process) = self.process.as_mut().filter(|_| self.ending.is_none()) {
             process.not_run = process.not_run.saturating_add(by);
         }
+        self.retries.overslept(now, by);
         if let Some(health) = self.health.as_deref_mut() {
-            Health::overslept(health, by);
+            Health::overslept(health, now, by);
         }
     }
 }

@@ -5,6 +5,7 @@ use super::ending::Purpose;
 use super::event::*;
 use super::graph;
 use super::state::State;
+use super::turns::Turn;
 use super::unit::{Definition, Unit};
 use crate::model::{Policy, Service, Streams, ordered};
 use std::collections::BTreeSet;
@@ -111,14 +112,19 @@ impl Supervisor {
     /// The places of services that are gone for good: nothing of them is left, and no service that stops depends on them,
     /// be it by way of others, so that they do not stand between two in the order of the stop.
     pub fn free(&self) -> Vec<ServiceId> {
-        let busy = ordered::set(self.processes.services());
+        let turns = self.turns.iter().flat_map(|(id, turn)| turn.after.iter().copied().chain([*id]));
+        let later = self.needs_later.keys().chain(&self.renewed).copied();
+        let busy = ordered::set(self.processes.services().chain(turns).chain(later));
         let is_over = |unit: &Unit| {
             let is_idle = !unit.has_to_stop() && !unit.lingers && unit.deadline().is_none();
             is_idle && !busy.contains(&unit.id)
         };
         let retired = || self.units.iter().filter(|unit| unit.retired);
         let mut held = BTreeSet::new();
-        let mut open: Vec<&Unit> = retired().filter(|unit| !is_over(unit)).collect();
+        // What keeps its definition for now keeps what it needs.
+        let keeps = |unit: &&Unit| self.waits_for_turn(unit.id) || self.keeps_definition(unit.id);
+        let open = retired().filter(|unit| !is_over(unit)).chain(self.units.iter().filter(keeps));
+        let mut open: Vec<&Unit> = open.collect();
         while let Some(unit) = open.pop() {
             if held.insert(unit.id) {
                 open.extend(unit.needs.iter().filter_map(|need| self.units.get(need.on.0)));
@@ -140,15 +146,17 @@ impl Supervisor {
             return;
         }
         let wanted = self.redefine(now, services, plan, out);
+        let kept = self.needs_until_then();
         graph::link(&mut self.units, services);
-        self.order = graph::dependencies_first(&self.units);
         self.want(now, wanted);
+        self.keep_needs(kept);
+        self.order = graph::dependencies_first(&self.units);
         self.queue.extend(&self.order);
         self.settle(now, out);
         self.drop_unreachable(out);
     }
 
-    /// Gives each unit its definition. Returns those that are to run now.
+    /// Gives each unit its definition, at once or when its turn to stop has come. Returns those that are to run now.
     fn redefine(
         &mut self,
         now: Time,
@@ -157,7 +165,7 @@ impl Supervisor {
         out: &mut Vec<Effect>,
     ) -> Vec<ServiceId> {
         let is_in = |names: &[String], service: &Service| names.contains(&service.name);
-        let mut wanted = Vec::new();
+        let (mut wanted, mut set, mut changed) = (Vec::new(), Vec::new(), Vec::new());
         for (index, service) in services.iter().enumerate() {
             let id = ServiceId(index);
             if index >= self.units.len() {
@@ -169,10 +177,22 @@ impl Supervisor {
                 self.generation = self.generation.wrapping_add(1);
             }
             let (starts, restarts) = (is_in(&plan.start, service), is_in(&plan.restart, service));
+            let Some(unit) = self.units.get(index) else { continue };
+            // One that was gone and is back may run still, by its old definition. What is done is done again only when
+            // those that are restarted with it have stopped.
+            let stops = (restarts || unit.retired) && (unit.has_to_stop() || unit.state.is_final());
             if is_in(&plan.stop, service) {
                 self.with(id, |unit| unit.retire(now, out));
-            } else if starts || restarts || is_in(&plan.change, service) {
-                self.with(id, |unit| unit.redefine(now, service, restarts, out));
+                set.push((id, Turn::halt()));
+            } else if stops && (starts || restarts) {
+                self.with(id, Unit::come_back);
+                set.push((id, Turn::cycle(Some(service))));
+                changed.push(id);
+            } else if (starts || restarts || is_in(&plan.change, service))
+                && !self.redefine_later(id, service)
+            {
+                let purpose = restarts.then_some(Purpose::Cycle);
+                self.with(id, |unit| unit.redefine(now, service, purpose, out));
             }
             // One that runs on request needs what it depends on as well.
             let runs = |unit: &Unit| unit.wanted || (service.policy.autostart && !unit.by_hand);
@@ -180,6 +200,9 @@ impl Supervisor {
                 wanted.push(id);
             }
         }
+        let followers = self.followers(&changed, true).into_iter();
+        set.extend(followers.map(|id| (id, Turn::cycle(None))));
+        self.stop_together(set);
         wanted
     }
 }
@@ -194,26 +217,38 @@ impl Unit {
         }
     }
 
-    /// Takes over a changed definition. One that is to restart stops as the old one says.
-    fn redefine(&mut self, now: Time, service: &Service, restarts: bool, out: &mut Vec<Effect>) {
-        // One that was gone and is back may run still, by its old definition.
-        let anew = restarts || self.retired;
-        if anew {
-            self.stop(now, Purpose::Cycle, None, self.policy.stop_grace_period, out);
+    /// Its definition is back before it has stopped for good: it will be started again, if it is to.
+    fn come_back(&mut self) {
+        if std::mem::take(&mut self.retired) {
+            self.by_hand = false;
+            self.proven = false;
+        }
+    }
+
+    /// Takes over a changed definition. With a purpose it stops, as the old one says.
+    pub(super) fn redefine(
+        &mut self,
+        now: Time,
+        service: &Service,
+        purpose: Option<Purpose>,
+        out: &mut Vec<Effect>,
+    ) {
+        if let Some(purpose) = purpose {
+            self.stop(now, purpose, None, self.policy.stop_grace_period, out);
+            self.retries.reset();
+            self.proven = false;
         }
         if service.healthcheck.is_none() {
             self.end_health(out);
         }
         let had_health = self.health.is_some();
-        if self.retired {
-            self.by_hand = false;
-        }
+        self.come_back();
         // What stops by its old definition does so to the end: its signal, its grace and its hooks.
-        if anew && self.is_alive() && self.next.is_none() {
+        if purpose.is_some() && self.is_alive() && self.next.is_none() {
             let (policy, hooks, reads) = (self.policy.clone(), self.hooks.clone(), self.reads);
             self.next = Some(Box::new(Definition { policy, hooks, reads }));
         }
-        self.define(service);
+        self.define(now, service);
         if let Some(health) = &mut self.health
             && !had_health
             && matches!(self.state, State::Running | State::Paused)
@@ -221,5 +256,6 @@ impl Unit {
             health.begin(now, self.id.0);
             out.push(Effect::Notice(Notice::HealthBegun(self.id)));
         }
+        self.note_well(now);
     }
 }

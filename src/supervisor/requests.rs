@@ -1,10 +1,9 @@
-//! What people ask for: start, stop and restart of single services.
+//! What people ask for: start, stop and restart of services, several at a time.
 
 use super::Supervisor;
-use super::ending::Purpose;
 use super::event::*;
 use super::state::State;
-use super::unit::Need;
+use super::turns::Turn;
 use crate::model::Restart;
 
 impl Supervisor {
@@ -17,36 +16,87 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn start(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
-        if !self.is_stopping() {
-            self.remember(id, false, out);
-            self.want(now, vec![id]);
-        }
-    }
-
-    pub(super) fn stop(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
+    pub(super) fn start(&mut self, now: Time, ids: Vec<ServiceId>, out: &mut Vec<Effect>) {
         if self.is_stopping() {
             return;
         }
-        self.remember(id, true, out);
-        self.with(id, |unit| {
-            unit.wanted = false;
-            unit.by_hand = true;
-            unit.stop(now, Purpose::Halt, None, unit.policy.stop_grace_period, out);
-        });
+        for id in &ids {
+            self.remember(*id, false, out);
+            self.with(*id, |unit| {
+                if unit.state == State::Backoff {
+                    unit.retries.reset();
+                }
+            });
+        }
+        // What wants to be restarted with one of these stops before that is there, or done, again.
+        let again: Vec<ServiceId> = ids.iter().copied().filter(|id| self.starts_again(*id)).collect();
+        if !self.followers(&again, true).is_empty() {
+            self.cycle(again);
+        }
+        self.want(now, ids);
     }
 
-    pub(super) fn restart(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
+    /// Whether it has ended, and a start would begin anew.
+    fn starts_again(&self, id: ServiceId) -> bool {
+        self.units.get(id.0).is_some_and(|unit| match unit.state {
+            State::Stopped | State::Failed => unit.starts > 0,
+            State::Completed => !unit.has_to_stop(),
+            State::Waiting
+            | State::Starting
+            | State::Running
+            | State::Paused
+            | State::Stopping
+            | State::Backoff => false,
+        })
+    }
+
+    pub(super) fn stop(&mut self, ids: Vec<ServiceId>, out: &mut Vec<Effect>) {
         if self.is_stopping() {
             return;
         }
-        self.remember(id, false, out);
-        self.with(id, |unit| {
-            // While it stops for good, `want` below makes a restart of it.
-            unit.wanted |= unit.is_alive();
-            unit.stop(now, Purpose::Cycle, None, unit.policy.stop_grace_period, out);
-        });
-        self.want(now, vec![id]);
+        for id in &ids {
+            self.remember(*id, true, out);
+            self.with(*id, |unit| {
+                unit.wanted = false;
+                unit.by_hand = true;
+            });
+        }
+        self.stop_together(ids.into_iter().map(|id| (id, Turn::halt())).collect());
+    }
+
+    /// Restarts these, and what wants to be restarted with them.
+    pub(super) fn restart(&mut self, now: Time, ids: Vec<ServiceId>, out: &mut Vec<Effect>) {
+        if self.is_stopping() {
+            return;
+        }
+        for id in &ids {
+            self.remember(*id, false, out);
+            self.with(*id, |unit| {
+                unit.wanted = true;
+                unit.by_hand = false;
+                unit.retries.reset();
+                if unit.state == State::Stopping {
+                    unit.want(now);
+                }
+            });
+        }
+        let needs = ids.iter().flat_map(|id| self.idle_needs(*id));
+        let needs = needs.filter(|id| !ids.contains(id)).collect();
+        self.want(now, needs);
+        self.cycle(ids);
+    }
+
+    /// A service that ran, or has done its work, will do so again: those that want to be restarted with it are.
+    pub(super) fn restart_followers(&mut self, id: ServiceId) {
+        let followers = self.followers(&[id], false).into_iter();
+        self.stop_together(followers.map(|id| (id, Turn::cycle(None))).collect());
+    }
+
+    /// These are started anew, and what wants to be with them.
+    fn cycle(&mut self, ids: Vec<ServiceId>) {
+        let followers = self.followers(&ids, true).into_iter().map(|id| (id, Turn::cycle(None)));
+        let set = ids.into_iter().map(|id| (id, Turn::cycle(None))).chain(followers).collect();
+        self.stop_together(set);
     }
 
     /// What was stopped by request stays so after a restart of the container, if it is to. Told at each request: it may be
@@ -55,20 +105,6 @@ impl Supervisor {
         let unit = self.units.get(id.0);
         if unit.is_some_and(|unit| unit.defined_policy().restart == Restart::UnlessStopped) {
             out.push(Effect::Remember { service: id, stopped });
-        }
-    }
-
-    /// A service that ran will run again: those that want to be restarted with it are.
-    pub(super) fn restart_dependents(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
-        let dependents = self.units.get(id.0).map(|unit| unit.needed_by.clone()).unwrap_or_default();
-        for dependent in dependents {
-            let wants_it = |need: &Need| need.on == id && need.restart;
-            self.with(dependent, |unit| {
-                let runs = matches!(unit.state, State::Starting | State::Running | State::Paused);
-                if runs && unit.needs.iter().any(wants_it) {
-                    unit.stop(now, Purpose::Cycle, None, unit.policy.stop_grace_period, out);
-                }
-            });
         }
     }
 }

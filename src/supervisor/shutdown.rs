@@ -103,6 +103,7 @@ impl Supervisor {
             });
         }
         self.interrupted.clear();
+        self.forget_turns();
         self.queue.clear();
         self.queue.extend((0..self.units.len()).map(ServiceId));
     }
@@ -110,7 +111,6 @@ impl Supervisor {
     /// Tells a unit to stop if nothing that depends on it is there.
     pub(super) fn stop_if_free(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
         let Some(unit) = self.units.get(id.0) else { return };
-        // With the container everyone goes; after a reload, only those whose definition is gone.
         let others_write = unit.needed_by.iter().any(|id| self.units.get(id.0).is_some_and(Unit::goes_first));
         let first = others_write || self.is_held(unit);
         if unit.lingers && !others_write && unit.is_between_lives() {
@@ -121,8 +121,7 @@ impl Supervisor {
         }
         let Some(unit) = self.units.get(id.0) else { return };
         // One that was stopping already has to keep to its share of the time all the same.
-        let told = if self.is_stopping() { unit.turn_came } else { unit.is_halting() };
-        if !unit.has_to_stop() || told || first || (self.has_killed_all() && !unit.is_alive()) {
+        if !unit.has_to_stop() || unit.turn_came || first || (self.has_killed_all() && !unit.is_alive()) {
             return;
         }
         let (grace, through_by) = self.share(now, id, unit.policy.stop_grace_period);

@@ -8,19 +8,19 @@
 //! | waiting | stopped | told to stop |
 //! | starting | running | its program runs and, where it is to say so, it has said that it is ready |
 //! | starting | backoff | it could not be started, or ended before it was ready, and is tried again |
-//! | starting | failed | the same, and it is not tried again |
+//! | starting | failed | the same, and it is not tried again: by its policy, or its limit of restarts |
 //! | starting | stopping | told to stop, past `start_timeout`, or it ended and something of it is left |
 //! | starting | stopped | it ended while the container stops and it was not its turn yet |
 //! | running | backoff | it ended, and is started again |
 //! | running | completed | it ended with 0, and is not started again |
-//! | running | failed | it ended otherwise, and is not started again |
+//! | running | failed | it ended otherwise, or was restarted too often, and is not started again |
 //! | running | stopping | told to stop, unhealthy, silent past `watchdog`, or it ended and something of it is left |
 //! | running | stopped | it ended while the container stops and it was not its turn yet |
 //! | running | paused | by request |
 //! | paused | running | by request |
 //! | paused | backoff | it ended, and is started again |
 //! | paused | completed | it ended with 0, and is not started again |
-//! | paused | failed | it ended otherwise, and is not started again |
+//! | paused | failed | it ended otherwise, or was restarted too often, and is not started again |
 //! | paused | stopping | told to stop, or it ended and something of it is left |
 //! | paused | stopped | it ended while the container stops and it was not its turn yet |
 //! | stopping | stopped | nothing of it is left, and it is not wanted |
@@ -30,9 +30,9 @@
 //! | stopping | failed | nothing of it is left; it is not started again |
 //! | backoff | waiting | its time has come |
 //! | backoff | stopped | told to stop |
-//! | completed | waiting | started by request, or changed by a reload |
+//! | completed | waiting | started by request, changed by a reload, or restarted with a dependency |
 //! | completed | stopping | told to stop, and it has a `stop_command`, which undoes what it did |
-//! | failed | waiting | started by request, or changed by a reload |
+//! | failed | waiting | started by request, changed by a reload, or restarted with a dependency or when that is there again |
 
 /// Where a service is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -95,6 +95,12 @@ pub struct Unit {
     pub status: Option<String>,
     /// The exit code of the container, if this unit's failure ends it.
     pub fail_code: u8,
+    /// Its program was executed by this definition.
+    pub proven: bool,
+    /// It has failed because a dependency had: it is started when that is there again.
+    pub dragged: bool,
+    /// It is so unhealthy that the container is to stop.
+    pub ends_all: bool,
     /// Has been ready, or completed, at least once.
     pub been_ready: bool,
     /// Was killed at the end of its grace when it was to stop for good.
@@ -155,6 +161,9 @@ impl Unit {
             refused: None,
             status: None,
             fail_code: 1,
+            proven: false,
+            dragged: false,
+            ends_all: false,
             been_ready: false,
             killed: false,
             changed: false,
@@ -169,13 +178,13 @@ impl Unit {
             alive_by: None,
             next: None,
         };
-        unit.define(service);
+        unit.define(Time::ZERO, service);
         unit
     }
 
     /// Takes over a definition, the first one or a changed one. What runs goes on running, and what stops by an older
     /// definition does so to the end.
-    pub fn define(&mut self, service: &Service) {
+    pub fn define(&mut self, now: Time, service: &Service) {
         let definition = Definition {
             policy: service.policy.clone(),
             hooks: service.hooks.clone(),
@@ -188,10 +197,10 @@ impl Unit {
         self.retired = false;
         let timing = service.healthcheck.as_ref().map(|check| check.timing);
         self.on_unhealthy = timing.map_or(OnUnhealthy::None, |timing| timing.on_unhealthy);
-        self.health = match (self.health.take(), timing) {
-            (Some(health), Some(timing)) => Some(Box::new(health.with_timing(timing))),
-            (_, timing) => timing.map(Health::new).map(Box::new),
-        };
+        match (&mut self.health, timing) {
+            (Some(health), Some(timing)) => health.set_timing(now, timing),
+            (health, timing) => *health = timing.map(Health::new).map(Box::new),
+        }
     }
 
     pub(super) fn take_over(&mut self, definition: Definition) {
@@ -293,13 +302,23 @@ impl Unit {
         {
             self.interrupted = self.wanted && !state.is_final();
         }
-        // What a completed task has done is undone.
-        if self.state == State::Completed && state == State::Stopping {
-            self.interrupted = self.wanted;
-        }
+        // What a completed task has done is undone; what had ended, or was stopped, is done again.
+        let renewed = match self.state {
+            State::Completed if state == State::Stopping => self.wanted,
+            State::Stopped | State::Completed | State::Failed => state == State::Waiting && self.starts > 0,
+            State::Waiting
+            | State::Starting
+            | State::Running
+            | State::Paused
+            | State::Stopping
+            | State::Backoff => false,
+        };
+        self.interrupted |= renewed;
+        self.dragged = false;
         self.state = state;
         self.since = now;
         self.changed = true;
+        self.note_well(now);
     }
 
     /// It is to run: from now on it waits for its dependencies, if it does not run already.
@@ -310,7 +329,7 @@ impl Unit {
             // It has been done, and is still.
             State::Completed if self.hooks.stop.is_some() => {}
             State::Stopped | State::Completed | State::Failed => {
-                self.retries = Retries::default();
+                self.retries.reset();
                 self.enter(now, State::Waiting);
             }
             State::Backoff => self.retry(now),
@@ -330,6 +349,7 @@ impl Unit {
         self.status = None;
         let limit = self.policy.start_timeout.filter(|_| !self.container_stops);
         self.start_by = limit.map(|timeout| now.saturating_add(timeout));
+        self.retries.begin();
         self.enter(now, State::Starting);
         self.before_start(now, out);
     }
@@ -363,6 +383,7 @@ impl Unit {
     /// Its process executes its program.
     pub fn executed(&mut self, now: Time, out: &mut Vec<Effect>) {
         let Some(process) = &self.process else { return };
+        self.proven = true;
         out.push(Effect::Notice(Notice::Started(self.id, process.pid)));
         if self.policy.notify.is_none() {
             self.ready(now, out);
@@ -385,6 +406,8 @@ impl Unit {
             }
             None => self.been_ready = true,
         }
+        self.ends_all = false;
+        self.note_well(now);
         if self.container_stops {
             self.end_health(out);
         } else {

@@ -193,16 +193,22 @@ impl Supervisor {
         Some(Problem { name: &unit.name, message })
     }
 
-    /// The last result of a health check that is on, if that is a failure.
+    /// How the last probe of a health check that is on has failed, if it has, or why it could not be made.
     pub fn failed_probe(&self, id: ServiceId) -> Option<Problem<'_>> {
         let unit = self.units.get(id.0)?;
         let health = unit.health.as_ref().filter(|health| health.is_on())?;
-        let last = health.results().last().filter(|result| !result.passed())?;
-        let message = format!("{}, but the last probe failed: {}", health.state().as_str(), last.summary());
+        let state = health.state().as_str();
+        let message = match (health.not_run_because(), health.results().last()) {
+            (Some(why), _) => format!("{state}, but its health check could not run: {why}"),
+            (None, Some(last)) if !last.passed() => {
+                format!("{state}, but the last probe failed: {}", last.summary())
+            }
+            (None, _) => return None,
+        };
         Some(Problem { name: &unit.name, message })
     }
 
-    /// How many probe results a service has had, and whether another one is to be expected.
+    /// How many probes of a service are over, or could not be made, and whether another one is to be expected.
     pub fn probes(&self, id: ServiceId) -> (u64, bool) {
         self.units.get(id.0).and_then(|unit| unit.health.as_ref()).map_or((0, false), |health| {
             (
@@ -258,10 +264,11 @@ impl Supervisor {
 
 fn running_message(health: Option<&Health>) -> String {
     let Some(health) = health else { return State::Running.as_str().to_owned() };
-    let last = health.results().last().map(ProbeResult::summary);
-    match (health.state(), last) {
-        (HealthState::Healthy, _) => "healthy".to_owned(),
-        (state, Some(last)) => format!("{}: {last}", state.as_str()),
-        (state, None) => format!("{}: no result of its health check yet", state.as_str()),
+    let state = health.state().as_str();
+    match (health.not_run_because(), health.results().last().map(ProbeResult::summary)) {
+        _ if health.state() == HealthState::Healthy => state.to_owned(),
+        (Some(why), _) => format!("{state}: its health check could not run: {why}"),
+        (None, Some(last)) => format!("{state}: {last}"),
+        (None, None) => format!("{state}: no result of its health check yet"),
     }
 }

@@ -101,8 +101,9 @@ impl Unit {
 
     /// A probe of it could not be made.
     pub fn probe_not_run(&mut self, now: Time, error: StartError, out: &mut Vec<Effect>) {
-        if let Some(health) = &mut self.health {
-            health.not_run(now);
+        if let Some(health) = &mut self.health
+            && health.not_run(now, error.message.clone())
+        {
             out.push(Effect::Notice(Notice::ProbeNotRun(self.id, error.message)));
         }
     }
@@ -125,6 +126,10 @@ impl Unit {
     fn health_changed(&mut self, now: Time, change: Change, out: &mut Vec<Effect>) {
         let Some(health) = &self.health else { return };
         let summary = health.results().last().map(ProbeResult::summary).unwrap_or_default();
+        let streak = health.failing_streak();
+        if change != Change::None && health.is_to_be_mended() {
+            out.push(Effect::Notice(Notice::ProbeUnusable(self.id, summary.clone())));
+        }
         match change {
             Change::None => {}
             Change::Healthy => {
@@ -132,20 +137,37 @@ impl Unit {
                 self.changed = true;
                 out.push(Effect::Notice(Notice::Healthy(self.id)));
             }
-            Change::Failed => out.push(Effect::Notice(Notice::ProbeFailed(self.id, summary))),
-            Change::Unhealthy => {
-                self.changed = true;
-                out.push(Effect::Notice(Notice::Unhealthy(
-                    self.id,
-                    health.failing_streak(),
-                    summary.clone(),
-                )));
-                if self.on_unhealthy == OnUnhealthy::Restart {
-                    self.reason = Some(format!("unhealthy: {summary}"));
-                    self.stop(now, Purpose::Restart, None, self.policy.stop_grace_period, out);
-                }
+            // By another definition it would have been dealt with when it became unhealthy.
+            Change::StillUnhealthy if self.on_unhealthy != OnUnhealthy::None => {
+                self.unhealthy(now, streak, summary, out);
             }
+            Change::Failed | Change::StillUnhealthy => {
+                out.push(Effect::Notice(Notice::ProbeFailed(self.id, summary)));
+            }
+            Change::Unhealthy => self.unhealthy(now, streak, summary, out),
         }
+        self.note_well(now);
+    }
+
+    /// Too many probes in a row have failed, and what is to be done then is done.
+    fn unhealthy(&mut self, now: Time, streak: u32, summary: String, out: &mut Vec<Effect>) {
+        self.changed = true;
+        out.push(Effect::Notice(Notice::Unhealthy(self.id, streak, summary.clone())));
+        match self.on_unhealthy {
+            OnUnhealthy::Restart => {
+                self.reason = Some(format!("unhealthy: {summary}"));
+                self.stop(now, Purpose::Restart, None, self.policy.stop_grace_period, out);
+            }
+            OnUnhealthy::Shutdown => self.ends_all = true,
+            OnUnhealthy::None => {}
+        }
+    }
+
+    /// Notes since when it has been well: ready, and healthy where it has a health check. Only time spent like that
+    /// makes good for restarts before it.
+    pub(super) fn note_well(&mut self, now: Time) {
+        let well = self.state == State::Running && (self.health.is_none() || self.is_healthy());
+        self.retries.note_well(now, well);
     }
 
     /// Switches the health check off; a probe under way is killed and its result no longer counts.

@@ -72,6 +72,9 @@ fn lines(table: &str, key: &Key) -> (String, String) {
             "depends_on = { db = { condition = 'service_started' } }".to_owned(),
             format!("depends_on = {{ db = {{ condition = 'service_started', {example} }} }}"),
         ),
+        "backoff" if key.name == "window" => {
+            ("backoff = { limit = 5 }".to_owned(), format!("backoff = {{ limit = 5, {example} }}"))
+        }
         "healthcheck" => (
             "healthcheck = { tcp = '127.0.0.1:1' }".to_owned(),
             format!("healthcheck = {{ tcp = '127.0.0.1:1', {example} }}"),

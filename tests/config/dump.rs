@@ -123,10 +123,14 @@ fn words(words: &[OsString]) -> String {
 
 fn policy(line: &mut dyn FnMut(String), policy: &Policy) {
     line(format!("restart: {:?}", policy.restart));
-    let Backoff { initial, factor, max, reset_after } = policy.backoff;
+    let Backoff { initial, factor, max, reset_after, limit, window } = policy.backoff;
     if policy.backoff != Backoff::default() {
         let (initial, max, reset) = (format(initial), format(max), format(reset_after));
-        line(format!("backoff: initial {initial} factor {factor} max {max} reset_after {reset}"));
+        let limit = limit.map(|limit| format!(" limit {limit}")).unwrap_or_default();
+        let window = window.map(|window| format!(" window {}", format(window))).unwrap_or_default();
+        line(format!(
+            "backoff: initial {initial} factor {factor} max {max} reset_after {reset}{limit}{window}"
+        ));
     }
     if policy.essential {
         line("essential".to_owned());

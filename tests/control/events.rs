@@ -86,7 +86,7 @@ fn the_life_of_services_is_told_in_docker_s_words() {
         found.unwrap_or_else(|| panic!("no {kind} of {name}: {all:#?}"))["attributes"].clone()
     };
     assert_eq!(of("crash", "die")["exit_code"], 3);
-    assert!(of("crash", "failed")["reason"].as_str().unwrap().contains("gave up after 1 restarts"));
+    assert!(of("crash", "failed")["reason"].as_str().unwrap().contains("gave up after 1 restart"));
     assert!(of("gone", "failed")["reason"].as_str().unwrap().contains("/nonexistent/program"));
     assert!(of("web", "start")["pid"].as_u64().unwrap() > 1);
     assert_eq!(of("web", "kill")["signal"], "SIGTERM");

@@ -218,3 +218,88 @@ fn an_exit_is_said_to_be_that_of_the_health_check() {
             .then_some(())
     });
 }
+
+/// With Docker's counting alone it would take half a minute.
+#[test]
+fn with_default_times_what_is_well_is_healthy_within_moments() {
+    require_namespace!();
+    let begun = Instant::now();
+    let init = Launch::pid1()
+        .service("db", &format!("{QUICK}\n[healthcheck]\ntest = \"true\""))
+        .service("web", &format!("{QUICK}\ndepends_on = {{ db = \"service_healthy\" }}"))
+        .start();
+    init.wait_line("it waits for that", |line| line.contains("web: started"));
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_probe_that_cannot_be_run_says_so_everywhere_and_the_log_advises() {
+    require_namespace!();
+    let init = Launch::pid1()
+        .service(
+            "web",
+            &format!("{QUICK}\n[healthcheck]\ntest = \"no-such-probe\"\nstart_interval = \"50ms\"\nretries = 2"),
+        )
+        .service(
+            "direct",
+            &format!(
+                "{QUICK}\n[healthcheck]\ntest = [\"CMD\", \"/no/such/probe\"]\nstart_interval = \"50ms\"\nretries = 2"
+            ),
+        )
+        .start();
+    for name in ["web", "direct"] {
+        init.wait_line("the advice", |line| {
+            line.contains(&format!("{name}: health check: the probe itself could not be run"))
+                && line.contains("http, tcp or unix")
+        });
+        let health = init.rinit(&["health", name]);
+        assert_eq!(health.status, 1);
+        assert!(health.stdout.contains("the probe itself could not be run"), "{health:?}");
+        let status = init.rinit(&["status", name]).ok();
+        assert!(status.contains("exit code 127 (the probe itself could not be run)"), "{status}");
+    }
+}
+
+#[test]
+fn now_says_at_once_that_no_process_can_be_made() {
+    require_namespace!();
+    let launch = Launch::pid1();
+    let dir = launch.dir().display().to_string();
+    let secret = format!("{dir}/secret");
+    std::fs::write(&secret, "x").unwrap();
+    let toml = format!(
+        "{QUICK}\nenvironment = {{ TOKEN = {{ file = \"{secret}\" }} }}\n[healthcheck]\ntest = \"true\"\ninterval = \"1h\"\n\
+         start_interval = \"1h\""
+    );
+    let init = launch.service("web", &toml).start();
+    init.wait_line("it is up", |line| line.contains("web: started"));
+    // Without what its environment needs the probe cannot be made either.
+    std::fs::remove_file(&secret).unwrap();
+    let health = init.rinit(&["health", "--now", "--timeout", "1h"]);
+    assert_eq!(health.status, 1, "{health:?}");
+    assert!(health.stdout.contains("its health check could not run"), "{health:?}");
+    std::fs::write(&secret, "x").unwrap();
+    init.rinit(&["health", "--now"]).ok();
+}
+
+#[test]
+fn a_reload_of_the_health_check_holds_from_now_on() {
+    require_namespace!();
+    let launch = Launch::pid1();
+    let file = launch.dir().join("services.d/web.toml");
+    let toml = |interval: &str, policy: &str| {
+        format!(
+            "{QUICK}\n[healthcheck]\ntest = \"false\"\ninterval = \"{interval}\"\nstart_interval = \"1h\"\nretries = 1\n\
+             on_unhealthy = \"{policy}\""
+        )
+    };
+    let init = launch.service("web", &toml("1h", "none")).start();
+    init.wait_line("it is up", |line| line.contains("web: started"));
+    std::fs::write(&file, toml("100ms", "none")).unwrap();
+    init.rinit(&["reload"]).ok();
+    init.wait_line("the new interval", |line| line.contains("web: unhealthy"));
+    assert_eq!(init.service("web").restarts, 0);
+    std::fs::write(&file, toml("100ms", "restart")).unwrap();
+    init.rinit(&["reload"]).ok();
+    init.wait_service("web", "the new policy", |web| web.restarts > 0);
+}

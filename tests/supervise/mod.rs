@@ -18,3 +18,4 @@ mod restart;
 mod soak;
 mod start;
 mod stop;
+mod together;

@@ -1,6 +1,7 @@
 //! Restarts, backoff and giving up.
 
 use crate::require_namespace;
+use crate::support::services::Status;
 use crate::support::{Launch, PATIENCE, wait_for};
 use nix::sys::signal::Signal;
 use std::time::Duration;
@@ -86,4 +87,84 @@ fn all_tasks_done_ends_the_container() {
         .start();
     assert_eq!(init.wait_exit(PATIENCE).status, 5);
     init.wait_line("the dependent says why", |line| line.contains("two: failed: dependency one failed"));
+}
+
+/// Time spent in `starting` is no time spent well: it never gets ready, and lives longer than `reset_after`.
+#[test]
+fn one_that_never_gets_ready_or_healthy_is_given_up() {
+    require_namespace!();
+    let backoff = "backoff = { initial = \"10ms\", reset_after = \"100ms\" }\nrestart = \"on-failure:2\"";
+    let init = Launch::pid1()
+        .service("dumb", &format!("command = [\"sleep\", \"0.3\"]\nnotify = 3\n{backoff}"))
+        .service(
+            "ill",
+            &format!(
+                "command = [\"sleep\", \"1000\"]\n{backoff}\n[healthcheck]\ntest = \"false\"\ninterval = \"200ms\"\n\
+                 retries = 2"
+            ),
+        )
+        .service("other", "command = [\"sleep\", \"1000\"]")
+        .start();
+    for name in ["dumb", "ill"] {
+        let failed = init.wait_service(name, "it gives up", |service| service.state == "failed");
+        assert_eq!(failed.restarts, 2, "{name}");
+    }
+}
+
+#[test]
+fn always_is_limited_and_a_restart_by_hand_begins_anew() {
+    require_namespace!();
+    let init = Launch::pid1()
+        .service(
+            "web",
+            "command = [\"sh\", \"-c\", \"echo start; exit 0\"]\n\
+             backoff = { initial = \"10ms\", limit = 3, window = \"1h\" }",
+        )
+        .service("other", "command = [\"sleep\", \"1000\"]")
+        .start();
+    let gave_up = |line: &str| line.contains("web: exited with code 0") && line.contains("gave up after 3");
+    let (seen, line) = init.wait_line_after(0, "it gives up", gave_up);
+    assert!(line.text.contains("gave up after 3 restarts within 1h"), "{line:?}");
+    let starts = |count| {
+        wait_for("its starts", PATIENCE, || {
+            (init.stdout().matches("start\n").count() == count).then_some(())
+        });
+    };
+    starts(4);
+    let web = init.service("web");
+    assert_eq!(web.state, "failed");
+    assert!(web.reason.unwrap_or_default().contains("gave up after 3 restarts within 1h"));
+    let told = init.rinit(&["status", "web"]).ok();
+    assert!(told.contains("limit 3 within 1h"), "{told}");
+    init.rinit(&["restart", "web", "--no-wait"]).ok();
+    init.wait_line_after(seen + 1, "it gives up again", gave_up);
+    starts(8);
+}
+
+/// What is missing at a restart was there at the first start; what is missing then has never been.
+#[test]
+fn what_is_missing_at_a_restart_is_waited_for_and_at_the_first_start_it_is_not() {
+    require_namespace!();
+    let launch = Launch::pid1();
+    let dir = launch.dir().display().to_string();
+    let program = "[\"sh\", \"-c\", \"echo $RINIT_SERVICE is up; exec sleep 1000\"]";
+    let secret = format!("command = {program}\nenvironment = {{ TOKEN = {{ file = \"{dir}/secret\" }} }}");
+    let place = format!("command = {program}\nworking_dir = \"{dir}/place\"");
+    let never = format!("command = {program}\nworking_dir = \"{dir}/nowhere\"");
+    std::fs::write(format!("{dir}/secret"), "x").unwrap();
+    std::fs::create_dir(format!("{dir}/place")).unwrap();
+    let init = launch.service("secret", &secret).service("place", &place).service("never", &never).start();
+    for name in ["secret", "place"] {
+        let up = format!("{name} is up");
+        let (seen, _) = init.wait_line_after(0, &up, |line| line == up);
+        let (from, to) = (format!("{dir}/{name}"), format!("{dir}/{name}.away"));
+        std::fs::rename(&from, &to).unwrap();
+        init.run(&["kill", "-9", &init.pid_of(name).to_string()]).ok();
+        let retried = |line: &str| line.contains(&format!("{name}:")) && line.contains("restarting in 200ms");
+        init.wait_line_after(seen + 1, "it is tried again, and again", retried);
+        std::fs::rename(&to, &from).unwrap();
+        init.wait_line_after(seen + 1, "it is back", |line| line == up);
+    }
+    assert_eq!(init.service("never").state, "failed");
+    assert_eq!(init.service("never").restarts, 0);
 }

@@ -186,6 +186,7 @@ fn environment(variables: &[Value]) -> Vec<String> {
 fn probe(result: &ProbeResult) -> String {
     let ended = match (result.timed_out, result.exit_code) {
         (true, _) => "timed out".to_owned(),
+        (false, Some(code @ (126 | 127))) => format!("exit code {code} (the probe itself could not be run)"),
         (false, Some(code)) => format!("exit code {code}"),
         (false, None) => "no result".to_owned(),
     };

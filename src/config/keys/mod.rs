@@ -98,6 +98,7 @@ mod tests {
             for key in *keys {
                 let name = key.name;
                 let more = match *table {
+                    "backoff" if name == "window" => "limit = 5",
                     "healthcheck" if !["test", "http", "tcp", "unix"].contains(&name) => "test = \"true\"",
                     "env_file" if name == "path" => "required = false",
                     "env_file" if name == "required" => "path = \"gone.env\"",
@@ -146,6 +147,7 @@ mod tests {
         assert_eq!(default(BACKOFF, "factor"), policy.backoff.factor.to_string());
         assert_eq!(default(BACKOFF, "max"), show(policy.backoff.max));
         assert_eq!(default(BACKOFF, "reset_after"), show(policy.backoff.reset_after));
+        assert_eq!((policy.backoff.limit, policy.backoff.window), (None, None));
         assert_eq!(default(HEALTHCHECK, "interval"), show(timing.interval));
         assert_eq!(default(HEALTHCHECK, "timeout"), show(timing.timeout));
         assert_eq!(default(HEALTHCHECK, "start_interval"), show(timing.start_interval));

@@ -36,10 +36,31 @@ pub static BACKOFF: &[Key] = &[
         name: "reset_after",
         kind: "duration",
         default: "10s",
-        meaning: "after running so long it is restarted at once, and the waits begin anew",
+        meaning: "after being ready, and healthy where it has a health check, for so long it is restarted at once, and \
+                  the waits and the count begin anew",
         example: r#"reset_after = "1m""#,
         keys: &[],
         read: service::backoff_reset_after,
+    },
+    Key {
+        name: "limit",
+        kind: "whole number from 1 to 1000",
+        default: "no limit",
+        meaning: "so many restarts in a row, or within window; instead of one more it has failed",
+        example: "limit = 5",
+        keys: &[],
+        read: |reader, value, draft| {
+            draft.service.policy.backoff.limit = reader.number(value, 1..=service::MOST_RESTARTS);
+        },
+    },
+    Key {
+        name: "window",
+        kind: "duration",
+        default: "only restarts in a row count",
+        meaning: "with limit: the time within which all restarts count, in a row or not",
+        example: r#"window = "10m""#,
+        keys: &[],
+        read: service::backoff_window,
     },
 ];
 
@@ -94,7 +115,7 @@ pub static HEALTHCHECK: &[Key] = &[
         name: "interval",
         kind: "duration",
         default: "30s",
-        meaning: "from the end of one probe to the start of the next, and before the first",
+        meaning: "from the end of one probe to the start of the next, and before the first whose failure counts",
         example: r#"interval = "10s""#,
         keys: &[],
         read: health::interval,
@@ -112,7 +133,7 @@ pub static HEALTHCHECK: &[Key] = &[
         name: "start_period",
         kind: "duration",
         default: "0s",
-        meaning: "for so long after the start failures do not count",
+        meaning: "for so long after the start no failure counts; the first that may is at its end",
         example: r#"start_period = "20s""#,
         keys: &[],
         read: health::start_period,
@@ -120,9 +141,9 @@ pub static HEALTHCHECK: &[Key] = &[
     Key {
         name: "start_interval",
         kind: "duration",
-        default: "5s",
-        meaning: "the interval during start_period, until the first success",
-        example: r#"start_interval = "1s""#,
+        default: "1s",
+        meaning: "the same until the first success, for probes between these whose failures do not count",
+        example: r#"start_interval = "200ms""#,
         keys: &[],
         read: health::start_interval,
     },

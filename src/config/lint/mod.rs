@@ -24,7 +24,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 /// The code of every warning. docs/check.md explains each.
-pub const CODES: [&str; 17] = [
+pub const CODES: [&str; 18] = [
     "capability-missing",
     "dollar-not-replaced",
     "essential-restarts",
@@ -34,6 +34,7 @@ pub const CODES: [&str; 17] = [
     "no-shell",
     "plain-secret",
     "program-missing",
+    "restart-limit-unreachable",
     "service-writes-definitions",
     "shell-keeps-signal",
     "start-interval-unused",

@@ -18,6 +18,8 @@ const PACE: Backoff = Backoff {
     factor: 1.0,
     max: Duration::from_secs(1),
     reset_after: Duration::from_secs(1),
+    limit: None,
+    window: None,
 };
 /// The default of s6.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(5);

@@ -81,7 +81,7 @@ fn a_stop_kills_a_command_and_forgets_what_waits() {
     world.tell(signal(Signal::HUP));
     world.tell(signal(Signal::USR1));
     world.take_story();
-    world.tell(Event::Stop { service: WEB });
+    world.tell(Event::Stop { services: vec![WEB] });
     assert_eq!(world.take_story(), ["SIGKILL web:SIGHUP group", "SIGTERM web"]);
     // It may be what shows why a service does not end.
     world.tell(signal(Signal::HUP));
@@ -116,7 +116,7 @@ fn up_comes_before_each_start_and_may_fail() {
     assert_eq!(world.state("web"), State::Starting);
     let story = ["start web:up", "start web:pre_start", "start web", "start web:up", "SIGKILL web:up group"];
     assert_eq!(world.take_story(), [&story[..], &["start web:pre_start"]].concat());
-    world.tell(Event::Stop { service: WEB });
+    world.tell(Event::Stop { services: vec![WEB] });
     world.exits("web:pre_start", 0);
     assert_eq!(world.state("web"), State::Stopped);
 }
@@ -127,7 +127,7 @@ fn down_comes_after_the_word_and_the_end_waits_for_it() {
     web.hooks.finish = Some(Finish::Runit);
     web.hooks.post_stop = Some(vec!["true".into()]);
     let mut world = World::boot(vec![web, service("other")]);
-    world.tell(Event::Stop { service: WEB });
+    world.tell(Event::Stop { services: vec![WEB] });
     world.exits("web", 0);
     assert_eq!(world.take_story(), ["start web", "start other", "SIGTERM web", "start web:down"]);
     world.exits("web:down", 1);
@@ -141,7 +141,7 @@ fn a_restart_has_no_down_and_the_container_an_exit() {
     let mut web = with(service("web"), &[Control::Down, Control::Exit]);
     web.hooks.stop = Some(vec!["true".into()]);
     let mut world = World::boot(vec![web]);
-    world.tell(Event::Restart { service: WEB });
+    world.tell(Event::Restart { services: vec![WEB] });
     world.exits("web:stop_command", 0);
     world.exits("web", 0);
     assert_eq!(world.take_story(), ["start web", "start web:stop_command", "start web"]);

@@ -42,7 +42,7 @@ fn an_undoing_that_hangs_is_killed_at_the_end_of_its_grace() {
     mount.policy.stop_grace_period = ms(2000);
     let mut world = World::boot(vec![mount, service("x")]);
     world.exits("mount", 0);
-    world.tell(Event::Stop { service: ServiceId(0) });
+    world.tell(Event::Stop { services: vec![ServiceId(0)] });
     world.take_story();
     assert_eq!(world.wait(), ms(2000));
     assert_eq!(world.take_story(), ["SIGKILL mount:stop_command group"]);
@@ -54,9 +54,9 @@ fn a_completed_task_that_can_be_undone_is_started_again_only_after_that() {
     let mut world = World::boot(vec![undone("mount"), service("x")]);
     world.exits("mount", 0);
     world.take_story();
-    world.tell(Event::Start { service: ServiceId(0) });
+    world.tell(Event::Start { services: vec![ServiceId(0)] });
     assert_eq!((world.state("mount"), world.take_story()), (State::Completed, vec![]), "it is done");
-    world.tell(Event::Restart { service: ServiceId(0) });
+    world.tell(Event::Restart { services: vec![ServiceId(0)] });
     assert_eq!(world.take_story(), ["start mount:stop_command"]);
     world.exits("mount:stop_command", 1);
     assert_eq!(world.take_story(), ["start mount"], "that it failed cannot hold it up");
@@ -109,7 +109,7 @@ fn a_reload_that_changes_a_completed_task_undoes_it_first() {
     world.exits("mount:stop_command", 0);
     assert_eq!(world.take_story(), ["start mount"]);
     world.exits("mount", 0);
-    world.tell(Event::Stop { service: ServiceId(0) });
+    world.tell(Event::Stop { services: vec![ServiceId(0)] });
     assert_eq!(world.take_story(), [""; 0], "the new one has none");
 }
 
@@ -119,22 +119,22 @@ fn a_command_stops_what_runs_and_the_signal_is_sent_where_it_fails() {
     web.hooks.stop = Some(vec!["ask".into()]);
     let mut world = World::boot(vec![web, service("x")]);
     world.take_story();
-    world.tell(Event::Restart { service: ServiceId(0) });
+    world.tell(Event::Restart { services: vec![ServiceId(0)] });
     world.exits("web:stop_command", 0);
     world.exits("web", 0);
     assert_eq!(world.take_story(), ["start web:stop_command", "start web"]);
-    world.tell(Event::Stop { service: ServiceId(0) });
+    world.tell(Event::Stop { services: vec![ServiceId(0)] });
     world.exits("web:stop_command", 1);
     assert_eq!(world.take_story(), ["start web:stop_command", "SIGTERM web"]);
     world.exits("web", 0);
-    world.tell(Event::Start { service: ServiceId(0) });
-    world.tell(Event::Stop { service: ServiceId(0) });
+    world.tell(Event::Start { services: vec![ServiceId(0)] });
+    world.tell(Event::Stop { services: vec![ServiceId(0)] });
     world.exits("web", 0);
     assert_eq!(world.state("web"), State::Stopping, "the command has the word");
     world.exits("web:stop_command", 0);
     assert_eq!(world.state("web"), State::Stopped);
-    world.tell(Event::Start { service: ServiceId(0) });
-    world.tell(Event::Stop { service: ServiceId(0) });
+    world.tell(Event::Start { services: vec![ServiceId(0)] });
+    world.tell(Event::Stop { services: vec![ServiceId(0)] });
     world.take_story();
     world.wait();
     assert_eq!(world.take_story(), ["SIGKILL web:stop_command group", "SIGKILL web group"]);
@@ -161,7 +161,7 @@ fn by_125_a_finish_of_s6_says_that_there_is_no_restart() {
     let problem = world.supervisor.problem(world.now, ServiceId(0), Scale::Well).unwrap();
     let expected = "failed: exited with code 4, and its finish exited with 125: not started again";
     assert_eq!(problem.message, expected);
-    world.tell(Event::Start { service: ServiceId(0) });
+    world.tell(Event::Start { services: vec![ServiceId(0)] });
     assert_eq!(world.state("web"), State::Running);
 
     let mut world = World::boot(vec![finishing(service("web"), Finish::Runit), service("x")]);

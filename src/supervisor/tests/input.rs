@@ -84,7 +84,7 @@ fn what_is_between_two_starts_when_the_stop_begins_goes_on() {
 #[test]
 fn what_is_being_restarted_when_the_last_writer_goes_reads_the_rest() {
     let mut world = World::boot(vec![writes(service("web"), "log"), reader("log")]);
-    world.tell(Event::Restart { service: ServiceId(1) });
+    world.tell(Event::Restart { services: vec![ServiceId(1)] });
     stop(&mut world);
     world.take_story();
     world.exits("web", 0);
@@ -109,11 +109,11 @@ fn what_reads_and_cannot_be_started_does_not_hold_up_the_stop() {
 fn by_request_what_reads_is_told_at_once() {
     let mut world = World::boot(vec![writes(service("web"), "log"), reader("log")]);
     world.take_story();
-    world.tell(Event::Restart { service: ServiceId(1) });
+    world.tell(Event::Restart { services: vec![ServiceId(1)] });
     assert_eq!(world.take_story(), ["SIGTERM log"]);
     world.exits("log", 0);
     assert_eq!(world.take_story(), ["start log"]);
-    world.tell(Event::Stop { service: ServiceId(1) });
+    world.tell(Event::Stop { services: vec![ServiceId(1)] });
     assert_eq!(world.take_story(), ["SIGTERM log"]);
 }
 

@@ -79,7 +79,7 @@ fn pre_start_has_to_succeed() {
     assert_eq!(world.state("once"), State::Failed);
     let id = world.supervisor.find("once").unwrap();
     let problem = world.supervisor.problem(world.now, id, Scale::Well).unwrap();
-    assert_eq!(problem.message, "failed: pre_start failed: exited with code 1, gave up after 1 restarts");
+    assert_eq!(problem.message, "failed: pre_start failed: exited with code 1, gave up after 1 restart");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_stop_during_pre_start_stops_the_hook() {
 fn a_main_process_that_ends_during_pre_stop_is_not_signalled() {
     let mut world = World::boot(vec![with_hooks(service("web"), &[Hook::PreStop]), service("other")]);
     world.take_story();
-    world.tell(Event::Stop { service: ServiceId(0) });
+    world.tell(Event::Stop { services: vec![ServiceId(0)] });
     world.exits("web", 0);
     assert_eq!(world.state("web"), State::Stopping);
     world.exits("web:pre_stop", 0);
@@ -234,14 +234,14 @@ fn a_service_is_stopped_and_started_by_request_and_stays_stopped() {
     web.policy.restart = Restart::UnlessStopped;
     let mut world = World::boot(vec![needs(service("app"), "web", Condition::Started), web.clone()]);
     world.take_story();
-    world.tell(Event::Stop { service: ServiceId(1) });
+    world.tell(Event::Stop { services: vec![ServiceId(1)] });
     assert_eq!(world.take_story(), ["remember web true", "SIGTERM web"]);
     world.exits("web", 0);
     assert_eq!(world.state("web"), State::Stopped);
-    world.tell(Event::Stop { service: ServiceId(1) });
+    world.tell(Event::Stop { services: vec![ServiceId(1)] });
     assert_eq!(world.take_story(), ["remember web true"], "the disk may have been full");
     assert_eq!(world.state("app"), State::Running, "as with docker compose stop");
-    world.tell(Event::Start { service: ServiceId(1) });
+    world.tell(Event::Start { services: vec![ServiceId(1)] });
     assert_eq!(world.take_story(), ["remember web false", "start web"]);
 
     let mut world = World::new(vec![service("app"), web]);
@@ -256,14 +256,14 @@ fn a_restart_by_request_waits_for_no_backoff_and_starts_what_had_failed() {
     let mut world = World::boot(vec![service("web"), task("once"), service("other")]);
     world.exits("web", 1);
     world.take_story();
-    world.tell(Event::Restart { service: ServiceId(0) });
+    world.tell(Event::Restart { services: vec![ServiceId(0)] });
     assert_eq!(world.take_story(), ["start web"]);
-    world.tell(Event::Restart { service: ServiceId(0) });
+    world.tell(Event::Restart { services: vec![ServiceId(0)] });
     assert_eq!(world.take_story(), ["SIGTERM web"]);
     world.exits("web", 0);
     assert_eq!(world.take_story(), ["start web"]);
     world.exits("once", 1);
-    world.tell(Event::Restart { service: ServiceId(1) });
+    world.tell(Event::Restart { services: vec![ServiceId(1)] });
     assert_eq!(world.state("once"), State::Running);
 }
 

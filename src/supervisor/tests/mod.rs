@@ -3,6 +3,7 @@
 mod control;
 mod end;
 mod found;
+mod health;
 mod input;
 mod keys;
 mod life;
@@ -10,9 +11,12 @@ mod oversleep;
 mod processes;
 mod reload;
 mod stop;
+mod together;
 
 use super::*;
-use crate::model::{Dependency, Exec, HealthCheck, HealthTiming, Hook, Policy, Probe, Restart, Shared};
+use crate::model::{
+    Dependency, Exec, HealthCheck, HealthTiming, Hook, OnUnhealthy, Policy, Probe, Restart, Shared,
+};
 
 fn ms(millis: u64) -> Time {
     Duration::from_millis(millis)

@@ -73,7 +73,7 @@ fn a_grace_and_the_time_of_a_hook_go_on_after_it() {
     let mut up = service("up");
     up.hooks.control.push((Control::Up, vec!["true".into()]));
     let mut world = World::boot(vec![web, up]);
-    world.tell(Event::Stop { service: ServiceId(0) });
+    world.tell(Event::Stop { services: vec![ServiceId(0)] });
     world.now += ms(4000);
     freeze(&mut world, 100);
     world.take_story();

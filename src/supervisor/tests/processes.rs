@@ -60,7 +60,7 @@ fn a_successor_is_the_main_process() {
     assert_eq!(world.supervisor.view(world.now, web).unwrap().pid, Some(by));
     world.tell(Event::Signal { service: web, scope: Scope::Process, signal: Signal::HUP });
     assert_eq!(world.take_story(), ["SIGHUP web"]);
-    world.tell(Event::Restart { service: web });
+    world.tell(Event::Restart { services: vec![web] });
     assert_eq!(world.take_story(), ["SIGTERM web"]);
     world.exits("web", 0);
     assert_eq!(world.take_story(), ["start web"]);
@@ -88,7 +88,7 @@ fn a_successor_in_the_old_group_leaves_that_group() {
 #[test]
 fn a_successor_of_one_that_stops_is_told_to_stop() {
     let mut world = World::boot(vec![service("web"), service("other")]);
-    world.tell(Event::Stop { service: ServiceId(0) });
+    world.tell(Event::Stop { services: vec![ServiceId(0)] });
     world.take_story();
     world.succeeds("web", None);
     assert_eq!(world.take_story(), ["SIGTERM web"]);
@@ -146,7 +146,7 @@ fn a_hook_is_told_the_group_of_a_successor() {
     let mut world = World::boot(vec![web]);
     world.succeeds("web", Some(Pid(1)));
     let mut effects = Vec::new();
-    world.supervisor.step(world.now, Event::Stop { service: ServiceId(0) }, &mut effects);
+    world.supervisor.step(world.now, Event::Stop { services: vec![ServiceId(0)] }, &mut effects);
     let group = effects.iter().find_map(|effect| match effect {
         Effect::Hook { group, .. } => *group,
         _ => None,

@@ -39,7 +39,7 @@ fn only_what_has_changed_is_touched() {
     assert_eq!(plan.stop, ["gone"]);
     assert_eq!(plan.restart, ["changed"]);
     assert_eq!(plan.change, ["tuned"]);
-    assert_eq!(world.take_story(), ["SIGTERM changed", "start new", "SIGTERM gone"]);
+    assert_eq!(world.take_story(), ["SIGTERM changed", "SIGTERM gone", "start new"]);
     world.exits("changed", 0);
     world.exits("gone", 0);
     assert_eq!(world.take_story(), ["start changed"]);

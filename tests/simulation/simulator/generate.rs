@@ -270,12 +270,16 @@ fn restart(r: &mut Random) -> Restart {
 
 fn backoff(r: &mut Random) -> Backoff {
     let initial = r.time(&[10, 100, 100, 1000]);
-    Backoff {
+    let backoff = Backoff {
         initial,
         factor: r.pick(&[1.0, 1.5, 2.0, 2.0, 10.0]),
         max: initial.max(r.time(&[10, 300, 1000, 60_000])),
         reset_after: r.time(&[50, 1000, 3000, 10_000]),
-    }
+        limit: r.maybe(25, |r| r.pick(&[1, 2, 3])),
+        window: None,
+    };
+    let window = r.maybe(50, |r| r.time(&[100, 1000, 5000, 60_000])).filter(|_| backoff.limit.is_some());
+    Backoff { window, ..backoff }
 }
 
 fn check(r: &mut Random) -> HealthCheck {
@@ -283,7 +287,7 @@ fn check(r: &mut Random) -> HealthCheck {
         interval: r.time(&[100, 500, 1000, 2000]),
         timeout: r.time(&[10, 100, 500, 3000]),
         start_period: r.time(&[0, 0, 500, 1000, 3000]),
-        start_interval: r.time(&[50, 200, 1000, 5000]),
+        start_interval: r.time(&[50, 200, 1000, 1000, 5000]),
         retries: r.pick(&[1, 2, 3]),
         on_unhealthy: r.pick(&[
             OnUnhealthy::Restart,
@@ -404,16 +408,28 @@ fn requests(
     requests
 }
 
+/// That service, and perhaps others.
+fn several(r: &mut Random, name: String, current: &[Service]) -> Vec<String> {
+    let mut names = vec![name];
+    if r.percent(40) {
+        let others = current.iter().map(|service| service.name.clone()).filter(|other| *other != names[0]);
+        let others: Vec<String> = others.filter(|_| r.percent(60)).collect();
+        names.extend(others);
+        r.shuffle(&mut names);
+    }
+    names
+}
+
 fn request(r: &mut Random, mood: &Mood, names: &[String], main: bool, current: &[Service]) -> Request {
     let name = current[r.below(current.len())].name.clone();
-    match r.below(24) {
-        0..=2 => Request::Start(name),
-        3..=6 => Request::Stop(name),
-        7..=9 => Request::Restart(name),
-        10..=12 => Request::Pause(name),
-        13 => Request::Resume(name),
-        14 | 15 => Request::ProbeNow(name),
-        16 | 17 => {
+    match r.below(25) {
+        0..=2 => Request::Start(several(r, name, current)),
+        3..=6 => Request::Stop(several(r, name, current)),
+        7..=9 => Request::Restart(several(r, name, current)),
+        10..=13 => Request::Pause(name),
+        14 => Request::Resume(name),
+        15 | 16 => Request::ProbeNow(name),
+        17 | 18 => {
             let mut kept: Vec<String> = names
                 .iter()
                 .filter(|name| match current.iter().any(|service| service.name == **name) {
@@ -435,12 +451,12 @@ fn request(r: &mut Random, mood: &Mood, names: &[String], main: bool, current: &
             }
             Request::Reload(changed)
         }
-        18..=21 => {
+        19..=22 => {
             let signal = r.pick(&[Signal::HUP, Signal::HUP, Signal::USR1, Signal::KILL]);
             let wide = signal != Signal::KILL && r.percent(20);
             Request::Signal(name, if wide { Scope::Group } else { Scope::Process }, signal)
         }
-        22 => Request::Forward(r.pick(&[Signal::HUP, Signal::TSTP])),
+        23 => Request::Forward(r.pick(&[Signal::HUP, Signal::TSTP])),
         _ => Request::Nudge(name),
     }
 }

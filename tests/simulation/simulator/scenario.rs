@@ -54,9 +54,9 @@ pub enum StallKind {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
-    Start(String),
-    Stop(String),
-    Restart(String),
+    Start(Vec<String>),
+    Stop(Vec<String>),
+    Restart(Vec<String>),
     Pause(String),
     Resume(String),
     Signal(String, Scope, Signal),
@@ -158,18 +158,16 @@ impl Errand {
 }
 
 impl Scenario {
-    /// The name of the service that a request is for.
-    pub fn target(request: &Request) -> Option<&str> {
+    /// The names of the services that a request is for.
+    pub fn targets(request: &Request) -> &[String] {
         match request {
-            Request::Start(name)
-            | Request::Stop(name)
-            | Request::Restart(name)
-            | Request::Pause(name)
+            Request::Start(names) | Request::Stop(names) | Request::Restart(names) => names,
+            Request::Pause(name)
             | Request::Resume(name)
             | Request::Signal(name, ..)
             | Request::Nudge(name)
-            | Request::ProbeNow(name) => Some(name),
-            Request::Reload(_) | Request::StopContainer(_) | Request::Kill | Request::Forward(_) => None,
+            | Request::ProbeNow(name) => std::slice::from_ref(name),
+            Request::Reload(_) | Request::StopContainer(_) | Request::Kill | Request::Forward(_) => &[],
         }
     }
 

@@ -54,6 +54,17 @@ fn candidate(scenario: &Scenario, wanted: usize) -> Option<Scenario> {
             it.requests.remove(at);
         });
     }
+    for (at, (_, request)) in scenario.requests.iter().enumerate() {
+        for name in Scenario::targets(request).iter().skip(1) {
+            with(&|it| {
+                if let Request::Start(names) | Request::Stop(names) | Request::Restart(names) =
+                    &mut it.requests[at].1
+                {
+                    names.retain(|other| other != name);
+                }
+            });
+        }
+    }
     for at in 0..scenario.orphans.len() {
         with(&|it| {
             it.orphans.remove(at);
@@ -92,7 +103,7 @@ fn candidate(scenario: &Scenario, wanted: usize) -> Option<Scenario> {
 
 type Change = &'static dyn Fn(&mut Service);
 
-const SERVICE_CHANGES: [Change; 20] = [
+const SERVICE_CHANGES: [Change; 21] = [
     &|service| service.hooks = Shared::default(),
     &|service| service.hooks.pre_start = None,
     &|service| service.hooks.post_start = None,
@@ -112,6 +123,7 @@ const SERVICE_CHANGES: [Change; 20] = [
     &|service| service.policy.watchdog = None,
     &|service| service.policy.stop_signal = None,
     &|service| service.policy.backoff = Backoff::default(),
+    &|service| (service.policy.backoff.limit, service.policy.backoff.window) = (None, None),
     &|service| service.policy.kill_mode = KillMode::Mixed,
     &|service| service.policy.essential = service.name == rinit::model::MAIN,
     &|service| service.policy.autostart = true,
@@ -148,7 +160,13 @@ fn drop_service(scenario: &mut Scenario, name: &str) {
             without(services);
         }
     }
-    scenario.requests.retain(|(_, request)| Scenario::target(request) != Some(name));
+    scenario.requests.retain_mut(|(_, request)| {
+        if let Request::Start(names) | Request::Stop(names) | Request::Restart(names) = request {
+            names.retain(|other| other != name);
+            return !names.is_empty();
+        }
+        !Scenario::targets(request).iter().any(|other| other == name)
+    });
     scenario.players.retain(|player| player.name != name);
 }
 

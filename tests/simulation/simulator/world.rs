@@ -11,7 +11,6 @@ use rinit::supervisor::{
     plan,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
 
 /// More steps than this at one moment are a spin.
 const STEPS_AT_ONCE: usize = 400;
@@ -43,9 +42,14 @@ pub struct Outcome {
 pub struct World<'s> {
     pub(super) scenario: &'s Scenario,
     pub(super) supervisor: Supervisor,
+    /// The definitions as they are now.
+    defined: Vec<Service>,
+    /// The same, but the old one of each service that waits for its turn to stop.
     services: Vec<Service>,
-    /// Of services that stop by an older definition, that grace.
-    leaving: BTreeMap<usize, Duration>,
+    /// The same, but the old one of each until it has stopped.
+    stops_by: Vec<Service>,
+    /// The container stops since an earlier step.
+    stops: bool,
     pub(super) kernel: Kernel,
     pub(super) now: Time,
     /// What has become of the scenario's hardships.
@@ -73,8 +77,10 @@ pub fn play(scenario: &Scenario) -> Outcome {
     let mut world = World {
         scenario,
         supervisor,
+        defined: scenario.services.clone(),
         services: scenario.services.clone(),
-        leaving: BTreeMap::new(),
+        stops_by: scenario.services.clone(),
+        stops: false,
         kernel: Kernel::new(scenario.hardships.reaps_last),
         now: Time::ZERO,
         hardships: Hardened::default(),
@@ -213,19 +219,61 @@ impl World<'_> {
             if self.exit.is_some() {
                 return Err(format!("after the exit was told: {effect:?}"));
             }
-            // It has stopped by its older definition.
-            if let Effect::Notice(Notice::Follows(service, ..) | Notice::Stopped(service, ..)) = &effect {
-                self.leaving.remove(&service.0);
-            }
+            self.take_over_for(&effect);
             self.judge(|rule, scene| rule.effect(scene, &effect))?;
             answers.extend(self.carry_out(effect));
         }
+        self.take_over();
         self.look_at_states()?;
         self.judge(|rule, scene| rule.after(scene))?;
         self.states = self.current_states();
-        self.leaving.retain(|service, _| self.states.get(*service) == Some(&State::Stopping));
         self.time_passes();
         Ok(())
+    }
+
+    /// Services whose turn to stop has come are what a reload has made of them, and need it when they have stopped.
+    fn take_over(&mut self) {
+        // When the container stops, what runs stops by what it is.
+        if self.stops {
+            return;
+        }
+        self.stops = self.supervisor.is_stopping();
+        for (index, defined) in self.defined.iter().enumerate() {
+            let id = ServiceId(index);
+            let state = self.supervisor.state(id).map(|(state, _)| state);
+            let runs = state.is_some_and(|state| state.is_alive() || state == State::Completed);
+            let kept = self.stops && runs;
+            match (self.services.get_mut(index), self.stops_by.get_mut(index)) {
+                (Some(service), Some(known)) => {
+                    if !kept && !self.supervisor.defers_definition(id) {
+                        service.clone_from(defined);
+                    }
+                    if !kept && !self.supervisor.keeps_definition(id) {
+                        known.clone_from(defined);
+                    }
+                }
+                _ => {
+                    self.services.push(defined.clone());
+                    self.stops_by.push(defined.clone());
+                }
+            }
+        }
+    }
+
+    /// One that has stopped in this step is started, or cannot be, by its new definition.
+    fn take_over_for(&mut self, effect: &Effect) {
+        let starts = match effect {
+            Effect::Spawn(service)
+            | Effect::Hook { service, hook: Hook::PreStart | Hook::Control(Control::Up), .. }
+            | Effect::Notice(Notice::DependencyFailed(service, _)) => service.0,
+            _ => return,
+        };
+        let Some(defined) = self.defined.get(starts).filter(|_| !self.stops) else { return };
+        for known in [&mut self.services, &mut self.stops_by] {
+            if let Some(service) = known.get_mut(starts) {
+                service.clone_from(defined);
+            }
+        }
     }
 
     fn current_states(&self) -> Vec<State> {
@@ -261,9 +309,9 @@ impl World<'_> {
             scenario: self.scenario,
             supervisor: &self.supervisor,
             services: &self.services,
+            stops_by: &self.stops_by,
             kernel: &self.kernel,
             before: &self.states,
-            leaving: &self.leaving,
             remembered: &self.remembered,
             refuses: self.is_refused_now(),
             stalled: self.hardships.stalled_until,
@@ -442,18 +490,21 @@ impl World<'_> {
 
     fn ask(&mut self, index: usize) -> Check {
         let Some((_, request)) = self.scenario.requests.get(index) else { return Ok(()) };
-        let target = Scenario::target(request).map(|name| self.supervisor.find(name));
-        let service = match target {
-            // Refused: there is no such service, or the container stops.
-            Some(None) => return Ok(()),
-            Some(Some(service)) if self.is_refused(service, request) => return Ok(()),
-            Some(Some(service)) => service,
-            None => ServiceId(usize::MAX),
+        let targets = Scenario::targets(request);
+        // Refused: there is no such service, or the container stops.
+        let Some(services) =
+            targets.iter().map(|name| self.supervisor.find(name)).collect::<Option<Vec<_>>>()
+        else {
+            return Ok(());
         };
+        if services.iter().any(|service| self.is_refused(*service, request)) {
+            return Ok(());
+        }
+        let service = services.first().copied().unwrap_or(ServiceId(usize::MAX));
         let event = match request {
-            Request::Start(_) => Event::Start { service },
-            Request::Stop(_) => Event::Stop { service },
-            Request::Restart(_) => Event::Restart { service },
+            Request::Start(_) => Event::Start { services },
+            Request::Stop(_) => Event::Stop { services },
+            Request::Restart(_) => Event::Restart { services },
             Request::Pause(_) => Event::Pause { service },
             Request::Resume(_) => Event::Resume { service },
             Request::Signal(_, scope, signal) => Event::Signal { service, scope: *scope, signal: *signal },
@@ -503,29 +554,28 @@ impl World<'_> {
             return Ok(());
         }
         let current: Vec<Service> =
-            self.supervisor.current().map(|ServiceId(index)| self.services[index].clone()).collect();
+            self.supervisor.current().map(|ServiceId(index)| self.defined[index].clone()).collect();
         let plan = plan(&current, services);
-        for (index, service) in self.services.iter().enumerate() {
-            if plan.restart.contains(&service.name) || plan.start.contains(&service.name) {
-                self.leaving.entry(index).or_insert(service.policy.stop_grace_period);
-            }
-        }
         let free = self.supervisor.free();
-        self.services = merge(std::mem::take(&mut self.services), services.to_vec(), &free);
+        self.defined = merge(std::mem::take(&mut self.defined), services.to_vec(), &free);
         for ServiceId(index) in free {
             // Another may have its place now.
-            if self.services[index].name != self.supervisor.name(ServiceId(index)) {
+            if self.defined[index].name != self.supervisor.name(ServiceId(index)) {
                 self.states[index] = State::Stopped;
-                self.leaving.remove(&index);
+                self.services[index].clone_from(&self.defined[index]);
+                self.stops_by[index].clone_from(&self.defined[index]);
                 self.remembered.remove(&index);
                 self.closed.remove(&index);
                 self.rules.iter_mut().for_each(|rule| rule.forget(index));
             }
         }
-        self.states.resize(self.services.len(), State::Stopped);
-        self.judge(|rule, scene| rule.reload(scene, &plan))?;
+        self.states.resize(self.defined.len(), State::Stopped);
         let mut effects = Vec::new();
-        self.supervisor.reload(self.now, &self.services, &plan, &mut effects);
+        let old = std::mem::replace(&mut self.services, self.defined.clone());
+        self.judge(|rule, scene| rule.reload(scene, &plan))?;
+        self.supervisor.reload(self.now, &self.defined, &plan, &mut effects);
+        self.services = old;
+        self.take_over();
         self.steps.push((self.now, Step::Reload(plan, effects.clone())));
         let mut answers = VecDeque::new();
         self.carry_out_all(effects, &mut answers)?;

@@ -27,6 +27,10 @@ pub struct Controls {
     stopped: BTreeSet<usize>,
     forwarded: bool,
     begun: bool,
+    /// Services that somebody wants stopped for good, and have not been told yet.
+    by_hand: BTreeSet<usize>,
+    /// Services that are stopped in this step because they are not well.
+    unwell: BTreeSet<usize>,
     /// Services that a reload has changed: they are stopped as their old definition says.
     changed: BTreeSet<String>,
 }
@@ -169,6 +173,7 @@ impl Rule for Controls {
     fn event(&mut self, scene: &Scene<'_>, event: &Event) -> Check {
         self.failed.clear();
         self.stopped.clear();
+        self.unwell.clear();
         self.forwarded = matches!(event, Event::Forward { .. });
         let main = |service: ServiceId| scene.kernel.main_of(service.0).map(|main| main.pid);
         match event {
@@ -178,14 +183,11 @@ impl Rule for Controls {
             Event::Signal { service, signal, .. } => self.asked(scene, service.0, *signal),
             Event::Pause { service } => self.asked(scene, service.0, Signal::STOP),
             Event::Resume { service } => self.asked(scene, service.0, Signal::CONT),
-            Event::Stop { service } if !self.begun && scene.state(service.0) == State::Running => {
-                let by_command = scene.services[service.0].hooks.stop.is_some();
-                let reads = scene.reads(service.0);
-                let way = if by_command { StopBy::Command } else { StopBy::Signal(Signal::TERM) };
-                if !reads && main(*service).is_some() {
-                    self.told(scene, service.0, way);
-                }
+            Event::Stop { services } if !self.begun => {
+                self.by_hand.extend(services.iter().map(|service| service.0));
             }
+            // What these want may be among them.
+            Event::Start { .. } | Event::Restart { .. } => self.by_hand.clear(),
             Event::HookSpawned { service, hook: Hook::Control(control), pid }
                 if matches!(control, Control::Up | Control::Signal(_)) =>
             {
@@ -219,6 +221,8 @@ impl Rule for Controls {
     fn reload(&mut self, _: &Scene<'_>, plan: &Plan) -> Check {
         self.failed.clear();
         self.stopped.clear();
+        self.unwell.clear();
+        self.by_hand.clear();
         self.forwarded = false;
         self.changed.extend(plan.restart.iter().chain(&plan.start).cloned());
         Ok(())
@@ -234,10 +238,15 @@ impl Rule for Controls {
                 self.begun = true;
                 Ok(())
             }
+            Effect::Notice(Notice::Restarting(service, _) | Notice::Unhealthy(service, ..)) => {
+                self.unwell.insert(service.0);
+                Ok(())
+            }
             Effect::Notice(Notice::Stopping(service, way, _)) => {
                 self.stopped.insert(service.0);
                 // By its turn in the stop of the container everyone halts, but for what reads.
-                if self.begun && !scene.reads(service.0) {
+                let by_hand = self.by_hand.remove(&service.0) && !self.unwell.contains(&service.0);
+                if (self.begun || by_hand) && !scene.reads(service.0) {
                     self.told(scene, service.0, *way);
                 }
                 Ok(())
@@ -250,7 +259,9 @@ impl Rule for Controls {
         // What a stop has killed says nothing.
         self.waiting.retain(|service, _| !self.stopped.contains(service));
         self.running.retain(|_, it| !(self.stopped.contains(&it.0) && matches!(it.1, Control::Signal(_))));
-        let missing = std::mem::take(&mut self.expected);
+        let mut missing = std::mem::take(&mut self.expected);
+        // One that was reaped, of which the supervisor is about to be told, gets no signal any more.
+        missing.retain(|it| !matches!(it, Expected::Sent(service, _) if !scene.has_main(*service)));
         holds(missing.is_empty(), || format!("what is asked for is not done: {missing:?}"))?;
         let left = scene.kernel.all().find(|it| match it.role {
             Role::Hook(of, Hook::Control(Control::Signal(_))) => self.stopped.contains(&of) && it.runs_on(),

@@ -1,7 +1,7 @@
 //! What follows the end of a service: restart policies and backoff, computed from what the documentation says.
 
 use super::{Check, Rule, Scene, holds};
-use rinit::model::{Finish, Hook, OnUnhealthy, Restart};
+use rinit::model::{Backoff, Finish, Hook, OnUnhealthy, Restart};
 use rinit::supervisor::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,9 +47,16 @@ struct Book {
     /// Restarts since the last good run.
     restarts: u32,
     started: Option<Time>,
-    /// For so long of that PID 1 did not run, nor did the service perhaps.
-    not_run: Duration,
-    ended: Time,
+    /// Restarts within the window of the limit, and when it began.
+    window: Option<(Time, u32)>,
+    /// How long it was ready, and healthy, in this life, and since when it is.
+    well: Duration,
+    well_since: Option<Time>,
+    /// It has run by this definition.
+    proven: bool,
+    /// It is told to begin anew, by request or by a reload, as soon as its turn comes.
+    anew: bool,
+    changed: bool,
     /// It was ready in this life.
     ready: bool,
     exit: Option<ExitStatus>,
@@ -71,19 +78,32 @@ impl Book {
         wait
     }
 
-    fn because(&mut self, now: Time, why: Why) {
-        if self.why.is_none() {
-            self.ended = now;
-        }
-        self.why = Some(why);
+    /// Its main process has ended by itself. One that was to stop, and waited for its turn, does not start again.
+    fn ends(&mut self) {
+        self.why = Some(if self.wanted == Wanted::No { Why::Halt } else { Why::Ended });
+    }
+
+    fn forget(&mut self) {
+        (self.waited, self.restarts, self.window) = (None, 0, None);
+    }
+
+    fn well_for(&self, now: Time) -> Duration {
+        self.well + self.well_since.map_or(Duration::ZERO, |since| now - since)
+    }
+
+    /// Whether another restart is one too many; if not, it is counted.
+    fn is_too_often(&mut self, now: Time, backoff: &Backoff) -> bool {
+        let Some(limit) = backoff.limit else { return false };
+        let Some(window) = backoff.window else { return self.restarts >= limit };
+        let (since, count) = self.window.filter(|(since, _)| now < *since + window).unwrap_or((now, 0));
+        self.window = Some((since, count + u32::from(count < limit)));
+        count >= limit
     }
 
     /// What has to follow the end of a process that was started.
     fn policy(&mut self, scene: &Scene<'_>, service: usize, success: bool) -> Next {
         let policy = &scene.services[service].policy;
-        let ran = self.ended.saturating_sub(self.started.unwrap_or(self.ended));
-        let ran = ran.saturating_sub(self.not_run);
-        let long = self.started.is_some() && ran >= policy.backoff.reset_after;
+        let long = self.well_for(scene.now) >= policy.backoff.reset_after;
         if long {
             (self.waited, self.restarts) = (None, 0);
         }
@@ -94,6 +114,7 @@ impl Book {
             Restart::No => false,
         };
         match (again, success) {
+            (true, _) if self.is_too_often(scene.now, &policy.backoff) => Next::Failed(String::new()),
             (true, _) => {
                 self.restarts += 1;
                 Next::Restart(if long { Duration::ZERO } else { self.wait(scene, service) })
@@ -104,8 +125,11 @@ impl Book {
     }
 
     fn after_problem(&mut self, scene: &Scene<'_>, service: usize, transient: bool) -> Next {
+        let task = scene.services[service].policy.restart == Restart::No;
         match transient {
             true => Next::Restart(self.wait(scene, service)),
+            // What is missing now was there.
+            false if self.proven && !task => self.policy(scene, service, false),
             false => Next::Failed(String::new()),
         }
     }
@@ -122,7 +146,10 @@ impl Book {
         if wanted == Wanted::No {
             return vec![Next::Stopped];
         }
-        let mut all = if wanted == Wanted::Perhaps { vec![Next::Stopped] } else { Vec::new() };
+        let mut all = match wanted {
+            Wanted::Perhaps => vec![Next::Stopped, Next::Restart(Duration::ZERO)],
+            Wanted::Yes | Wanted::No => Vec::new(),
+        };
         let success = self.ready && self.exit == Some(ExitStatus::Code(0));
         let next = match (self.why, self.problem.clone()) {
             (Some(Why::Halt), _) => Next::Stopped,
@@ -177,20 +204,20 @@ impl Ends {
                 let book = self.book(*service);
                 let lived = now.saturating_sub(book.started.unwrap_or(now));
                 holds(*ran == lived && book.exit == Some(*status), || format!("{name} has not ended so"))?;
-                book.because(now, Why::Ended);
+                book.ends();
                 if !matches!(next, Next::StopRest | Next::PostStop) {
                     return self.follows(scene, *service, next);
                 }
             }
             Notice::Follows(service, next, _) => return self.follows(scene, *service, next),
-            Notice::StartFailed(service, _, Next::PostStop) => self.book(*service).because(now, Why::Ended),
+            Notice::StartFailed(service, _, Next::PostStop) => self.book(*service).ends(),
             Notice::StartFailed(service, _, next) => return self.follows(scene, *service, next),
             Notice::Stopped(service, ..) => return self.follows(scene, *service, &Next::Stopped),
-            Notice::Restarting(service, _) => self.book(*service).because(now, Why::Unwell),
+            Notice::Restarting(service, _) => self.book(*service).why = Some(Why::Unwell),
             Notice::Unhealthy(service, ..) => {
                 let check = scene.services[service.0].healthcheck.as_ref();
                 if check.is_some_and(|check| check.timing.on_unhealthy == OnUnhealthy::Restart) {
-                    self.book(*service).because(now, Why::Unwell);
+                    self.book(*service).why = Some(Why::Unwell);
                 }
             }
             Notice::Stopping(service, ..) => {
@@ -201,7 +228,7 @@ impl Ends {
                     (None, Wanted::No) => Why::Halt,
                     (None, Wanted::Perhaps) => Why::HaltOrAnew,
                 };
-                book.because(now, why);
+                book.why = Some(why);
             }
             _ => {}
         }
@@ -225,28 +252,43 @@ impl Ends {
             return;
         }
         match event {
-            Event::Stop { service } => {
-                let book = self.book(*service);
-                book.wanted = Wanted::No;
-                if scene.state(service.0).is_alive() {
-                    book.because(scene.now, Why::Halt);
+            Event::Stop { services } => {
+                for service in services {
+                    let book = self.book(*service);
+                    book.wanted = Wanted::No;
+                    book.anew = false;
+                    if scene.state(service.0).is_alive() {
+                        book.why = Some(Why::Halt);
+                    }
                 }
             }
-            Event::Start { service } => {
-                let halts = self.book(*service).why;
+            Event::Start { services } => {
+                let halts: Vec<Option<Why>> =
+                    services.iter().map(|service| self.book(*service).why).collect();
                 self.something_wanted();
-                let book = self.book(*service);
-                book.wanted = Wanted::Yes;
-                if matches!(halts, Some(Why::Halt | Why::HaltOrAnew)) {
-                    book.why = Some(Why::Anew);
+                for (service, why) in services.iter().zip(halts) {
+                    let book = self.book(*service);
+                    book.wanted = Wanted::Yes;
+                    if matches!(why, Some(Why::Halt | Why::HaltOrAnew)) {
+                        book.why = Some(Why::Anew);
+                    }
+                    if scene.state(service.0) == State::Backoff {
+                        book.forget();
+                    }
                 }
             }
-            Event::Restart { service } => {
+            Event::Restart { services } => {
+                let halts: Vec<Option<Why>> =
+                    services.iter().map(|service| self.book(*service).why).collect();
                 self.something_wanted();
-                let book = self.book(*service);
-                book.wanted = Wanted::Yes;
-                if scene.state(service.0).is_alive() {
-                    book.because(scene.now, Why::Anew);
+                for (service, why) in services.iter().zip(halts) {
+                    let book = self.book(*service);
+                    book.wanted = Wanted::Yes;
+                    book.anew = true;
+                    book.forget();
+                    if matches!(why, Some(Why::Halt | Why::HaltOrAnew)) {
+                        book.why = Some(Why::Anew);
+                    }
                 }
             }
             _ => {}
@@ -259,23 +301,22 @@ impl Ends {
             Event::Spawned { service, .. } => {
                 let book = self.book(*service);
                 book.started = Some(scene.now);
-                book.not_run = Duration::ZERO;
                 book.exit = None;
             }
             Event::Overslept { by } => {
-                for book in self.books.values_mut().filter(|book| book.why.is_none()) {
-                    book.not_run += *by;
+                for book in self.books.values_mut() {
+                    book.well_since = book.well_since.map(|since| (since + *by).min(scene.now));
                 }
             }
-            Event::SpawnFailed { service, error } => {
-                let book = self.book(*service);
-                book.ended = scene.now;
-                book.problem = Some(error.clone());
+            Event::SpawnFailed { service, error } => self.book(*service).problem = Some(error.clone()),
+            Event::Executed { pid } => {
+                if let Some(book) = self.of_main(scene, *pid) {
+                    book.proven = true;
+                }
             }
             Event::HookSpawnFailed { service, hook: Hook::PreStart, error } => {
                 let book = self.book(*service);
                 book.problem = Some(error.clone()).filter(|error| error.transient);
-                book.ended = scene.now;
             }
             Event::SetupFailed { pid, error } => {
                 if let Some(book) = self.of_main(scene, *pid) {
@@ -328,16 +369,17 @@ impl Rule for Ends {
             };
             let alive = scene.was(service).is_alive();
             let book = self.book(ServiceId(service));
+            book.changed = true;
             match (book.wanted, book.why) {
                 (Wanted::Perhaps, _) => {
                     book.why = book.why.map(|_| Why::HaltOrAnew);
                 }
                 (_, Some(Why::HaltOrAnew)) => {}
                 _ if alive && !scene.services[service].policy.autostart && plan.start.contains(name) => {
-                    book.because(scene.now, Why::HaltOrAnew);
+                    book.why = Some(Why::HaltOrAnew);
                     book.wanted = Wanted::Perhaps;
                 }
-                _ if alive => book.because(scene.now, Why::Anew),
+                _ if alive => book.anew = true,
                 _ => {}
             }
         }
@@ -357,7 +399,29 @@ impl Rule for Ends {
             let (was, is) = (scene.was(service), scene.state(service));
             let book = self.book(ServiceId(service));
             if matches!(was, State::Stopped | State::Completed | State::Failed) && was != is {
-                (book.waited, book.restarts) = (None, 0);
+                book.forget();
+            }
+            if scene.supervisor.waits_for_turn(ServiceId(service)) {
+                book.anew |= scene.supervisor.is_renewed(ServiceId(service));
+            } else {
+                if std::mem::take(&mut book.changed) {
+                    book.forget();
+                    book.proven = false;
+                }
+                if std::mem::take(&mut book.anew) && is == State::Stopping {
+                    book.why = Some(Why::Anew);
+                }
+            }
+            let health = scene.services.get(service).is_some_and(|service| service.healthcheck.is_some());
+            let healthy = || scene.view(service).and_then(|view| view.health) == Some(HealthState::Healthy);
+            let well = is == State::Running && (!health || healthy());
+            match book.well_since {
+                Some(_) if well => {}
+                Some(since) => (book.well, book.well_since) = (book.well + (scene.now - since), None),
+                None => book.well_since = well.then_some(scene.now),
+            }
+            if is == State::Starting && was != is {
+                (book.well, book.well_since) = (Duration::ZERO, None);
             }
             book.ready |= is == State::Running;
             let early = tick

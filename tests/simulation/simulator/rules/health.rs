@@ -1,4 +1,5 @@
-//! Health as Docker counts it, by a simpler model: a list of rules and a few numbers.
+//! Health as Docker counts it, by a simpler model: a list of rules and a few numbers. And never unhealthy sooner than
+//! Docker would say so.
 
 use super::{Check, Rule, Scene, holds};
 use rinit::model::{HealthTiming, Signal};
@@ -17,51 +18,98 @@ struct Model {
     since: Time,
     state: HealthState,
     streak: u32,
-    /// When the next probe is due.
-    due: Time,
+    /// When the next probe is due that counts, and when the next one until the first success.
+    regular: Time,
+    early: Option<Time>,
     probe: Option<Probe>,
     asked: bool,
+    timing: HealthTiming,
+    /// When Docker would say at the soonest that it is unhealthy, if it never is healthy.
+    unhealthy_from: Time,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Regular,
+    Early,
+    Asked,
 }
 
 struct Probe {
     pid: Option<Pid>,
     started: Time,
-    /// It was asked for, and not due.
-    extra: bool,
+    kind: Kind,
     /// Killed at its timeout, and counted.
     over: bool,
 }
 
+/// When Docker makes the first probe whose failure counts.
+fn first(timing: &HealthTiming) -> Duration {
+    if timing.start_period.is_zero() { timing.interval } else { timing.start_period }
+}
+
 impl Model {
-    /// The first probe comes later by the service's own part of a tenth, so that those that start together are not
+    /// The first probes come later by the service's own part of a tenth, so that those that start together are not
     /// probed together.
     fn new(now: Time, timing: &HealthTiming, service: usize) -> Model {
-        let state = HealthState::Starting;
-        let mut model = Model { since: now, state, streak: 0, due: now, probe: None, asked: false };
-        let pause = model.pause(now, timing);
         let part = u128::from((service as u32).reverse_bits());
-        model.due = now + pause + Duration::from_nanos((pause.as_nanos() / 10 * part / (1 << 32)) as u64);
-        model
+        let after = |wait: Duration| {
+            now + wait + Duration::from_nanos((wait.as_nanos() / 10 * part / (1 << 32)) as u64)
+        };
+        Model {
+            since: now,
+            state: HealthState::Starting,
+            streak: 0,
+            regular: after(first(timing)),
+            early: Some(after(timing.start_interval)),
+            probe: None,
+            asked: false,
+            timing: *timing,
+            unhealthy_from: now + first(timing) + timing.interval * (timing.retries - 1),
+        }
     }
 
-    fn pause(&self, now: Time, timing: &HealthTiming) -> Duration {
-        let starting = self.state == HealthState::Starting && now < self.since + timing.start_period;
-        if starting { timing.start_interval } else { timing.interval }
+    /// Why a probe may be made now.
+    fn due(&self, now: Time) -> Option<Kind> {
+        match self {
+            _ if self.regular <= now => Some(Kind::Regular),
+            _ if self.early.is_some_and(|early| early <= now) => Some(Kind::Early),
+            _ => self.asked.then_some(Kind::Asked),
+        }
     }
 
-    fn result(&mut self, now: Time, passed: bool, started: Time, extra: bool, timing: &HealthTiming) {
-        let lenient = self.state == HealthState::Starting && started < self.since + timing.start_period;
+    /// A reload has brought other times.
+    fn retime(&mut self, now: Time, timing: &HealthTiming) {
+        self.timing = *timing;
+        self.unhealthy_from = now;
+        self.regular = self.regular.min(now + timing.interval);
+        if self.state == HealthState::Starting {
+            self.regular = self.regular.max(self.since + timing.start_period);
+        }
+        self.early = self.early.map(|early| early.min(now + timing.start_interval));
+    }
+
+    /// A probe is over.
+    fn next(&mut self, now: Time, kind: Kind) {
+        if kind == Kind::Regular {
+            self.regular = now + self.timing.interval;
+        }
+        if kind != Kind::Asked {
+            self.early = self.early.map(|_| now + self.timing.start_interval);
+        }
+    }
+
+    fn result(&mut self, now: Time, passed: bool, kind: Kind) {
         if passed {
-            (self.state, self.streak) = (HealthState::Healthy, 0);
-        } else if !lenient && !extra {
+            (self.state, self.streak, self.early) = (HealthState::Healthy, 0, None);
+            self.unhealthy_from = now;
+        } else if kind == Kind::Regular {
             self.streak += 1;
-            if self.streak >= timing.retries {
+            if self.streak >= self.timing.retries {
                 self.state = HealthState::Unhealthy;
             }
         }
-        if !extra {
-            self.due = now + self.pause(now, timing);
-        }
+        self.next(now, if passed && kind == Kind::Early { Kind::Regular } else { kind });
     }
 }
 
@@ -77,12 +125,11 @@ impl Healths {
             return Err(format!("a probe of {name}, which does not run"));
         };
         holds(model.probe.is_none(), || format!("a probe of {name} during another"))?;
-        holds(scene.now >= model.due || model.asked, || {
-            format!("a probe of {name} too early: it is due at {:?}", model.due)
-        })?;
+        let Some(kind) = model.due(scene.now) else {
+            return Err(format!("a probe of {name} too early: it is due at {:?}", model.regular));
+        };
         model.asked = false;
-        let extra = scene.now < model.due;
-        model.probe = Some(Probe { pid: None, started: scene.now, extra, over: false });
+        model.probe = Some(Probe { pid: None, started: scene.now, kind, over: false });
         Ok(())
     }
 
@@ -95,24 +142,21 @@ impl Healths {
         let Some(probe) = model.probe.as_mut().filter(|probe| probe.pid == Some(pid) && !probe.over) else {
             return;
         };
-        let (started, extra) = (probe.started, probe.extra);
+        let (started, kind) = (probe.started, probe.kind);
         // With a pause it is killed as well, and counts as nothing.
         if scene.now >= started + timing.timeout && scene.state(*service) == State::Running {
             probe.over = true;
-            model.result(scene.now, false, started, extra, timing);
+            model.result(scene.now, false, kind);
         }
     }
 
     fn exited(&mut self, scene: &Scene<'_>, pid: Pid, status: ExitStatus) {
         let Some(service) = self.probes.remove(&pid) else { return };
-        let (Some(model), Some(timing)) = (self.models.get_mut(&service), timing(scene, service)) else {
-            return;
-        };
+        let Some(model) = self.models.get_mut(&service) else { return };
         if let Some(probe) = model.probe.take_if(|probe| probe.pid == Some(pid))
             && !probe.over
         {
-            let passed = status == ExitStatus::Code(0);
-            model.result(scene.now, passed, probe.started, probe.extra, timing);
+            model.result(scene.now, status == ExitStatus::Code(0), probe.kind);
         }
     }
 
@@ -136,16 +180,19 @@ impl Rule for Healths {
                 }
             }
             Event::ProbeSpawnFailed { service, .. } => {
-                if let (Some(model), Some(timing)) =
-                    (self.models.get_mut(&service.0), timing(scene, service.0))
-                    && model.probe.take().is_some_and(|probe| !probe.extra)
+                if let Some(model) = self.models.get_mut(&service.0)
+                    && let Some(probe) = model.probe.take()
                 {
-                    model.due = scene.now + model.pause(scene.now, timing);
+                    model.next(scene.now, probe.kind);
                 }
             }
             Event::Overslept { by } => {
                 for model in self.models.values_mut() {
-                    model.since += *by;
+                    let own = (*by).min(scene.now - model.since);
+                    model.since += own;
+                    if model.state == HealthState::Starting {
+                        model.regular += own;
+                    }
                     model.probe.iter_mut().for_each(|probe| probe.started += *by);
                 }
             }
@@ -168,6 +215,12 @@ impl Rule for Healths {
     fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
         match effect {
             Effect::Probe(service) => self.started(scene, service.0),
+            Effect::Notice(Notice::Unhealthy(service, ..)) => {
+                let from = self.models.get(&service.0).map(|model| model.unhealthy_from);
+                holds(from.is_some_and(|from| from <= scene.now), || {
+                    format!("{} is unhealthy sooner than with Docker: {from:?}", scene.name(service.0))
+                })
+            }
             Effect::Signal { pid, signal: Signal::KILL, .. } => {
                 self.killed(scene, *pid);
                 Ok(())
@@ -189,7 +242,10 @@ impl Rule for Healths {
                         model.probe = None;
                         model.asked = false;
                     } else if was == State::Paused {
-                        model.due = scene.now + model.pause(scene.now, timing);
+                        model.next(scene.now, Kind::Regular);
+                    }
+                    if model.timing != *timing {
+                        model.retime(scene.now, timing);
                     }
                 }
                 _ => {
@@ -209,7 +265,7 @@ impl Rule for Healths {
             }
             let name = scene.name(service);
             match &model.probe {
-                None => holds(scene.now < model.due && !model.asked, || {
+                None => holds(model.due(scene.now).is_none(), || {
                     format!("a probe of {name} is due and not made")
                 })?,
                 Some(probe) if probe.over => {}

@@ -182,11 +182,13 @@ impl Rule for Limits {
             Event::Overslept { by } => self.books.values_mut().for_each(|book| book.moves(*by)),
             Event::Notified { service, news } => self.said(scene, *service, news),
             // One that stops already stops no later for being told again.
-            Event::Stop { service } | Event::Restart { service } => {
-                let grace = scene.services.get(service.0).map(|it| it.policy.stop_grace_period);
-                let until = scene.now + grace.unwrap_or_default();
-                let book = self.book(*service);
-                book.kill_from = book.kill_from.map(|by| by.min(until));
+            Event::Stop { services } | Event::Restart { services } => {
+                for service in services {
+                    let grace = scene.services.get(service.0).map(|it| it.policy.stop_grace_period);
+                    let until = scene.now + grace.unwrap_or_default();
+                    let book = self.book(*service);
+                    book.kill_from = book.kill_from.map(|by| by.min(until));
+                }
             }
             _ => {}
         }

@@ -11,6 +11,7 @@ mod remembered;
 mod starts;
 mod status;
 mod stop;
+mod together;
 
 use super::kernel::Kernel;
 use super::scenario::Scenario;
@@ -29,11 +30,11 @@ pub struct Scene<'a> {
     pub supervisor: &'a Supervisor,
     /// The definitions, by the number of the service.
     pub services: &'a [Service],
+    /// The definitions by which they stop, and need others until then.
+    pub stops_by: &'a [Service],
     pub kernel: &'a Kernel,
     /// The states before this step.
     pub before: &'a [State],
-    /// The graces of services that stop by an older definition than that which is in `services`.
-    pub leaving: &'a BTreeMap<usize, Duration>,
     /// What the next start of the container would know of services that were stopped by hand.
     pub remembered: &'a BTreeMap<usize, bool>,
     /// Nothing can be written just now.
@@ -61,8 +62,7 @@ impl<'a> Scene<'a> {
 
     /// The grace by which it stops, or would.
     pub fn grace(&self, service: usize) -> Duration {
-        let defined = || self.services.get(service).map(|service| service.policy.stop_grace_period);
-        self.leaving.get(&service).copied().or_else(defined).unwrap_or_default()
+        self.stops_by.get(service).map(|service| service.policy.stop_grace_period).unwrap_or_default()
     }
 
     pub fn all(&self) -> std::ops::Range<usize> {
@@ -76,11 +76,23 @@ impl<'a> Scene<'a> {
 
     /// What a service depends on, by number.
     pub fn needs(&self, service: usize) -> impl Iterator<Item = (usize, &'a Dependency)> {
-        let dependencies = self.services.get(service).map_or(&[][..], |it| &it.policy.depends_on);
+        let dependencies = self.stops_by.get(service).map_or(&[][..], |it| &it.policy.depends_on);
         dependencies.iter().filter_map(|dependency| {
             let on = self.services.iter().position(|other| other.name == dependency.name)?;
             Some((on, dependency))
         })
+    }
+
+    /// Whether one of those that a service depends on, be it by way of others, is such.
+    pub fn depends_on_any(&self, service: usize, is_such: impl Fn(usize) -> bool) -> bool {
+        let mut todo: Vec<usize> = self.needs(service).map(|(on, _)| on).collect();
+        while let Some(on) = todo.pop() {
+            if is_such(on) {
+                return true;
+            }
+            todo.extend(self.needs(on).map(|(on, _)| on));
+        }
+        false
     }
 
     /// Whether others write to it, and who.
@@ -90,7 +102,7 @@ impl<'a> Scene<'a> {
 
     pub fn writers(&self, reader: usize) -> impl Iterator<Item = usize> {
         let name = self.name(reader);
-        self.all().filter(move |it| self.services[*it].exec.readers().any(|reader| reader == name))
+        self.all().filter(move |it| self.stops_by[*it].exec.readers().any(|reader| reader == name))
     }
 
     /// Whether it has something to stop: a process, or what a completed task has done.
@@ -165,6 +177,7 @@ pub fn all() -> Vec<Box<dyn Rule>> {
         Box::<input::Input>::default(),
         Box::<limits::Limits>::default(),
         Box::<stop::Stop>::default(),
+        Box::<together::Together>::default(),
         Box::<status::Status>::default(),
         Box::<remembered::Remembered>::default(),
     ]

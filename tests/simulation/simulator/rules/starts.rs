@@ -10,6 +10,8 @@ pub struct Starts {
     stopping: bool,
     /// Services that somebody has stopped at some time.
     by_hand: BTreeSet<usize>,
+    /// Services that have failed because a dependency had.
+    dragged: BTreeSet<usize>,
 }
 
 #[derive(PartialEq)]
@@ -22,6 +24,10 @@ enum There {
 /// Whether a dependency is there.
 fn there(scene: &Scene<'_>, on: usize, dependency: &Dependency) -> There {
     let state = scene.state(on);
+    // It is about to be started anew.
+    if scene.supervisor.is_renewed(ServiceId(on)) {
+        return There::NotYet;
+    }
     let runs = matches!(state, State::Running | State::Paused);
     let is = match dependency.condition {
         Condition::Started => runs || state == State::Completed,
@@ -72,6 +78,10 @@ impl Starts {
 
     fn waits(&self, scene: &Scene<'_>, service: usize) -> Check {
         let name = scene.name(service);
+        // It has to wait for others to stop before it is started anew.
+        if scene.supervisor.waits_for_turn(ServiceId(service)) {
+            return Ok(());
+        }
         let mut open = false;
         for (on, dependency) in scene.needs(service) {
             let other = scene.name(on);
@@ -80,20 +90,23 @@ impl Starts {
                 There::Never => return Err(format!("{name} waits for {other}, which will never come")),
                 There::NotYet if dependency.required => {
                     let asleep = scene.state(on) == State::Stopped && !self.by_hand.contains(&on);
-                    holds(!asleep, || format!("{name} waits for {other}, which nobody starts"))?;
+                    let soon = scene.supervisor.waits_for_turn(ServiceId(on));
+                    holds(!asleep || soon, || format!("{name} waits for {other}, which nobody starts"))?;
                     open = true;
                 }
                 There::NotYet => open = true,
             }
         }
+        // Something that it depends on by way of others is restarted with it.
+        open |= scene.depends_on_any(service, |on| scene.supervisor.is_renewed(ServiceId(on)));
         holds(open, || format!("{name} waits, and all that it depends on is there"))
     }
 }
 
 impl Rule for Starts {
     fn event(&mut self, _: &Scene<'_>, event: &Event) -> Check {
-        if let Event::Stop { service } = event {
-            self.by_hand.insert(service.0);
+        if let Event::Stop { services } = event {
+            self.by_hand.extend(services.iter().map(|service| service.0));
         }
         Ok(())
     }
@@ -105,6 +118,9 @@ impl Rule for Starts {
     fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {
         match effect {
             Effect::Notice(Notice::StopBegun(..)) => self.stopping = true,
+            Effect::Notice(Notice::DependencyFailed(service, _)) => {
+                self.dragged.insert(service.0);
+            }
             Effect::Hook { service, hook: hook @ (Hook::PreStart | Hook::Control(Control::Up)), .. } => {
                 return self.goes_on(scene, service.0, Some(*hook));
             }
@@ -115,6 +131,11 @@ impl Rule for Starts {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    fn after(&mut self, scene: &Scene<'_>) -> Check {
+        self.dragged.retain(|service| scene.state(*service) == State::Failed);
         Ok(())
     }
 
@@ -140,6 +161,12 @@ impl Rule for Starts {
             if state == State::Waiting {
                 self.waits(scene, service)?;
             }
+            let lost = |(on, dependency)| there(scene, on, dependency) == There::Never;
+            let waits = scene.supervisor.waits_for_turn(ServiceId(service));
+            let free = self.dragged.contains(&service) && !self.by_hand.contains(&service) && !waits;
+            holds(!free || scene.needs(service).any(lost), || {
+                format!("{} has failed with a dependency, and stays so without", scene.name(service))
+            })?;
             let autostart = scene.services.get(service).is_some_and(|service| service.policy.autostart);
             holds(state != State::Stopped || !autostart || self.by_hand.contains(&service), || {
                 format!("{} is stopped, and nobody has stopped it", scene.name(service))

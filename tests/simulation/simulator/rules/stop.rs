@@ -83,7 +83,7 @@ impl Stop {
         let changed = self.changed.contains(name);
         holds(changed || way == right, || format!("{name} is stopped with {way:?}, not {right:?}"))?;
         let left = (begun + scene.scenario.stop_timeout).saturating_sub(scene.now);
-        let own = definition.policy.stop_grace_period;
+        let own = scene.grace(service);
         let share = |chain: Duration| match chain <= left {
             true => own,
             false => Duration::from_secs_f64(left.as_secs_f64() * (own.as_secs_f64() / chain.as_secs_f64())),
@@ -130,7 +130,10 @@ impl Stop {
                 .begun
                 .is_some_and(|(begun, _)| scene.stalled >= Some(begun + scene.scenario.stop_timeout));
         // What hangs in the kernel takes time that nobody has given it.
-        let excused = no_time || scene.scenario.has_stuck();
+        // What reads may stop twice, the second time with a share of almost nothing, which ends with the stop timeout.
+        let after_reader =
+            scene.all().any(|it| scene.reads(it) && scene.needs(it).any(|(on, _)| on == service));
+        let excused = no_time || scene.scenario.has_stuck() || after_reader;
         holds(excused || self.told.contains(&pid), || {
             format!("{} is killed without having been told to stop", scene.name(service))
         })

@@ -1,0 +1,268 @@
+//! What is stopped together, by one request, a reload or a restart that others want to share: dependents first, each
+//! when its turn comes; and what is started again of it, dependencies first.
+//!
+//! A service that has to wait for its turn runs on until then, by the definition that it has. Its turn comes when those
+//! of the others that depend on it, be it by way of services that stay, have stopped. What is to be started again
+//! waits until everything that it depends on has had its turn and is there.
+
+use super::Supervisor;
+use super::ending::Purpose;
+use super::event::*;
+use super::graph;
+use super::state::State;
+use super::unit::{Need, Unit};
+use crate::model::Service;
+use std::collections::BTreeSet;
+
+/// A service that is to stop.
+pub(super) struct Turn {
+    /// For good, or to be started anew.
+    purpose: Purpose,
+    /// What has to have stopped before.
+    pub(super) after: Vec<ServiceId>,
+    /// By what definition it is started again, if that is another one.
+    next: Option<Box<Service>>,
+}
+
+impl Turn {
+    /// It is to stop for good.
+    pub fn halt() -> Turn {
+        Turn { purpose: Purpose::Halt, after: Vec::new(), next: None }
+    }
+
+    /// It is to stop and to be started again, perhaps by another definition.
+    pub fn cycle(next: Option<&Service>) -> Turn {
+        Turn { purpose: Purpose::Cycle, next: next.map(|next| Box::new(next.clone())), ..Turn::halt() }
+    }
+}
+
+impl Supervisor {
+    /// These are to stop, each when its turn comes.
+    pub(super) fn stop_together(&mut self, set: Vec<(ServiceId, Turn)>) {
+        let ids: BTreeSet<ServiceId> = set.iter().map(|(id, _)| *id).collect();
+        for (id, turn) in set {
+            let Some(unit) = self.units.get(id.0) else { continue };
+            let halts = turn.purpose == Purpose::Halt;
+            let mut after = if halts && !unit.has_to_stop() { Vec::new() } else { self.blockers(id, &ids) };
+            let known = self.turns.remove(&id);
+            // What an earlier reload had wait for runs by definitions that nobody knows any more.
+            if unit.retired || turn.next.is_some() {
+                after.extend(known.iter().flat_map(|known| &known.after));
+            }
+            // The definition that an earlier reload has brought is not forgotten.
+            let known = known.and_then(|turn| turn.next).filter(|_| !unit.retired);
+            if halts {
+                // It is waited for no longer.
+                if self.renewed.remove(&id) {
+                    self.queue.extend(&self.order);
+                }
+            } else {
+                // It is hopeless for nobody any more.
+                self.queue.extend(&unit.needed_by);
+                self.renewed.insert(id);
+            }
+            self.turns.insert(id, Turn { after, next: turn.next.or(known), ..turn });
+            self.turns_may_have_come = true;
+        }
+    }
+
+    /// The nearest of these that depend on a service and have something to stop; and what is gone for good and has.
+    fn blockers(&self, id: ServiceId, set: &BTreeSet<ServiceId>) -> Vec<ServiceId> {
+        let mut found = Vec::new();
+        let mut seen = BTreeSet::from([id]);
+        let mut todo = vec![id];
+        while let Some(unit) = todo.pop().and_then(|id| self.units.get(id.0)) {
+            for dependent in unit.needed_by.iter().filter_map(|id| self.units.get(id.0)) {
+                if !seen.insert(dependent.id) {
+                    continue;
+                }
+                let together = set.contains(&dependent.id) || dependent.retired;
+                match together && dependent.has_to_stop() {
+                    true => found.push(dependent.id),
+                    false => todo.push(dependent.id),
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether what runs of a service, and how it stops, is not what the last reload has made of it.
+    pub fn keeps_definition(&self, id: ServiceId) -> bool {
+        self.defers_definition(id) || self.units.get(id.0).is_some_and(|unit| unit.next.is_some())
+    }
+
+    /// Whether the last reload has brought another definition, which holds once its turn to stop has come.
+    pub fn defers_definition(&self, id: ServiceId) -> bool {
+        self.turns.get(&id).is_some_and(|turn| turn.next.is_some())
+    }
+
+    /// What those need that keep their definition for now.
+    pub(super) fn needs_until_then(&self) -> Vec<(ServiceId, Vec<Need>)> {
+        let units = self.units.iter().filter(|unit| self.keeps_definition(unit.id));
+        units.map(|unit| (unit.id, unit.needs.clone())).collect()
+    }
+
+    /// The graph is that of the new definitions. These services need what they did until they have stopped.
+    pub(super) fn keep_needs(&mut self, kept: Vec<(ServiceId, Vec<Need>)>) {
+        for (id, needs) in kept {
+            let new = graph::replace_needs(&mut self.units, id, needs);
+            self.needs_later.insert(id, new);
+        }
+    }
+
+    /// A service may have stopped that kept its definition until then.
+    pub(super) fn take_over_needs(&mut self, id: ServiceId) {
+        if self.shutdown.is_some() || self.keeps_definition(id) {
+            return;
+        }
+        if let Some(needs) = self.needs_later.remove(&id) {
+            graph::replace_needs(&mut self.units, id, needs);
+            self.order = graph::dependencies_first(&self.units);
+        }
+    }
+
+    /// Whether a service still runs only because its turn to stop has not come.
+    pub fn waits_for_turn(&self, id: ServiceId) -> bool {
+        self.turns.contains_key(&id)
+    }
+
+    /// Whether a service is restarted together with others, and is not there again.
+    pub fn is_renewed(&self, id: ServiceId) -> bool {
+        self.renewed.contains(&id)
+    }
+
+    /// What has to stop before a service that waits for its turn.
+    pub fn turn_after(&self, id: ServiceId) -> Vec<&str> {
+        let after = self.turns.get(&id).map(|turn| turn.after.as_slice()).unwrap_or_default();
+        after.iter().filter(|id| !self.is_out_of_the_way(**id)).map(|id| self.name(*id)).collect()
+    }
+
+    fn is_out_of_the_way(&self, id: ServiceId) -> bool {
+        !self.turns.contains_key(&id) && self.units.get(id.0).is_none_or(|unit| unit.state != State::Stopping)
+    }
+
+    /// Stops those whose turn has come.
+    pub(super) fn take_turns(&mut self, now: Time, out: &mut Vec<Effect>) {
+        let come = |turn: &Turn| turn.after.iter().all(|id| self.is_out_of_the_way(*id));
+        let due: Vec<ServiceId> =
+            self.turns.iter().filter(|(_, turn)| come(turn)).map(|(id, _)| *id).collect();
+        for id in due {
+            if let Some(turn) = self.turns.remove(&id) {
+                self.take_turn(now, id, turn, out);
+                // What had nothing to stop is out of the way at once.
+                self.turns_may_have_come |= !self.turns.is_empty();
+            }
+        }
+    }
+
+    fn take_turn(&mut self, now: Time, id: ServiceId, turn: Turn, out: &mut Vec<Effect>) {
+        self.with(id, |unit| match turn.next {
+            Some(next) => unit.redefine(now, &next, Some(turn.purpose), out),
+            None => unit.stop(now, turn.purpose, None, unit.policy.stop_grace_period, out),
+        });
+        // One that had nothing to stop is what it is defined as now.
+        self.take_over_needs(id);
+        // What it needs was asked for with it; meanwhile somebody may have stopped that.
+        self.with(id, |unit| {
+            if unit.wanted {
+                unit.want(now);
+            }
+        });
+        self.queue.push_back(id);
+    }
+
+    /// Somebody wants a service to run: it does not stop for good when its turn comes.
+    pub(super) fn forget_halt(&mut self, id: ServiceId) {
+        match self.turns.get_mut(&id) {
+            Some(turn) if turn.purpose == Purpose::Halt && turn.next.is_some() => {
+                turn.purpose = Purpose::Cycle;
+                self.renewed.insert(id);
+            }
+            Some(turn) if turn.purpose == Purpose::Halt => {
+                self.turns.remove(&id);
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// A definition that takes effect without a restart has come for a service that waits for its turn. Returns whether
+    /// it does.
+    pub(super) fn redefine_later(&mut self, id: ServiceId, service: &Service) -> bool {
+        let next = self.turns.get_mut(&id).and_then(|turn| turn.next.as_mut());
+        next.is_some_and(|next| {
+            service.clone_into(next);
+            true
+        })
+    }
+
+    /// The container stops, and everyone gets another turn.
+    pub(super) fn forget_turns(&mut self) {
+        self.turns.clear();
+        self.renewed.clear();
+    }
+
+    /// A service may be there again after a restart with others. Those that wait for that are looked at.
+    pub(super) fn note_renewal(&mut self, id: ServiceId, state: State) {
+        let over = match state {
+            State::Waiting | State::Starting | State::Stopping => false,
+            State::Stopped
+            | State::Running
+            | State::Paused
+            | State::Backoff
+            | State::Completed
+            | State::Failed => !self.turns.contains_key(&id),
+        };
+        if over && self.renewed.remove(&id) {
+            self.queue.extend(&self.order);
+        }
+    }
+
+    /// What a service depends on, be it by way of others, that is restarted with it and is not there again.
+    pub(super) fn renewed_before(&self, id: ServiceId) -> Option<ServiceId> {
+        if self.renewed.is_empty() {
+            return None;
+        }
+        let mut seen = BTreeSet::new();
+        let mut todo = vec![id];
+        while let Some(unit) = todo.pop().and_then(|id| self.units.get(id.0)) {
+            for need in &unit.needs {
+                if self.renewed.contains(&need.on) {
+                    return Some(need.on);
+                }
+                if seen.insert(need.on) {
+                    todo.push(need.on);
+                }
+            }
+        }
+        None
+    }
+
+    /// What is restarted whenever one of these is, because it wants to be, or wants it of another one that is. What has
+    /// failed for good is started again only where somebody has asked for the restart.
+    pub(super) fn followers(&self, ids: &[ServiceId], asked: bool) -> Vec<ServiceId> {
+        let mut found = Vec::new();
+        let mut seen: BTreeSet<ServiceId> = ids.iter().copied().collect();
+        let mut todo = ids.to_vec();
+        while let Some(unit) = todo.pop().and_then(|id| self.units.get(id.0)) {
+            let wants_it = |need: &Need| need.on == unit.id && need.restart;
+            for dependent in unit.needed_by.iter().filter_map(|id| self.units.get(id.0)) {
+                let gave_up = dependent.state == State::Failed && !asked;
+                let follows = dependent.needs.iter().any(wants_it) && is_there(dependent) && !gave_up;
+                if follows && !self.renewed.contains(&dependent.id) && seen.insert(dependent.id) {
+                    found.push(dependent.id);
+                    todo.push(dependent.id);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Whether it runs or has run, and nobody but its dependencies has it start again anyway.
+fn is_there(unit: &Unit) -> bool {
+    let ran = match unit.state {
+        State::Starting | State::Running | State::Paused | State::Completed | State::Failed => true,
+        State::Stopped | State::Waiting | State::Stopping | State::Backoff => false,
+    };
+    ran && unit.wanted && !unit.retired
+}
