@@ -216,6 +216,7 @@ impl Rule for Controls {
         self.mains.retain(|_, of| *of != service);
         self.running.retain(|_, it| it.0 != service);
         self.waiting.remove(&service);
+        self.by_hand.remove(&service);
     }
 
     fn reload(&mut self, _: &Scene<'_>, plan: &Plan) -> Check {

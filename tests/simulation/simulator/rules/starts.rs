@@ -113,6 +113,7 @@ impl Rule for Starts {
 
     fn forget(&mut self, service: usize) {
         self.by_hand.remove(&service);
+        self.dragged.remove(&service);
     }
 
     fn effect(&mut self, scene: &Scene<'_>, effect: &Effect) -> Check {

@@ -94,6 +94,14 @@ impl Rule for Together {
         Ok(())
     }
 
+    fn forget(&mut self, service: usize) {
+        self.stops_after.remove(&service);
+        self.starts_after.remove(&service);
+        if let Some(needs) = self.needs.get_mut(service) {
+            needs.clear();
+        }
+    }
+
     fn reload(&mut self, scene: &Scene<'_>, plan: &Plan) -> Check {
         self.unwell.clear();
         self.starts_after.clear();
