@@ -55,8 +55,11 @@ const TABLES: &[&str] = &[
     "[secrets]\nrestart = \"hunter2\"\nb = [[\"hunter2\"], {c = 'hunter2'}]\n",
     "[command]\nA = \"hunter2\"\n",
     "[healthcheck]\ntest = \"true\"\nhttp = \"http://hunter2\"\nenviron = 'hunter2'\n",
-    "[depends_on.db]\nvalue = \"hunter2\"\n",
 ];
+
+/// With more than one change its header can become `[depends_on]`. Then its key is taken for the name of a service, and its
+/// value for a condition, which is shown.
+const DEPENDENCY: &[&str] = &["[depends_on.db]\nvalue = \"hunter2\"\n"];
 
 /// Statements without a secret.
 const HARMLESS: &[&str] = &[
@@ -143,7 +146,7 @@ fn one_change_at_each_place_shows_no_secret() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("a.toml");
     let sources = sources(dir.path(), None);
-    for part in SECRET.iter().chain(TABLES) {
+    for part in SECRET.iter().chain(TABLES).chain(DEPENDENCY) {
         let text = format!("command = \"true\"\n{part}\nnice = 20");
         no_secret_in(&text).unwrap();
         for at in 0..text.len() {

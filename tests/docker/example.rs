@@ -81,21 +81,22 @@ fn nginx_killed_comes_back_and_serves() {
     container.wait_no_zombies();
 }
 
-/// The probe times out, Docker says `unhealthy`, rinit restarts redis, and all is well again.
+/// The probe times out, rinit restarts redis, and all is well again. Docker may have asked meanwhile or not: the new redis is
+/// healthy as soon as it answers.
 #[test]
-fn hanging_redis_is_reported_and_restarted() {
+fn hanging_redis_is_restarted() {
     require_docker!();
     require_root!();
     let container = start();
     container.wait_health("healthy", HEALTHY);
     let hanging = container.wait_processes("redis-server", 1)[0].pid;
     container.signal("STOP", hanging);
-    container.wait_health("unhealthy", HEALTHY);
+    let story: [&[&str]; 3] = [&["redis", "unhealthy"], &["redis", "started"], &["redis", "healthy"]];
+    container.wait_story(&story);
     container.wait_health("healthy", HEALTHY);
     let after = container.wait_processes("redis-server", 1)[0].pid;
     assert_ne!(after, hanging);
     assert_eq!(container.exec(&["redis-cli", "ping"]).ok(), "PONG");
-    container.wait_story(&[&["redis", "unhealthy"], &["redis", "started"], &["redis", "healthy"]]);
 }
 
 /// What was written is there after `docker stop` and `docker start`; the stop is fast, in order, and clean.
