@@ -128,7 +128,7 @@ impl Outlet {
     /// One that makes two bytes of each line's end, as terminals do. It may tell of room for one: a writer that believes
     /// it sleeps.
     fn terminal_as_it_comes() -> Outlet {
-        let pair = nix::pty::openpty(None, None).unwrap();
+        let pair = crate::support::open_terminal();
         Outlet::of(pair.slave, Some(pair.master.into()))
     }
 

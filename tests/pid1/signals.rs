@@ -141,7 +141,7 @@ fn the_end_of_the_parent_is_told() {
             "trap 'echo told > {}; exit 0' USR1; echo up; while :; do sleep 0.01; done",
             told.display()
         );
-        let line = format!("{} -p {signal} sh -c {trap:?} & exec >&-; read x", init.path.display());
+        let line = format!("{} -p {signal} -- sh -c {trap:?} & exec >&-; read x", init.path.display());
         let mut parent = std::process::Command::new("sh");
         parent.args(["-c", &line]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
         let mut parent = parent.spawn().unwrap();

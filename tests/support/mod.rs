@@ -40,6 +40,20 @@ pub fn repository() -> PathBuf {
     env!("CARGO_MANIFEST_DIR").into()
 }
 
+/// A new terminal. Both ends are closed on exec from the start: with openpty, programs that other tests start meanwhile would
+/// inherit them.
+pub fn open_terminal() -> nix::pty::OpenptyResult {
+    use nix::fcntl::OFlag;
+    use std::os::fd::AsFd;
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let master = nix::pty::posix_openpt(flags).unwrap();
+    nix::pty::grantpt(&master).unwrap();
+    nix::pty::unlockpt(&master).unwrap();
+    let name = nix::pty::ptsname_r(&master).unwrap();
+    let slave = nix::fcntl::open(name.as_str(), flags, nix::sys::stat::Mode::empty()).unwrap();
+    nix::pty::OpenptyResult { master: master.as_fd().try_clone_to_owned().unwrap(), slave }
+}
+
 /// What a command has done.
 #[derive(Debug, Clone)]
 pub struct Output {
