@@ -188,8 +188,9 @@ impl Outlet {
         self.hurry.store(true, Ordering::Relaxed);
     }
 
+    /// What was read so far; that may end within a character.
     pub fn text(&self) -> String {
-        String::from_utf8(self.text.lock().unwrap().clone()).unwrap()
+        String::from_utf8_lossy(&self.text.lock().unwrap()).into_owned()
     }
 
     /// The lines that were read, once `is_all` says that nothing is missing.
