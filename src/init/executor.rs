@@ -222,8 +222,9 @@ impl Executor {
                 }
                 events.extend(self.oldest_set_up());
             }
-            // Once everybody is told to go, no end of a child may follow that would have groups looked at.
-            if events.is_empty() && self.rest.is_some() {
+            // Once everybody is told to go, no end of a child may follow that would have groups looked at. After the
+            // exit the supervisor takes nothing in, and the same groups would be found again.
+            if events.is_empty() && self.rest.is_some() && self.exit.is_none() {
                 events.extend(self.gone_groups());
             }
         }
@@ -433,18 +434,25 @@ fn lost() -> StartError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::supervisor::ExitStatus;
+    use std::os::unix::process::CommandExt;
+    use std::sync::mpsc;
     use std::time::Duration;
 
-    /// Each answer has to be one to what was asked for, or the supervisor takes it for something else's.
-    #[test]
-    fn a_service_that_does_not_exist_is_answered_for_what_was_asked() {
-        let mut executor = Executor::new(
+    fn executor() -> Executor {
+        Executor::new(
             Supervisor::new(&[], Duration::ZERO),
             Vec::new(),
             Surroundings::record(),
             Poller::new().unwrap(),
             State::open(None, false),
-        );
+        )
+    }
+
+    /// Each answer has to be one to what was asked for, or the supervisor takes it for something else's.
+    #[test]
+    fn a_service_that_does_not_exist_is_answered_for_what_was_asked() {
+        let mut executor = executor();
         let nobody = ServiceId(7);
         let spawned = executor.spawn(nobody);
         assert!(matches!(spawned, Event::SpawnFailed { service, .. } if service == nobody));
@@ -454,5 +462,29 @@ mod tests {
         assert!(
             matches!(hooked, Event::HookSpawnFailed { service, hook: Hook::PreStop, .. } if service == nobody)
         );
+    }
+
+    /// The supervisor takes nothing in after the exit, not even that the group is gone.
+    #[test]
+    fn a_group_that_is_gone_after_the_exit_is_not_told_for_ever() {
+        let (done, is_done) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut executor = executor();
+            let mut leader =
+                std::process::Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
+            let pid = Pid(i32::try_from(leader.id()).unwrap());
+            executor.supervisor.record(pid, ServiceId(0), Role::Main);
+            let status = ExitStatus::Code(0);
+            let exited = Event::Exited { pid, status, group_left: true, oom: false, output: Vec::new() };
+            for event in [exited, Event::StopRequested { signal: None }] {
+                executor.supervisor.step(Duration::ZERO, event, &mut Vec::new());
+            }
+            executor.rest = Some(Rest::Killed);
+            leader.kill().unwrap();
+            leader.wait().unwrap();
+            executor.feed(Duration::ZERO, Event::NothingLeft);
+            done.send((executor.exit_status(), executor.gone_groups().len())).unwrap();
+        });
+        assert_eq!(is_done.recv_timeout(Duration::from_secs(20)), Ok((Some(0), 1)));
     }
 }

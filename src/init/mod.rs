@@ -411,6 +411,8 @@ impl Init {
     fn signals(&mut self) {
         let mut caught = std::mem::take(&mut self.caught);
         self.signals.read(&mut caught);
+        // During a rest SIGCHLD is not read: who has ended is reaped before anything that is asked for.
+        self.end_rest(true);
         for Caught { signal, .. } in caught.drain(..) {
             match signal {
                 Signal::CHLD => self.child_changed(),

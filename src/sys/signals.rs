@@ -9,8 +9,9 @@ use nix::libc;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// So many are read at once.
-const BATCH: usize = 8;
+/// Maximum number of signals read per call: room for each of the 31 standard ones, which come before real-time signals.
+/// So SIGCHLD, where it waits, is always among the first that are read.
+const BATCH: usize = 32;
 
 /// A signal that has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,8 @@ impl Signals {
         let _ = set.descriptor(self.descriptor.as_raw_fd(), 0);
     }
 
-    /// Puts the signals that have come into `signals`; where there are many, the rest comes with the next call.
+    /// Puts the signals that have come into `signals`; where there are many, the rest comes with the next call. SIGCHLD
+    /// comes first: what has happened is dealt with before what is asked for.
     /// Signals that rinit has sent to itself, SIGPIPE by writing to a pipe without a reader or SIGXFSZ, are nobody's
     /// business.
     pub fn read(&self, signals: &mut Vec<Caught>) {
@@ -74,7 +76,13 @@ impl Signals {
         let one = const { std::num::NonZero::new(size_of::<libc::signalfd_siginfo>()) };
         let count = one.map_or(0, |one| usize::try_from(read).unwrap_or(0) / one);
         signals.extend(buffer.iter().take(count).filter_map(caught));
+        children_first(signals);
     }
+}
+
+/// The kernel orders signals by number: SIGTERM would come before the death that it finds.
+fn children_first(signals: &mut [Caught]) {
+    signals.sort_by_key(|caught| caught.signal != Signal::CHLD);
 }
 
 impl AsFd for Signals {
@@ -111,5 +119,18 @@ impl Blocked {
 impl Drop for Blocked {
     fn drop(&mut self) {
         let _ = self.before.block();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_come_first_and_the_others_as_they_were() {
+        let caught = |signal| Caught { signal, by_kernel: false };
+        let mut signals = [Signal::HUP, Signal::TERM, Signal::CHLD, Signal::CONT].map(caught);
+        children_first(&mut signals);
+        assert_eq!(signals.map(|it| it.signal), [Signal::CHLD, Signal::HUP, Signal::TERM, Signal::CONT]);
     }
 }

@@ -111,3 +111,25 @@ fn the_stop_of_the_container_ends_in_its_time_all_the_same() {
     // A second time of that length would be 55 seconds.
     assert!(end.at - went_on < Duration::from_secs(20), "{:?}", end.at - went_on);
 }
+
+/// SIGCHLD and SIGTERM are read together, SIGTERM first by its number.
+#[test]
+fn a_death_before_sigterm_is_not_taken_for_its_doing() {
+    require_namespace!();
+    let fails = "command = [\"sh\", \"-c\", \"while ! test -e end; do sleep 0.02; done; exit 3\"]\nrestart = \"no\"\n";
+    let mut init = Launch::pid1().service("task", fails).start();
+    let pid = init.wait_state("task", "running").pid;
+    init.signal(Signal::SIGSTOP);
+    wait_for("PID 1 to be stopped", PATIENCE, || {
+        init.processes().iter().any(|it| it.pid == 1 && it.state == 'T').then_some(())
+    });
+    std::fs::write(init.dir().join("end"), "").unwrap();
+    wait_for("the end of the task", PATIENCE, || {
+        init.zombies().iter().any(|it| Some(it.pid) == pid).then_some(())
+    });
+    init.signal(Signal::SIGTERM);
+    init.signal(Signal::SIGCONT);
+    let status = init.wait_exit(PATIENCE).status;
+    let said = init.stderr();
+    assert!(said.contains("task: exited with code 3") && status == 3, "{status}: {said}");
+}
