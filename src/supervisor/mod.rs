@@ -21,6 +21,7 @@ mod processes;
 mod reload;
 mod requests;
 mod shutdown;
+mod spread;
 mod state;
 mod turns;
 mod unit;
@@ -34,7 +35,7 @@ pub use reload::{Plan, merge, plan};
 pub use state::State;
 pub use view::{Exit, Problem, Scale, Tie, View};
 
-use crate::model::{Condition, Service, Signal, text};
+use crate::model::{Service, Signal, text};
 use shutdown::Shutdown;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -57,6 +58,9 @@ pub struct Supervisor {
     /// A hook that could not be executed, and why, until its end is told.
     not_executed: Option<(Pid, StartError)>,
     generation: u64,
+    /// Units that became `running` while the ends of others, or their own, were still to be told: they have started, even
+    /// if they have ended by the time that anybody looks.
+    came_up: BTreeSet<ServiceId>,
     /// Units that are to stop together with others, and wait for their turn.
     turns: BTreeMap<ServiceId, Turn>,
     /// Something has changed since these were looked at.
@@ -88,6 +92,7 @@ impl Supervisor {
             interrupted: VecDeque::new(),
             not_executed: None,
             generation: 0,
+            came_up: BTreeSet::new(),
             turns: BTreeMap::new(),
             turns_may_have_come: false,
             renewed: BTreeSet::new(),
@@ -227,7 +232,11 @@ impl Supervisor {
     /// Lets a unit move on, and notes what that touches.
     fn with(&mut self, id: ServiceId, act: impl FnOnce(&mut Unit)) {
         let Some(unit) = self.units.get_mut(id.0) else { return };
+        let before = unit.state;
         act(unit);
+        if before != State::Running && unit.state == State::Running && self.processes.has_untold() {
+            self.came_up.insert(id);
+        }
         if std::mem::take(&mut unit.interrupted) && self.shutdown.is_none() {
             self.interrupted.push_back(id);
         }
@@ -358,120 +367,6 @@ impl Supervisor {
         self.stop_tick(now, out);
     }
 
-    /// Carries out what the changes so far mean for other units, until nothing changes any more.
-    fn settle(&mut self, now: Time, out: &mut Vec<Effect>) {
-        self.spread(now, out);
-        if self.shutdown.is_none() && self.all_done() {
-            self.begin_stop(now, StopCause::AllDone, out);
-            self.spread(now, out);
-        }
-        if self.shutdown.is_some() {
-            self.settle_stop(now, out);
-        }
-    }
-
-    fn spread(&mut self, now: Time, out: &mut Vec<Effect>) {
-        loop {
-            if let Some(id) = self.interrupted.pop_front() {
-                self.restart_followers(id);
-                continue;
-            }
-            // What has to go goes before anything is started.
-            if self.shutdown.is_none() && std::mem::take(&mut self.turns_may_have_come) {
-                self.take_turns(now, out);
-                continue;
-            }
-            let Some(id) = self.queue.pop_front() else { break };
-            if self.shutdown.is_some() {
-                self.stop_if_free(now, id, out);
-                continue;
-            }
-            let Some(unit) = self.units.get(id.0) else { continue };
-            if let Some(cause) = self.ends_container(unit) {
-                self.begin_stop(now, cause, out);
-            } else if unit.state == State::Waiting {
-                self.start_if_met(now, id, out);
-            } else if unit.dragged && unit.wanted && !self.is_hopeless(unit) {
-                self.with(id, |unit| unit.want(now));
-            }
-        }
-    }
-
-    fn ends_container(&self, unit: &Unit) -> Option<StopCause> {
-        if unit.policy.essential && (unit.state.is_final() || unit.is_left_over()) {
-            return Some(StopCause::Essential(unit.id));
-        }
-        (unit.ends_all && unit.state == State::Running).then_some(StopCause::Unhealthy(unit.id))
-    }
-
-    /// Whether nothing will run any more: everything has ended for good, and at least one thing had been wanted.
-    fn all_done(&self) -> bool {
-        let mut finished = self.units.iter().filter(|unit| unit.state != State::Stopped).peekable();
-        // Who has stopped a service by hand may want to start it again.
-        finished.peek().is_some()
-            && self.turns.is_empty()
-            && finished.all(|unit| unit.state.is_final())
-            && !self.units.iter().any(|unit| unit.by_hand && !unit.retired)
-    }
-
-    fn start_if_met(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
-        let Some(unit) = self.units.get(id.0).filter(|_| !self.waits_for_turn(id)) else { return };
-        let mut missing = None;
-        let mut hopeless = None;
-        for need in &unit.needs {
-            match self.need(need) {
-                NeedState::Met => {}
-                NeedState::Open => missing = missing.or(Some(*need)),
-                NeedState::Hopeless if need.required => hopeless = hopeless.or(Some(*need)),
-                NeedState::Hopeless => {}
-            }
-        }
-        if let Some(need) = hopeless {
-            let Some(on) = self.units.get(need.on.0) else { return };
-            let reason = format!("dependency {} {}", on.name, on.state.as_str());
-            // One that has completed may have failed in an earlier life.
-            let code = if on.state == State::Failed { on.fail_code } else { 1 };
-            self.with(id, |unit| {
-                unit.fail_code = code;
-                unit.fail(now, reason.clone());
-                unit.dragged = true;
-            });
-            out.push(Effect::Notice(Notice::DependencyFailed(id, reason)));
-        } else if let Some(need) = missing {
-            out.push(Effect::Notice(Notice::Waiting(id, need.on, need.condition)));
-        } else if let Some(on) = self.renewed_before(id) {
-            out.push(Effect::Notice(Notice::Waiting(id, on, Condition::Started)));
-        } else {
-            self.with(id, |unit| unit.start(now, out));
-        }
-    }
-
-    /// Whether something that it requires can no longer come.
-    fn is_hopeless(&self, unit: &Unit) -> bool {
-        unit.needs.iter().any(|need| need.required && self.need(need) == NeedState::Hopeless)
-    }
-
-    fn need(&self, need: &Need) -> NeedState {
-        let Some(on) = self.units.get(need.on.0) else { return NeedState::Met };
-        if self.renewed.contains(&need.on) {
-            return NeedState::Open;
-        }
-        let runs = matches!(on.state, State::Running | State::Paused);
-        let met = match need.condition {
-            Condition::Started => runs || on.state == State::Completed,
-            Condition::Healthy => runs && on.is_healthy(),
-            Condition::CompletedSuccessfully => on.state == State::Completed,
-        };
-        // A completed service will not get healthy any more, and a failed one nothing at all.
-        match met {
-            true => NeedState::Met,
-            false if on.state.is_final() => NeedState::Hopeless,
-            // What may be missing is not waited for when nobody has asked for it.
-            false if !need.required && on.state == State::Stopped => NeedState::Hopeless,
-            false => NeedState::Open,
-        }
-    }
-
     /// The process of the service `main`, while it runs.
     pub fn main_process(&self) -> Option<Pid> {
         self.units.iter().find(|unit| unit.is_main).and_then(Unit::pid)
@@ -483,14 +378,6 @@ impl Supervisor {
             out.push(Effect::Signal { pid, scope: Scope::Process, signal });
         }
     }
-}
-
-/// Whether a dependency is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NeedState {
-    Met,
-    Open,
-    Hopeless,
 }
 
 /// How a process ended, and what came with the news.

@@ -1,9 +1,9 @@
 //! What can be asked of the supervisor: the state of each service, and whether it is well.
 
-use super::NeedState;
 use super::Supervisor;
 use super::event::*;
 use super::health::{Health, HealthState, ProbeResult};
+use super::spread::NeedState;
 use super::state::State;
 use super::unit::{Need, Unit};
 use crate::model::{Condition, duration};

@@ -15,7 +15,7 @@ mod together;
 
 use super::*;
 use crate::model::{
-    Dependency, Exec, HealthCheck, HealthTiming, Hook, OnUnhealthy, Policy, Probe, Restart, Shared,
+    Condition, Dependency, Exec, HealthCheck, HealthTiming, Hook, OnUnhealthy, Policy, Probe, Restart, Shared,
 };
 
 fn ms(millis: u64) -> Time {

@@ -16,6 +16,32 @@ impl World {
     }
 }
 
+/// A service whose program was executed and ended before rinit looked: the end and the set-up are read in one turn.
+#[test]
+fn what_started_and_ended_together_has_started() {
+    let mut first = task("first");
+    first.policy.restart = Restart::No;
+    let other = needs(service("other"), "first", Condition::Started);
+    let both = needs(needs(service("both"), "first", Condition::Started), "later", Condition::Healthy);
+    let later = checked(service("later"), OnUnhealthy::None);
+    let mut world = World::new(vec![first, other, both, later]);
+    let (id, pid) = (ServiceId(0), Pid(1));
+    let mut effects = Vec::new();
+    world.supervisor.step(ms(0), Event::Boot, &mut effects);
+    world.supervisor.record(pid, id, Role::Main);
+    world.supervisor.step(ms(0), Event::Spawned { service: id, pid }, &mut effects);
+    world.supervisor.reaped(pid);
+    world.supervisor.step(ms(1), Event::Executed { pid }, &mut effects);
+    effects.clear();
+    let status = ExitStatus::Code(1);
+    let end = Event::Exited { pid, status, group_left: false, oom: false, output: Vec::new() };
+    world.supervisor.step(ms(1), end, &mut effects);
+    assert_eq!(world.state("first"), State::Failed);
+    assert!(effects.contains(&Effect::Spawn(ServiceId(1))), "{effects:?}");
+    // One that waits for something else as well can never start: what it requires has failed by then.
+    assert_eq!(world.state("both"), State::Failed);
+}
+
 #[test]
 fn what_ended_with_the_cause_of_a_stop_is_not_told_to_stop() {
     let mut essential = task("a");

@@ -12,6 +12,8 @@ pub struct Starts {
     by_hand: BTreeSet<usize>,
     /// Services that have failed because a dependency had.
     dragged: BTreeSet<usize>,
+    /// Services that got ready while ends were still to be told: they have started, even if they have ended since.
+    came_up: BTreeSet<usize>,
 }
 
 #[derive(PartialEq)]
@@ -53,8 +55,12 @@ impl Starts {
         if scene.supervisor.is_stopping() {
             return Ok(());
         }
-        let missing =
-            scene.needs(service).find(|(on, dependency)| there(scene, *on, dependency) != There::Yes);
+        let came_up = |on: &usize, dependency: &Dependency| {
+            dependency.condition == Condition::Started && self.came_up.contains(on)
+        };
+        let missing = scene
+            .needs(service)
+            .find(|(on, dependency)| there(scene, *on, dependency) != There::Yes && !came_up(on, dependency));
         holds(missing.is_none(), || {
             let on = missing.map_or("?", |(on, _)| scene.name(on));
             format!("{name} is started before {on} is there")
@@ -122,6 +128,9 @@ impl Rule for Starts {
             Effect::Notice(Notice::DependencyFailed(service, _)) => {
                 self.dragged.insert(service.0);
             }
+            Effect::Notice(Notice::Ready(service, _)) => {
+                self.came_up.insert(service.0);
+            }
             Effect::Hook { service, hook: hook @ (Hook::PreStart | Hook::Control(Control::Up)), .. } => {
                 return self.goes_on(scene, service.0, Some(*hook));
             }
@@ -137,6 +146,9 @@ impl Rule for Starts {
 
     fn after(&mut self, scene: &Scene<'_>) -> Check {
         self.dragged.retain(|service| scene.state(*service) == State::Failed);
+        if !scene.supervisor.processes().has_untold() {
+            self.came_up.clear();
+        }
         Ok(())
     }
 

@@ -81,6 +81,7 @@ impl Rule for Status {
             Event::HookSpawned { service, hook: Hook::PreStart | Hook::Control(Control::Up), .. }
             | Event::HookSpawnFailed { service, hook: Hook::PreStart, .. } => {
                 self.refused.remove(&service.0);
+                self.not_signalled.remove(&service.0);
             }
             Event::NotSignalled { pid, .. } => self.not_signalled.extend(self.mains.get(pid)),
             Event::SetupFailed { pid, error } => {
