@@ -354,6 +354,7 @@ impl Init {
             log::warn!(
                 "woken up {late} too late, as if stopped or frozen: time limits of services are extended"
             );
+            self.executor.reader.overslept(by);
             self.feed(Event::Overslept { by });
         }
     }

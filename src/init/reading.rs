@@ -86,6 +86,16 @@ impl Reader {
         self.reading.as_ref().map(|reading| reading.deadline).or(killed)
     }
 
+    /// Nothing has run for this long, perhaps: the child has as much time left as it had before.
+    pub fn overslept(&mut self, by: Duration) {
+        if let Some(reading) = &mut self.reading {
+            reading.deadline = reading.deadline.saturating_add(by);
+        }
+        if let Some(expected) = self.left_behind.as_mut().and_then(|left| left.expected.as_mut()) {
+            *expected = expected.saturating_add(by);
+        }
+    }
+
     /// Time has passed: the end of a killed child may not be expected any more.
     pub fn pass(&mut self, now: Time) {
         if let Some(left) = &mut self.left_behind {
@@ -299,6 +309,24 @@ mod tests {
             assert_eq!((reader.is_busy(), reader.deadline()), (false, None));
             assert_eq!(reader.left_behind.is_none(), ends);
         }
+    }
+
+    /// A child that was frozen with everything else did not have the time to read.
+    #[test]
+    fn a_freeze_is_not_at_the_cost_of_the_child() {
+        let poller = Poller::new().unwrap();
+        let (set_up, _writer) = spawn::output_pipe().unwrap();
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let reading = Reading { pid, pipe: None, set_up, bytes: Vec::new(), deadline: LIMIT, status: None };
+        let mut reader = Reader { reading: Some(reading), left_behind: None };
+        let frozen = Duration::from_secs(60);
+        reader.overslept(frozen);
+        assert!(reader.outcome(&poller, LIMIT).is_none(), "it has as much time left as before");
+        assert!(reader.outcome(&poller, LIMIT + frozen).unwrap().is_err());
+        reader.overslept(frozen);
+        assert_eq!(reader.deadline(), Some(LIMIT + frozen + KILLED_LIMIT + frozen));
+        child.wait().unwrap();
     }
 
     #[test]

@@ -84,6 +84,25 @@ fn a_reading_that_hangs_hinders_nothing_and_has_an_end() {
     assert_eq!(init.rinit(&["reload"]).ok(), "started: new");
 }
 
+/// Everything is frozen, as by `docker pause`, for longer than a reading may take.
+#[test]
+fn a_freeze_fails_no_reading() {
+    require_namespace!();
+    let init = start();
+    define_slow(&init);
+    let reload = begin_reload(&init);
+    let pid = signal_reader(&init, "-STOP");
+    init.signal(Signal::SIGSTOP);
+    let stopped = Instant::now();
+    wait_for("its time to be over", LONG, || (stopped.elapsed() > Duration::from_secs(11)).then_some(()));
+    remove_slow(&init);
+    assert_eq!(init.run(&["kill", "-CONT", &pid]).status, 0);
+    init.signal(Signal::SIGCONT);
+    init.wait_line("it knows", |line| line.contains("woken up"));
+    let reload = end(reload);
+    assert!(!reload.stderr.contains("within 10s"), "{reload:?}");
+}
+
 #[test]
 fn a_fault_in_the_reading_is_told() {
     require_namespace!();
