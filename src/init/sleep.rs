@@ -1,4 +1,14 @@
 //! Whether the loop woke up much later than it asked for: then PID 1 was stopped, or everything was frozen.
+//!
+//! No clock tells of a freeze, and rinit does not wake up to look for one. It notices a freeze only by being late for
+//! something. Two rules bound the error:
+//!
+//! - Whatever measures what a service does is a deadline of the supervisor: a watchdog, and also the time up to
+//!   `reset_after` while there are restarts to forget. So a freeze takes no more from a limit than the limit has left: one
+//!   that ends before the next deadline is not noticed, a longer one is.
+//! - After a late wake-up the whole sleep is given back (`by`), not only what was too much (`late`). Services may have run
+//!   for none of it, and with `late` alone the next limit would expire at the wake-up. Each limit so has
+//!   what it had left when the loop ran last, which is never more than its full length.
 
 #![forbid(unsafe_code)]
 
@@ -22,7 +32,7 @@ pub struct Sleep {
 pub struct Overslept {
     /// Beyond what was due.
     pub late: Duration,
-    /// Since the loop ran last: so long nobody looked, and it may be that nothing else ran either.
+    /// Since the loop ran last. For so long it may be that nothing else ran either.
     pub by: Duration,
 }
 

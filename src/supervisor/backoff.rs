@@ -56,6 +56,23 @@ impl Retries {
         self.well_since = self.well_since.map(|since| since.saturating_add(by).min(now));
     }
 
+    /// When the service will have been well for `reset_after`, while that would make restarts forgotten. Nothing is decided
+    /// then, for the end of the service decides. But up to then rinit looks, so that a time that nothing ran in is noticed,
+    /// and does not count.
+    pub fn due(&self, rule: &Backoff) -> Option<Time> {
+        let counts = self.count > 0 || !self.last.is_zero();
+        let left = rule.reset_after.checked_sub(self.well).filter(|left| counts && !left.is_zero())?;
+        self.well_since.map(|since| since.saturating_add(left))
+    }
+
+    /// Settles how long the service has been well so far: what happens later takes nothing away from it.
+    pub fn look(&mut self, now: Time) {
+        if self.well_since.is_some() {
+            self.note_well(now, false);
+            self.note_well(now, true);
+        }
+    }
+
     /// Whether the service was well for `reset_after` in this life.
     fn was_well(&self, now: Time, rule: &Backoff) -> bool {
         let since = self.well_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));

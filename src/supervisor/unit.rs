@@ -284,7 +284,9 @@ impl Unit {
             }
             State::Running => {
                 let health = self.health.as_deref().and_then(Health::deadline);
-                [health, self.alive_by, self.run_by()].into_iter().flatten().min()
+                let well = self.retries.due(&self.policy.backoff);
+                let limits = [health, self.alive_by, self.run_by()];
+                limits.into_iter().chain([well]).flatten().min()
             }
             State::Stopped | State::Waiting | State::Paused | State::Completed | State::Failed => None,
         }

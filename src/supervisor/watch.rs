@@ -23,6 +23,9 @@ impl Unit {
 
     /// Something is due while it runs.
     pub(super) fn watch(&mut self, now: Time, out: &mut Vec<Effect>) {
+        if self.retries.due(&self.policy.backoff).is_some_and(|due| due <= now) {
+            self.retries.look(now);
+        }
         if self.run_by().is_some_and(|limit| limit <= now) {
             let limit = self.policy.run_timeout.unwrap_or_default();
             return self.restart_because(

@@ -96,6 +96,47 @@ fn what_did_not_run_does_not_reset_its_restarts() {
     assert_eq!(world.state("web"), State::Failed);
 }
 
+/// The loop notices a freeze only where it is late for something.
+fn freeze_unseen(world: &mut World, seconds: u64) {
+    let late = world.supervisor.next_deadline().is_some_and(|due| due < world.now + ms(seconds * 1000));
+    match late {
+        true => freeze(world, seconds),
+        false => world.now += ms(seconds * 1000),
+    }
+    world.tell(Event::Tick);
+}
+
+fn started_again(reset_after: u64) -> World {
+    let mut web = service("web");
+    web.policy.restart = Restart::OnFailure(Some(1));
+    web.policy.backoff = Backoff { reset_after: ms(reset_after), ..Backoff::default() };
+    let mut world = World::boot(vec![web]);
+    assert_eq!(world.supervisor.next_deadline(), None, "nothing to make good for");
+    world.exits("web", 1);
+    world.wait();
+    world
+}
+
+#[test]
+fn a_freeze_is_noticed_where_nothing_else_is_due() {
+    let mut world = started_again(10_000);
+    world.now += ms(1000);
+    freeze_unseen(&mut world, 3600);
+    world.now += ms(8000);
+    world.exits("web", 1);
+    assert_eq!(world.state("web"), State::Failed);
+}
+
+#[test]
+fn what_was_well_for_long_enough_has_a_clean_slate_whatever_follows() {
+    let mut world = started_again(10_000);
+    assert_eq!(world.wait(), ms(10_000));
+    assert_eq!(world.supervisor.next_deadline(), None, "nothing wakes an idle rinit up any more");
+    freeze(&mut world, 3600);
+    world.exits("web", 1);
+    assert_eq!(world.state("web"), State::Running, "started again, and at once");
+}
+
 #[test]
 fn the_stop_of_the_container_ends_in_time_and_what_is_left_of_it_is_shared_anew() {
     let mut web = needs(service("web"), "db", Condition::Started);

@@ -91,6 +91,13 @@ impl Book {
         self.well + self.well_since.map_or(Duration::ZERO, |since| now - since)
     }
 
+    /// Whether it is about to have been well for long enough, and that matters: a freeze would count as well.
+    fn makes_good(&self, now: Time, until: Time, reset_after: Duration) -> bool {
+        let counts = self.restarts > 0 || self.waited.is_some_and(|waited| !waited.is_zero());
+        let is_well = self.well_since.is_some();
+        counts && is_well && self.well_for(now) < reset_after && self.well_for(until) > reset_after
+    }
+
     /// Whether another restart is one too many; if not, it is counted.
     fn is_too_often(&mut self, now: Time, backoff: &Backoff) -> bool {
         let Some(limit) = backoff.limit else { return false };
@@ -435,8 +442,13 @@ impl Rule for Ends {
         Ok(())
     }
 
-    fn still(&mut self, scene: &Scene<'_>, _: Time) -> Check {
+    fn still(&mut self, scene: &Scene<'_>, until: Time) -> Check {
         for (service, book) in &self.books {
+            let policy = scene.services.get(*service).map(|it| &it.policy);
+            let looks = policy.is_none_or(|it| !book.makes_good(scene.now, until, it.backoff.reset_after));
+            holds(looks, || {
+                format!("nobody looks when {} has made good for its restarts", scene.name(*service))
+            })?;
             if scene.state(*service) == State::Backoff {
                 holds(book.due.is_some_and(|due| due > scene.now), || {
                     format!("{} was to be started again at {:?}", scene.name(*service), book.due)
