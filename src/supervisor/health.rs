@@ -185,10 +185,7 @@ impl Health {
         if std::mem::replace(&mut self.timing, timing) == timing {
             return;
         }
-        self.regular = self.regular.min(now.saturating_add(timing.interval));
-        if let Some(started) = self.service_started.filter(|_| self.state == HealthState::Starting) {
-            self.regular = self.regular.max(started.saturating_add(timing.start_period));
-        }
+        self.regular = self.after_start_period(self.regular.min(now.saturating_add(timing.interval)));
         self.early = self.early.map(|early| early.min(now.saturating_add(timing.start_interval)));
     }
 
@@ -380,10 +377,20 @@ impl Health {
         Change::Unhealthy
     }
 
+    /// Until the first success no probe is regular before the end of `start_period`: its failure would count.
+    fn after_start_period(&self, at: Time) -> Time {
+        match self.service_started {
+            Some(started) if self.state == HealthState::Starting => {
+                at.max(started.saturating_add(self.timing.start_period))
+            }
+            Some(_) | None => at,
+        }
+    }
+
     /// A probe of this kind is over: when the next ones are due.
     fn schedule(&mut self, now: Time, kind: Kind) {
         if kind == Kind::Regular {
-            self.regular = now.saturating_add(self.timing.interval);
+            self.regular = self.after_start_period(now.saturating_add(self.timing.interval));
         }
         if kind != Kind::Asked && self.early.is_some() {
             self.early = Some(now.saturating_add(self.timing.start_interval));

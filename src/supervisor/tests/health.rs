@@ -125,6 +125,18 @@ fn the_first_failure_that_counts_is_at_the_end_of_the_start_period() {
 
 /// moby#46747: with a start period of 2 seconds, a start interval of 30 and an interval of 2.
 #[test]
+fn a_pause_within_the_start_period_makes_no_failure_count_sooner() {
+    let mut health = health(30);
+    health.begin(s(0), 0);
+    health.suspend();
+    health.resume(s(5));
+    while health.state() == HealthState::Starting {
+        let (at, _) = probe(&mut health, 1);
+        assert!(at >= s(30) || health.failing_streak() == 0, "the failure at {at:?} counts");
+    }
+}
+
+#[test]
 fn the_end_of_the_start_period_is_not_slept_through() {
     let mut health = Health::new(HealthTiming { interval: s(2), retries: 1, ..timing(2, 30) });
     health.begin(s(0), 0);

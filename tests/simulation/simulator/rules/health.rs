@@ -82,17 +82,19 @@ impl Model {
     fn retime(&mut self, now: Time, timing: &HealthTiming) {
         self.timing = *timing;
         self.unhealthy_from = now;
-        self.regular = self.regular.min(now + timing.interval);
-        if self.state == HealthState::Starting {
-            self.regular = self.regular.max(self.since + timing.start_period);
-        }
+        self.regular = self.counts_from(self.regular.min(now + timing.interval));
         self.early = self.early.map(|early| early.min(now + timing.start_interval));
+    }
+
+    /// Docker counts no failure before the end of `start_period`, unless there was a success.
+    fn counts_from(&self, at: Time) -> Time {
+        if self.state == HealthState::Starting { at.max(self.since + self.timing.start_period) } else { at }
     }
 
     /// A probe is over.
     fn next(&mut self, now: Time, kind: Kind) {
         if kind == Kind::Regular {
-            self.regular = now + self.timing.interval;
+            self.regular = self.counts_from(now + self.timing.interval);
         }
         if kind != Kind::Asked {
             self.early = self.early.map(|_| now + self.timing.start_interval);
