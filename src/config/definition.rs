@@ -2,6 +2,7 @@
 
 use super::diagnostic::Diagnostic;
 use super::environment::EnvFile;
+use super::excerpt::quote;
 use super::health::HealthDraft;
 use super::reader::{Reader, Surroundings};
 use super::source::Source;
@@ -86,6 +87,14 @@ impl Draft {
             limit: LimitDraft::default(),
             health: HealthDraft::default(),
             flawed: false,
+        }
+    }
+
+    /// The name of a dependency in quotes, for a message.
+    pub fn quote(&self, written: &Written) -> String {
+        match (&self.source, &written.file) {
+            (Some(source), None) => source.quote(&written.name_span, &written.name),
+            _ => quote(&written.name),
         }
     }
 

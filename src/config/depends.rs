@@ -1,7 +1,6 @@
 //! The keys `depends_on` and `bundles` of one file. Whether what it names is there is checked in `set`.
 
 use super::definition::{Draft, Written};
-use super::excerpt::quote;
 use super::files::checked_name;
 use super::keys;
 use super::reader::{Reader, Value, in_written_order};
@@ -9,7 +8,8 @@ use crate::model::Condition;
 use std::ops::Range;
 use toml::de::DeValue;
 
-const CONDITIONS: [(&str, Condition); 3] = [
+/// What can be waited for, and how it is written.
+pub(super) const CONDITIONS: [(&str, Condition); 3] = [
     ("service_started", Condition::Started),
     ("service_healthy", Condition::Healthy),
     ("service_completed_successfully", Condition::CompletedSuccessfully),
@@ -28,7 +28,7 @@ pub(super) fn depends_on(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut
         add(reader, draft, key.get_ref().to_string(), key.span());
         match value.get_ref() {
             DeValue::Table(inner) => {
-                let path = format!("depends_on.{}.", key.get_ref());
+                let path = reader.path_of("depends_on", key);
                 reader.table(&path, inner, keys::DEPENDENCY, draft);
             }
             DeValue::String(_) => condition(reader, value, draft),
@@ -79,7 +79,7 @@ fn set_condition(draft: &mut Draft, condition: Option<Condition>, span: Range<us
 
 fn add(reader: &mut Reader<'_>, draft: &mut Draft, name: String, span: Range<usize>) {
     if !draft.dependencies.insert(name.clone()) {
-        reader.report(&span, &format!("{} is named twice", quote(&name)), None);
+        reader.report(&span, &format!("{} is named twice", reader.source.quote(&span, &name)), None);
         return;
     }
     draft.depends_on.push(Written {

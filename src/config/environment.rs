@@ -36,7 +36,7 @@ pub(super) fn environment(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mu
     for (key, value) in in_written_order(table) {
         let variable = match value.get_ref().as_table() {
             Some(inner) => {
-                let path = format!("environment.{}.", key.get_ref());
+                let path = reader.path_of("environment", key);
                 from_file(reader, &path, inner, &value.span(), draft)
             }
             None => {
@@ -111,18 +111,27 @@ fn add(
     span: &Range<usize>,
 ) {
     if name.is_empty() || name.contains(['=', '\0']) || name.contains("${") {
-        // A NAME=VALUE in the wrong place.
-        let shown = match name.split_once('=') {
-            Some((before, _)) => quote(&format!("{before}=…")),
-            None => quote(name),
+        // A NAME=VALUE in the wrong place, or a piece of a value.
+        let shown = match name.find('=').or_else(|| name.find("${")) {
+            Some(end) => format!("{}…", name.get(..=end).unwrap_or_default()),
+            None => name.to_owned(),
         };
+        let shown = quote_name(reader, span, &shown);
         let message = format!("{shown} cannot be the name of a variable");
         let help = name.contains("${").then(|| "only values may hold ${...}".to_owned());
         return reader.report(span, &message, help);
     }
     let variable = variable.unwrap_or(Variable::Text(OsString::new()));
     if draft.environment.insert(name.into(), variable).is_some() {
-        reader.report(span, &format!("{} is set twice", quote(name)), None);
+        reader.report(span, &format!("{} is set twice", quote_name(reader, span, name)), None);
+    }
+}
+
+/// The name of a variable in quotes. An array hides it together with its value, and in a broken file it may be a value.
+fn quote_name(reader: &Reader<'_>, span: &Range<usize>, name: &str) -> String {
+    match reader.source.is_damaged() {
+        true => reader.source.quote(span, name),
+        false => quote(name),
     }
 }
 
@@ -183,7 +192,9 @@ pub(super) fn env_file(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut D
             Err(_)
                 if !required && path.symlink_metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound) => {}
             Err(reason) => {
-                let message = format!("cannot read {}: {reason}", path.display());
+                let path = path.display().to_string();
+                let path = if reader.source.is_secret(&span) { "the file" } else { &path };
+                let message = format!("cannot read {path}: {reason}");
                 reader.report(&span, &message, None);
             }
         }

@@ -1,7 +1,6 @@
 //! The keys for what surroundings a service's processes find: who they are, where they run, what they may do.
 
 use super::definition::Draft;
-use super::excerpt::quote;
 use super::keys::set;
 use super::reader::{Reader, Value};
 use super::users::Problem;
@@ -47,23 +46,24 @@ pub(super) fn group_add(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut 
 }
 
 fn report(reader: &mut Reader<'_>, value: &Value<'_>, problem: Problem) {
+    let shown = |name: &str| reader.source.quote(&value.span(), name);
     let (message, help) = match problem {
         Problem::Form => (
             "expected NAME or UID, or either with :GROUP or :GID".to_owned(),
             Some("for instance \"www-data\", \"1000\" or \"www-data:adm\"".to_owned()),
         ),
-        Problem::UnknownUser { name, known, file } => unknown("user", &name, &known, &file),
-        Problem::UnknownGroup { name, known, file } => unknown("group", &name, &known, &file),
+        Problem::UnknownUser { name, known, file } => unknown("user", &name, &shown(&name), &known, &file),
+        Problem::UnknownGroup { name, known, file } => unknown("group", &name, &shown(&name), &known, &file),
         Problem::Unreadable { name, file, reason } => {
-            let message = format!("cannot look up {}: cannot read {file}: {reason}", quote(&name));
+            let message = format!("cannot look up {}: cannot read {file}: {reason}", shown(&name));
             (message, Some("write numbers, which need no file".to_owned()))
         }
     };
     reader.report(&value.span(), &message, help);
 }
 
-fn unknown(what: &str, name: &str, known: &[String], file: &str) -> (String, Option<String>) {
-    let message = format!("unknown {what} {}: it is not in {file}", quote(name));
+fn unknown(what: &str, name: &str, shown: &str, known: &[String], file: &str) -> (String, Option<String>) {
+    let message = format!("unknown {what} {shown}: it is not in {file}");
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let help = suggest::did_you_mean(name, &known);
     (message, help.or_else(|| Some("add it there, or write its number".to_owned())))
@@ -144,7 +144,8 @@ fn capabilities(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Capabiliti
                 let short = upper.strip_prefix("CAP_").unwrap_or(&upper);
                 let help = suggest::did_you_mean(short, &capability::NAMES)
                     .unwrap_or_else(|| "for instance \"NET_BIND_SERVICE\" or \"ALL\"".to_owned());
-                reader.report(&item.span(), &format!("unknown capability {}", quote(&name)), Some(help));
+                let message = format!("unknown capability {}", reader.source.quote(&item.span(), &name));
+                reader.report(&item.span(), &message, Some(help));
             }
         }
     }

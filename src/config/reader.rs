@@ -135,6 +135,12 @@ impl<'a> Reader<'a> {
         self.mistakes
     }
 
+    /// The path of a table whose name is the user's, with a dot: as it is written where it may be repeated.
+    pub fn path_of(&self, owner: &str, name: &Spanned<DeString<'_>>) -> String {
+        let is_secret = self.source.is_secret(&name.span());
+        format!("{owner}.{}.", if is_secret { "…" } else { name.get_ref() })
+    }
+
     /// Reads the keys of a table, in the order written. `path` is the table's own name and a dot, or empty.
     pub fn table(&mut self, path: &str, table: &DeTable<'_>, known: &'static [Key], draft: &mut Draft) {
         for (key, value) in in_written_order(table) {

@@ -1,7 +1,6 @@
 //! The keys for how a service gets ready and shows that it lives.
 
 use super::definition::Draft;
-use super::excerpt::quote;
 use super::reader::{Reader, Value};
 use super::values::{Zero, whole};
 use crate::model::{Notify, suggest};
@@ -31,7 +30,7 @@ pub(super) fn notify(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Dra
                 Some("write it without quotes".to_owned())
             }
             Some(text) => {
-                message.push_str(&format!(", found {}", quote(text)));
+                message.push_str(&format!(", found {}", reader.source.quote(&value.span(), text)));
                 suggest::did_you_mean(text, &["systemd"])
             }
             None => None,

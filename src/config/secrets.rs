@@ -4,28 +4,37 @@
 
 mod scan;
 
-use super::keys::harmless::{is_harmless, is_like_known};
+use super::keys::harmless::{Sight, is_like_known, is_named_by_user, sight};
 use scan::Scan;
 use std::ops::Range;
 
-/// The parts of a text that may be shown, in order.
+/// What of a text may be shown.
 #[derive(Debug, PartialEq)]
-pub(super) struct Shown(Vec<Range<usize>>);
+pub(super) struct Shown {
+    /// The parts, in order.
+    parts: Vec<Range<usize>>,
+    is_damaged: bool,
+}
 
 impl Shown {
     /// The end of the part that begins at a byte, or before it: the byte itself where it is hidden.
     pub fn end_of(&self, at: usize) -> usize {
-        let index = self.0.partition_point(|part| part.end <= at);
-        self.0.get(index).filter(|part| part.start <= at).map_or(at, |part| part.end)
+        let index = self.parts.partition_point(|part| part.end <= at);
+        self.parts.get(index).filter(|part| part.start <= at).map_or(at, |part| part.end)
+    }
+
+    /// Whether the structure of the text is broken.
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged
     }
 }
 
 /// Finds what may be shown.
 pub(super) fn find(text: &str) -> Shown {
-    let (shown, is_damaged) = Finder::new(text, false).run();
+    let (parts, is_damaged) = Finder::new(text, false).run();
     // Where the structure is broken, a value may stand where a key should, and the other way round.
-    let shown = if is_damaged { Finder::new(text, true).run().0 } else { shown };
-    Shown(shown)
+    let parts = if is_damaged { Finder::new(text, true).run().0 } else { parts };
+    Shown { parts, is_damaged }
 }
 
 #[derive(PartialEq)]
@@ -104,32 +113,33 @@ impl<'t> Finder<'t> {
             (State::Table(table), Some(name)) => Some([table.as_slice(), &name].concat()),
             _ => None,
         };
-        let is_secret = !path.as_ref().is_some_and(|path| is_harmless(path));
+        let sight = path.as_deref().map_or(Sight::Hidden, sight);
         let is_named = path.as_ref().is_some_and(|path| !self.scan.in_damage || is_like_known(path));
         if is_named {
             self.scan.show_key(start..names_end);
         }
         if !has_value {
             self.scan.is_damaged = true;
-            if self.is_environment() {
+            if self.has_names_of_user() {
                 self.state = State::Lost;
             }
             return self.scan.skip_line();
         }
         self.scan.advance(1, is_named);
         self.scan.blanks(is_named);
-        if self.scan.value(path.as_deref(), !is_secret) {
+        if self.scan.value(path.as_deref(), sight) {
             return self.end_of_line();
         }
         self.scan.is_damaged = true;
-        if is_secret {
+        if sight != Sight::Whole {
             self.state = State::Lost;
         }
         self.scan.skip_line();
     }
 
-    fn is_environment(&self) -> bool {
-        matches!(&self.state, State::Table(name) if name.first().is_some_and(|name| name == "environment"))
+    /// Below a header such as `[environment]`.
+    fn has_names_of_user(&self) -> bool {
+        matches!(&self.state, State::Table(name) if name.first().is_some_and(|name| is_named_by_user(name)))
     }
 
     /// Nothing but a comment may follow.
@@ -179,7 +189,20 @@ mod tests {
             ),
             ("healthcheck = 'x'\nhealthcheck.http = 'y'", "healthcheck = ...\nhealthcheck.http = ..."),
             ("command = [{A = \"x\"}]", "command = [{A = ...}]"),
-            ("depends_on = {\n  db = \"x\", # c\n}", "depends_on = {\n  db = \"x\", ...\n}"),
+            (
+                "depends_on = {\n  db = \"service_healthy\", # c\n  c = 'x',\n}",
+                "depends_on = {\n  db = \"service_healthy\", ...\n  c = ...,\n}",
+            ),
+            (
+                "[depends_on]\nPASSWORD = \"x\"\nA.value = 'x'\nB = { required = true, condition = 'x' }\nC = 1",
+                "[depends_on]\nPASSWORD = ...\nA.value = ...\nB = { required = true, condition = ... }\nC = .",
+            ),
+            ("[depends_on.A]\ncondition = 'x'\nrestart = 1", "[depends_on.A]\ncondition = ...\nrestart = ."),
+            ("[ulimits]\nPASSWORD = 1\nnofile = 2", "[ulimits]\nPASSWORD = .\nnofile = 2"),
+            ("[control]\nPASSWORD = 'x'", "[control]\nPASSWORD = ..."),
+            ("[[env_file]]\nPASSWORD = 'x'\npath = 'y'", "[[env_file]]\nPASSWORD = ...\npath = 'y'"),
+            ("depends_on = ['db', 'A=x']", "depends_on = ['db', 'A...]"),
+            ("env_file = 'A: x'", "env_file = 'A...."),
         ] {
             assert_eq!(masked(text), expected.replace("user = .", "user = 1"), "{text}");
         }
@@ -210,6 +233,9 @@ mod tests {
                 "command = \"\"\"x..\n.......\n..............",
             ),
             ("command = [\"it's x\"", "command = [\"it....."),
+            ("[depends_on]\nA\n\"x\"\n[backoff]\nmax = 1", "[depends_on]\n.\n...\n[backoff]\nmax = 1"),
+            ("[depends_on]\nA =\n\"x\" = true\nb = 1", "[depends_on]\n...\n..........\n....."),
+            ("depends_on = [\nA = 'x'\nnice = 1", "depends_on = [\nA .....\n........"),
         ] {
             assert_eq!(masked(text).trim_end(), expected.trim_end(), "{text}");
         }

@@ -1,7 +1,6 @@
 //! The keys for what a service runs and how it is restarted and stopped.
 
 use super::definition::Draft;
-use super::excerpt::quote;
 use super::keys::{self, set};
 use super::reader::{Reader, Value, in_written_order};
 use super::values::Zero;
@@ -244,7 +243,7 @@ fn signal(reader: &mut Reader<'_>, span: &Range<usize>, text: &str) -> Option<Si
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let help = suggest::did_you_mean(&full, &known)
             .unwrap_or_else(|| "for instance \"SIGTERM\", \"SIGQUIT\" or \"SIGRTMIN+3\"".into());
-        reader.report(span, &format!("unknown signal {}", quote(text)), Some(help));
+        reader.report(span, &format!("unknown signal {}", reader.source.quote(span, text)), Some(help));
     }
     signal
 }

@@ -21,7 +21,7 @@ pub(super) fn check(drafts: &BTreeMap<String, Draft>, found: &Found) -> Vec<Diag
                 }
                 Some(target) => impossible(written, target)?,
                 None if !written.required => return None,
-                None => unknown(written, drafts, found)?,
+                None => unknown(draft, written, drafts, found)?,
             };
             place(draft, written, span, &message, help)
         });
@@ -41,10 +41,8 @@ pub(super) fn leave_out_missing(drafts: &mut BTreeMap<String, Draft>) -> Vec<Str
             let there = names.contains(&written.name);
             if !there {
                 let (file, line) = (source.path.display(), source.line_of(written.name_span.start));
-                notes.push(format!(
-                    "{file}:{line}: there is no service {}, which is not required",
-                    quote(&written.name)
-                ));
+                let name = source.quote(&written.name_span, &written.name);
+                notes.push(format!("{file}:{line}: there is no service {name}, which is not required"));
             }
             there
         });
@@ -91,7 +89,12 @@ fn impossible<'w>(written: &'w Written, target: &Draft) -> Option<Mistake<'w>> {
     }
 }
 
-fn unknown<'w>(written: &'w Written, drafts: &BTreeMap<String, Draft>, found: &Found) -> Option<Mistake<'w>> {
+fn unknown<'w>(
+    draft: &Draft,
+    written: &'w Written,
+    drafts: &BTreeMap<String, Draft>,
+    found: &Found,
+) -> Option<Mistake<'w>> {
     let name = &written.name;
     if !found.complete || found.unusable.contains(name) {
         return None;
@@ -102,7 +105,7 @@ fn unknown<'w>(written: &'w Written, drafts: &BTreeMap<String, Draft>, found: &F
     }
     let known: Vec<&str> = drafts.keys().map(String::as_str).collect();
     let help = suggest::did_you_mean(name, &known);
-    Some((&written.name_span, format!("unknown service {}", quote(name)), help))
+    Some((&written.name_span, format!("unknown service {}", draft.quote(written)), help))
 }
 
 /// One mistake for each cycle, at the dependency that leads on from its first service.

@@ -1,7 +1,7 @@
 //! The text of one file, with the way from byte offsets to lines and columns.
 
 use super::diagnostic::{Diagnostic, Place};
-use super::excerpt::Excerpt;
+use super::excerpt::{Excerpt, quote};
 use super::secrets::{self, Shown};
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -63,6 +63,16 @@ impl Source {
     /// Whether these bytes hold what no message may repeat.
     pub fn is_secret(&self, span: &Range<usize>) -> bool {
         self.shown().end_of(span.start) < span.end
+    }
+
+    /// Whether the text looks broken, so that what seems to be a name may be a value.
+    pub fn is_damaged(&self) -> bool {
+        self.shown().is_damaged()
+    }
+
+    /// A word at these bytes in quotes, for a message; the word itself only where it may be repeated.
+    pub fn quote(&self, span: &Range<usize>, word: &str) -> String {
+        if self.is_secret(span) { quote("…") } else { quote(word) }
     }
 
     fn shown(&self) -> &Shown {

@@ -1,7 +1,6 @@
 //! The keys for where a service's output goes, and what that means for the services that read it.
 
 use super::definition::{Draft, Written};
-use super::excerpt::quote;
 use super::reader::{Reader, Value};
 use crate::model::{Condition, Dependency, MAIN, Service, Streams};
 use std::collections::BTreeSet;
@@ -37,7 +36,8 @@ fn output(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
     match text.strip_prefix(SERVICE) {
         Some(name) if !name.is_empty() => Some(name.to_owned()),
         _ => {
-            let message = format!("expected \"inherit\" or \"service:NAME\", found {}", quote(&text));
+            let found = reader.source.quote(&value.span(), &text);
+            let message = format!("expected \"inherit\" or \"service:NAME\", found {found}");
             let help = Some("NAME is the service whose standard input it goes to".to_owned());
             reader.report(&value.span(), &message, help);
             None

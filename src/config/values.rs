@@ -201,7 +201,7 @@ impl Reader<'_> {
                 None
             }
             Err(_) => {
-                let message = format!("{} is no duration", quote(text));
+                let message = format!("{} is no duration", self.source.quote(&value.span(), text));
                 let help = "write a number and a unit, for instance \"500ms\", \"10s\" or \"1m30s\"";
                 self.report(&value.span(), &message, Some(help.into()));
                 None
@@ -222,7 +222,10 @@ impl Reader<'_> {
 
     /// Reports a word that is none of those known.
     pub fn unknown_word(&mut self, span: &Range<usize>, word: &str, known: &[&str]) {
-        let message = format!("expected one of {}, found {}", known.join(", "), quote(word));
+        let mut message = format!("expected one of {}", known.join(", "));
+        if !self.source.is_secret(span) {
+            message.push_str(&format!(", found {}", quote(word)));
+        }
         self.report(span, &message, suggest::did_you_mean(word, known));
     }
 

@@ -27,6 +27,10 @@ const SECRET: &[&str] = &[
     "environment.A = \"${NO:?hunter2} hunter2 \\q\"",
     "environment = { \"A=hunter2\" = 1 }",
     "secrets.db.value = 'hunter2'",
+    "depends_on.PASSWORD = \"hunter2\"",
+    "depends_on = { PASSWORD = \"hunter2\", B = { condition = \"hunter2\" } }",
+    "ulimits.PASSWORD = \"hunter2\"",
+    "control = { PASSWORD = \"hunter2\", usr1 = \"hunter2 '\" }",
     "password = \"hunter2\"",
     "tokens = [\n  \"hunter2\",\n  { value = \"hunter2\" },\n]",
     "password: hunter2",
@@ -55,11 +59,29 @@ const TABLES: &[&str] = &[
     "[secrets]\nrestart = \"hunter2\"\nb = [[\"hunter2\"], {c = 'hunter2'}]\n",
     "[command]\nA = \"hunter2\"\n",
     "[healthcheck]\ntest = \"true\"\nhttp = \"http://hunter2\"\nenviron = 'hunter2'\n",
+    "[depends_on]\nPASSWORD = \"hunter2\"\nB = 'hunter2'\nC = [\"hunter2\"]\nD.condition = \"hunter2\"\n",
+    "[depends_on]\nPASSWORD\n\"hunter2\"\nB = true\nC = hunter2\n",
+    "[depends_on]\nPASSWORD =\n\"hunter2\"\n\"\"\"hunter2\n'hunter2'\"\"\"\n'hunter2'\n",
+    "[\"depends_\\u006fn\"]\n'PASSWORD' = \"\"\"hunter2\nhunter2\"\"\"\nB = \"hunter2\n",
+    "[[depends_on]]\nPASSWORD = \"hunter2\"\n[[depends_on]]\nPASSWORD = \"hunter2\"\n",
+    "[depends_on.db]\nvalue = \"hunter2\"\ncondition = \"hunter2\"\nrequired = \"hunter2\"\n",
+    "[ulimits]\nPASSWORD = \"hunter2\"\nB = { soft = \"hunter2\" }\n",
+    "[ulimits]\nPASSWORD\n\"hunter2\"\n",
+    "[control]\nPASSWORD = \"hunter2\"\nusr1 = [\"hunter2\", 1]\n",
+    "[control]\nPASSWORD\n\"hunter2\"\nB = 'hunter2\n",
+    "[[env_file]]\nPASSWORD = \"hunter2\"\npath = \".env\"\n",
+    "[bundles]\nPASSWORD = \"hunter2\"\n",
+    "[backoff]\nPASSWORD = \"hunter2\"\nPASSWORD\n\"hunter2\"\n",
 ];
 
-/// With more than one change its header can become `[depends_on]`. Then its key is taken for the name of a service, and its
-/// value for a condition, which is shown.
-const DEPENDENCY: &[&str] = &["[depends_on.db]\nvalue = \"hunter2\"\n"];
+/// Variables where names and paths belong. Without its equals sign such a one is a name.
+const NAMES: &[&str] = &[
+    "depends_on = [\"PASSWORD=hunter2\", 'B: hunter2', \"PASSWORD=hunter2\"]",
+    "bundles = [\"PASSWORD=hunter2\"]",
+    "env_file = [\"PASSWORD=hunter2\", { path = \"B=hunter2\" }]",
+    "env_file = \"PASSWORD=hunter2\"",
+    "environment = [\"${NO:-hunter2}=x\", \"A hunter2\"]",
+];
 
 /// Statements without a secret.
 const HARMLESS: &[&str] = &[
@@ -146,11 +168,16 @@ fn one_change_at_each_place_shows_no_secret() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("a.toml");
     let sources = sources(dir.path(), None);
-    for part in SECRET.iter().chain(TABLES).chain(DEPENDENCY) {
-        let text = format!("command = \"true\"\n{part}\nnice = 20");
+    for part in NAMES {
+        no_secret_in(&format!("command = \"true\"\n{part}")).unwrap();
+    }
+    for part in SECRET.iter().chain(TABLES) {
+        let before = "command = \"true\"\n";
+        let text = format!("{before}{part}\nnice = 20");
         no_secret_in(&text).unwrap();
-        for at in 0..text.len() {
-            for (removed, inserted) in ends.iter().flat_map(|inserted| [(0, *inserted), (1, *inserted)]) {
+        for at in before.len() - 2..=before.len() + part.len() {
+            let changes = ends.iter().flat_map(|inserted| [(0, *inserted), (1, *inserted)]);
+            for (removed, inserted) in changes.filter(|change| *change != (0, "")) {
                 let mut changed = text.clone();
                 changed.replace_range(at..at + removed, inserted);
                 let whole = changed.matches(MARKER).count() == text.matches(MARKER).count();

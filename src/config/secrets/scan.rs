@@ -1,6 +1,6 @@
 //! Goes through TOML text that may be broken, and notes what of it may be shown.
 
-use super::super::keys::harmless::{is_harmless, is_like_known};
+use super::super::keys::harmless::{Sight, is_like_known, sight};
 use std::ops::Range;
 
 /// Maximum depth of arrays and tables within one another; what is deeper counts as broken.
@@ -130,21 +130,22 @@ impl<'t> Scan<'t> {
         }
     }
 
-    /// A value, which is shown or not; `path` names its key, `None` where that is unknown. Whether it is right.
-    pub fn value(&mut self, path: Option<&[String]>, is_shown: bool) -> bool {
+    /// A value, and how much of it is shown; `path` names its key, `None` where that is unknown. Whether it is right.
+    pub fn value(&mut self, path: Option<&[String]>, sight: Sight) -> bool {
         self.depth = self.depth.saturating_add(1);
         let is_right = self.depth <= DEEPEST
             && match self.next() {
-                Some('[') => self.array(path, is_shown),
-                Some('{') => self.table(path, is_shown),
-                Some(quote @ ('"' | '\'')) => self.string(quote, is_shown),
-                _ => self.bare(is_shown),
+                Some('[') => self.array(path, sight),
+                Some('{') => self.table(path, sight),
+                Some(quote @ ('"' | '\'')) => self.string(quote, sight),
+                _ => self.bare(sight),
             };
         self.depth = self.depth.saturating_sub(1);
         is_right
     }
 
-    fn array(&mut self, path: Option<&[String]>, is_shown: bool) -> bool {
+    fn array(&mut self, path: Option<&[String]>, sight: Sight) -> bool {
+        let is_shown = sight != Sight::Hidden;
         self.advance(1, is_shown);
         loop {
             self.space(is_shown);
@@ -152,7 +153,7 @@ impl<'t> Scan<'t> {
                 self.advance(1, is_shown);
                 return true;
             }
-            if !self.value(path, is_shown) {
+            if !self.value(path, sight) {
                 return false;
             }
             self.space(is_shown);
@@ -165,9 +166,9 @@ impl<'t> Scan<'t> {
     }
 
     /// A table in braces: each key in it is harmless or not.
-    fn table(&mut self, path: Option<&[String]>, is_shown: bool) -> bool {
+    fn table(&mut self, path: Option<&[String]>, of_table: Sight) -> bool {
         // Of the tables that are known only `healthcheck` holds both.
-        let is_open = is_shown || path.is_some_and(|path| path.iter().eq(["healthcheck"]));
+        let is_open = of_table != Sight::Hidden || path.is_some_and(|path| path.iter().eq(["healthcheck"]));
         self.advance(1, is_open);
         loop {
             self.space(is_open);
@@ -186,8 +187,8 @@ impl<'t> Scan<'t> {
             }
             self.advance(1, is_open);
             self.blanks(is_open);
-            let is_harmless = is_open && path.as_ref().is_some_and(|path| is_harmless(path));
-            if !self.value(path.as_deref(), is_harmless) {
+            let of_value = path.as_deref().filter(|_| is_open).map_or(Sight::Hidden, sight);
+            if !self.value(path.as_deref(), of_value) {
                 return false;
             }
             self.space(is_open);
@@ -199,7 +200,7 @@ impl<'t> Scan<'t> {
         }
     }
 
-    fn string(&mut self, quote: char, is_shown: bool) -> bool {
+    fn string(&mut self, quote: char, sight: Sight) -> bool {
         let rest = self.rest();
         let three = String::from(quote).repeat(3);
         let (open, (length, closed)) = match rest.starts_with(&three) {
@@ -207,15 +208,18 @@ impl<'t> Scan<'t> {
             false => (1, one_line_string(rest, quote)),
         };
         let inner = rest.get(open..length.saturating_sub(open)).unwrap_or_default();
-        let shown = match (is_shown, closed) {
-            (false, _) => 0,
+        let up_to = |ends: &[char]| inner.find(ends).map_or(length, |end| open.saturating_add(end));
+        let shown = match (sight, closed) {
+            (Sight::Hidden, _) => 0,
+            (Sight::Words, _) if !closed || !sight.shows_word(inner) => 0,
             // What is not closed has swallowed what comes after it.
-            (true, false) => open,
+            (_, false) => open,
             // In a broken file quotes may have changed their sides, so it is shown up to the next one alone.
-            (true, true) if self.in_damage => {
-                inner.find(['"', '\'', '\n']).map_or(length, |end| open.saturating_add(end))
+            (Sight::Name, true) => {
+                up_to(if self.in_damage { &['=', ':', '"', '\'', '\n'] } else { &['=', ':'] })
             }
-            (true, true) => length,
+            (_, true) if self.in_damage => up_to(&['"', '\'', '\n']),
+            (_, true) => length,
         };
         self.advance(shown, true);
         self.skip(length.saturating_sub(shown));
@@ -223,10 +227,15 @@ impl<'t> Scan<'t> {
     }
 
     /// Numbers, booleans, dates, and words that should stand in quotes.
-    fn bare(&mut self, is_shown: bool) -> bool {
+    fn bare(&mut self, sight: Sight) -> bool {
         let rest = self.rest();
         let end = |c: char| c.is_whitespace() || "[]{},#\"'=".contains(c);
         let word = rest.get(..rest.find(end).unwrap_or(rest.len())).unwrap_or_default();
+        let is_shown = match sight {
+            Sight::Hidden => false,
+            Sight::Words => matches!(word, "true" | "false"),
+            Sight::Name | Sight::Whole => true,
+        };
         self.advance(word.len(), is_shown);
         let is_value = word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'))
             || matches!(word, "true" | "false" | "inf" | "nan");
