@@ -2,6 +2,7 @@
 
 use super::children::Children;
 use super::contract::Contract;
+use super::couriers::Couriers;
 use super::deaths::Deaths;
 use super::events::{self, Events};
 use super::heirs::Heirs;
@@ -12,7 +13,6 @@ use super::oom::OomCounter;
 use super::pipes::Pipes;
 use super::reading::Reader;
 use super::report::Report;
-use super::signalling::Couriers;
 use super::state::State;
 use super::terminal::Terminal;
 use crate::model::{Control, Hook, Notify, Service};
@@ -221,6 +221,9 @@ impl Executor {
                     events.push_back(answer);
                 }
                 events.extend(self.oldest_set_up());
+            }
+            if events.is_empty() {
+                self.dispatch(now, &mut events);
             }
             // Once everybody is told to go, no end of a child may follow that would have groups looked at. After the
             // exit the supervisor takes nothing in, and the same groups would be found again.

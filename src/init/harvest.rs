@@ -6,6 +6,7 @@ use super::gather::Harvest;
 use super::launch::{self, Purpose};
 use super::notify::DATAGRAMS_IN_QUEUE;
 use super::output::OUTPUT;
+use super::owner::Owner;
 use crate::model::Signal;
 use crate::supervisor::{Event, ExitStatus, Pid, Process, Role, ServiceId, Time};
 use crate::sys::proc_fs;
@@ -26,33 +27,33 @@ impl Executor {
         self.read_news(now, DATAGRAMS_IN_QUEUE);
         let mut ended = std::mem::take(&mut self.ended);
         let mut harvest = Harvest::default();
-        let (mut none_left, mut courier, mut detached) = (false, None, 0_usize);
+        let (mut none_left, mut couriers, mut detached) = (false, Vec::new(), 0_usize);
         self.more_to_reap = true;
         while self.more_to_reap && harvest.orphans.saturating_add(detached) < ORPHANS_A_TURN {
             match process::reap() {
-                Reaped::Child(pid, status) if self.supervisor.reaped(Pid(pid)).is_some() => {
-                    harvest.own = true;
-                    ended.push((pid, status));
-                }
-                Reaped::Child(pid, status) if self.reader.reaped(&self.poller, pid, status) => {
-                    harvest.own = true;
-                }
-                Reaped::Child(pid, status) if self.couriers.is_courier(pid) => {
-                    harvest.own = true;
-                    courier = Some(status);
-                }
-                Reaped::Child(pid, _) if OUTPUT.reaped(pid) => harvest.own = true,
-                Reaped::Child(pid, _) => {
-                    self.heirs.reaped(pid);
-                    harvest.orphans = harvest.orphans.saturating_add(1);
-                    let level = if self.contract.warn_zombies { log::Level::Warn } else { log::Level::Trace };
-                    log::log!(level, "reaped zombie process {pid}");
+                Reaped::Child(pid, status) => {
+                    let owner = self.owner(pid);
+                    harvest.own |= owner != Owner::Nobody;
+                    match owner {
+                        Owner::Service => {
+                            self.supervisor.reaped(Pid(pid));
+                            ended.push((pid, status));
+                        }
+                        Owner::Reader => _ = self.reader.reaped(&self.poller, pid, status),
+                        Owner::Couriers => couriers.push(pid),
+                        Owner::Output => OUTPUT.reaped(pid),
+                        Owner::Nobody => {
+                            harvest.orphans = harvest.orphans.saturating_add(1);
+                            self.orphan_ended(pid);
+                        }
+                    }
                 }
                 Reaped::Detached => detached = detached.saturating_add(1),
                 Reaped::NoneEnded => self.more_to_reap = false,
                 Reaped::NoChildren => (self.more_to_reap, none_left) = (false, true),
             }
         }
+        let has_others = harvest.orphans > 0 || !ended.is_empty();
         // All of a group may have ended together: everything is reaped and marked before anyone looks at groups, and
         // before the first of them is told. Main processes come first: nobody is to be stopped for a failed probe who has
         // ended with it.
@@ -62,16 +63,22 @@ impl Executor {
         }
         self.ended = ended;
         self.look_at_groups(now);
-        if let Some(status) = courier {
-            self.courier_ended(now, status);
+        for pid in couriers {
+            self.courier_ended(now, pid);
         }
         if none_left && self.rest.is_some() {
             self.look_at_rest(now);
-        } else if self.rest == Some(Rest::Killed) && !process::is_pid1() {
+        } else if has_others && self.rest == Some(Rest::Killed) && !process::is_pid1() {
             // The orphans of those who died are ours now.
-            let _ = proc_fs::rest(false).signal(&[Signal::KILL]);
+            self.kill_rest_again(now);
         }
         harvest
+    }
+
+    fn orphan_ended(&mut self, pid: i32) {
+        self.heirs.reaped(pid);
+        let level = if self.contract.warn_zombies { log::Level::Warn } else { log::Level::Trace };
+        log::log!(level, "reaped zombie process {pid}");
     }
 
     /// Looks whether anybody is left, when the container stops and rinit has no child any more. If so, it looks again.

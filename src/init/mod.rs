@@ -10,6 +10,7 @@ mod answer;
 mod children;
 mod command;
 pub mod contract;
+mod couriers;
 mod deaths;
 mod defined;
 mod details;
@@ -27,6 +28,7 @@ mod news;
 mod notify;
 mod oom;
 mod output;
+mod owner;
 mod pipes;
 mod reading;
 mod report;
@@ -270,6 +272,7 @@ impl Init {
         if self.executor.look_at.is_some_and(|at| at <= self.now()) {
             self.executor.look_at_rest(self.now());
         }
+        self.executor.look_at_courier(self.now());
         if self.is_due() {
             self.executor.look_at_groups_due(self.now());
             self.feed(Event::Tick);
@@ -355,6 +358,7 @@ impl Init {
                 "woken up {late} too late, as if stopped or frozen: time limits of services are extended"
             );
             self.executor.reader.overslept(by);
+            self.executor.couriers.overslept(self.now());
             self.feed(Event::Overslept { by });
         }
     }
@@ -386,9 +390,7 @@ impl Init {
 
     /// Sends a signal to the process group of COMMAND.
     fn send(&mut self, command: Pid, signal: Signal) {
-        if let Some(event) = self.executor.send(command, Scope::Group, signal) {
-            self.feed(event);
-        }
+        self.executor.signal(self.epoch.elapsed(), command, Scope::Group, signal);
     }
 
     fn feed(&mut self, event: Event) {
@@ -405,8 +407,9 @@ impl Init {
         let rest = self.rest_until.map(|at| at.saturating_sub(self.now()));
         let look = self.executor.look_at.map(|at| at.saturating_sub(self.now()));
         let reading = self.executor.reader.deadline().map(|at| at.saturating_sub(self.now()));
+        let couriers = self.executor.couriers.deadline().map(|at| at.saturating_sub(self.now()));
         let output = OUTPUT.deadline().map(|at| at.saturating_duration_since(Instant::now()));
-        [supervisor, requests, rest, look, reading, output].into_iter().flatten().min()
+        [supervisor, requests, rest, look, reading, couriers, output].into_iter().flatten().min()
     }
 
     fn signals(&mut self) {

@@ -4,7 +4,7 @@
 
 use super::executor::Executor;
 use super::notify::{Message, Said};
-use super::output::OUTPUT;
+use super::owner::Owner;
 use super::senders::Sender;
 use crate::model::Notify;
 use crate::supervisor::{Event, Pid, ServiceId, Time};
@@ -61,14 +61,11 @@ impl Executor {
                 false => "/proc is not mounted, in which rinit looks for the process",
             });
         };
-        let Some(socket) = &mut self.notify else { return Ok(()) };
-        let table = self.supervisor.processes();
-        let is_taken =
-            table.get(Pid(pid)).is_some() || self.reader.is_child(pid) || self.couriers.is_courier(pid);
-        let is_relay = || OUTPUT.relay() == Some(pid);
-        if is_taken || is_relay() {
+        if self.owner(pid) != Owner::Nobody {
             return Err(NOT_ITS_OWN);
         }
+        let Some(socket) = &mut self.notify else { return Ok(()) };
+        let table = self.supervisor.processes();
         let belongs = match socket.whose_named(now, (pid, uid), &|number| table.owner(Pid(number))) {
             Sender::Of(found) => found == service,
             Sender::Nobody => {

@@ -165,9 +165,11 @@ impl Output {
         }
     }
 
-    /// A process was reaped. Whether it was a relay.
-    pub fn reaped(&self, pid: i32) -> bool {
-        self.lock().stderr.as_mut().is_some_and(|stderr| stderr.reaped(pid))
+    /// A relay was reaped.
+    pub fn reaped(&self, pid: i32) {
+        if let Some(stderr) = &mut self.lock().stderr {
+            stderr.reaped(pid);
+        }
     }
 
     /// The end of the process: writes what waits, for so long at most. A disk that is full is not waited for.
@@ -189,9 +191,9 @@ impl Output {
         }
     }
 
-    /// The process that writes in rinit's place, if there is one.
-    pub fn relay(&self) -> Option<i32> {
-        self.lock().stderr.as_ref().and_then(Stderr::relay)
+    /// Whether this child writes in rinit's place, or did so and has not been reaped.
+    pub fn is_relay(&self, pid: i32) -> bool {
+        self.lock().stderr.as_ref().is_some_and(|stderr| stderr.is_relay(pid))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -1,18 +1,18 @@
 //! Sends the signals that the supervisor decides on. What cannot be sent is told to it.
 //!
-//! Where rinit lacks the capability KILL and has SETUID, a child sends what is for others: see `sys::courier`. One child
-//! at a time, so that signals arrive in the order in which they were sent.
+//! Where rinit lacks the capability KILL and has SETUID, a child sends what is for others: see `couriers`.
 
 #![forbid(unsafe_code)]
 
+use super::couriers::Message;
 use super::executor::{Executor, Rest};
 use super::output::OUTPUT;
 use crate::model::Signal;
 use crate::model::text::cause;
-use crate::supervisor::{Event, Notice, Pid, Reach, Scope, ServiceId, Time};
-use crate::sys::courier::{self, Means, Recipients};
+use crate::supervisor::{Event, Pid, Reach, Scope, Time};
+use crate::sys::courier::{Errand, Means, Recipients};
 use crate::sys::proc_fs;
-use crate::sys::process::{self, Status};
+use crate::sys::process;
 use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
@@ -20,65 +20,19 @@ use std::time::Duration;
 /// What is missing where a signal is refused.
 const HINT: &str = "(that takes the capability KILL)";
 
-/// Signals for a process or group; without one, for everybody left.
-#[derive(Clone, Debug)]
-struct Message {
-    to: Option<(Pid, Scope)>,
-    signals: Vec<Signal>,
-}
-
-/// Signals on their way.
-pub struct Couriers {
-    means: Means,
-    /// The child that sends one of them.
-    running: Option<(i32, Message)>,
-    waiting: VecDeque<Message>,
-    /// Services to whom a signal could not be sent since something was decided last.
-    refused: Vec<ServiceId>,
-    /// Everybody left could not be signalled.
-    rest_refused: bool,
-}
-
-impl Couriers {
-    pub fn new() -> Couriers {
-        let (waiting, refused) = (VecDeque::new(), Vec::new());
-        Couriers { means: courier::means(), running: None, waiting, refused, rest_refused: false }
-    }
-
-    /// Whether this child is one.
-    pub fn is_courier(&self, pid: i32) -> bool {
-        self.running.as_ref().is_some_and(|(running, _)| *running == pid)
-    }
-
-    /// Whether a signal for this process is on its way.
-    pub fn has_for(&self, pid: Pid) -> bool {
-        let running = self.running.iter().map(|(_, message)| message);
-        running.chain(&self.waiting).any(|message| message.to.is_some_and(|(to, _)| to == pid))
-    }
-
-    /// Something new is about to be decided.
-    pub fn forget_refused(&mut self) {
-        self.refused.clear();
-    }
-
-    /// Whether that is so with this service.
-    pub fn is_refused(&self, id: ServiceId) -> bool {
-        self.refused.contains(&id)
-    }
-
-    /// Whether the notice says that a signal was sent which could not be.
-    pub fn contradict(&self, notice: &Notice) -> bool {
-        match notice {
-            Notice::Signalled(id, ..) | Notice::Killed(id, _) => self.refused.contains(id),
-            Notice::RestKilled => self.rest_refused,
-            _ => false,
+impl Executor {
+    /// Sends a signal and tells the supervisor if that cannot be done.
+    pub fn signal(&mut self, now: Time, pid: Pid, scope: Scope, signal: Signal) {
+        let mut events: VecDeque<Event> = self.send(pid, scope, signal).into_iter().collect();
+        self.dispatch(now, &mut events);
+        for event in events {
+            self.feed(now, event);
         }
     }
-}
 
-impl Executor {
-    /// Sends a signal to whom it can reach; to nobody who is known to be gone.
-    pub fn send(&mut self, pid: Pid, scope: Scope, signal: Signal) -> Option<Event> {
+    /// Sends a signal to whom it can reach; to nobody who is known to be gone. What a child has to send goes out with the
+    /// next `dispatch`.
+    pub(super) fn send(&mut self, pid: Pid, scope: Scope, signal: Signal) -> Option<Event> {
         let Some(target) = self.supervisor.processes().target(pid, scope) else {
             log::debug!("{signal} is not sent: process {} has ended", pid.0);
             return None;
@@ -86,11 +40,11 @@ impl Executor {
         if matches!(signal, Signal::TSTP | Signal::CONT) && self.supervisor.main_process() == Some(pid) {
             self.terminal.sent(signal);
         }
-        let message = Message { to: Some((pid, scope)), signals: vec![signal] };
+        let message = Message { to: Some((pid, scope)), signal };
         let is_group = !matches!(target.reach(), Reach::Process(_));
         if self.couriers.means == Means::ByChild && is_group {
             // The kernel is content when one member was reached.
-            return self.dispatch(Some(message));
+            return self.hand_over(message);
         }
         let sent = match at_present(target.reach()) {
             Reach::Process(pid) => process::kill(pid.0, signal),
@@ -104,66 +58,83 @@ impl Executor {
             Err(e)
                 if e.kind() == io::ErrorKind::PermissionDenied && self.couriers.means == Means::ByChild =>
             {
-                self.dispatch(Some(message))
+                self.hand_over(message)
             }
             Err(e) => self.refuse(&message, &e),
         }
     }
 
-    /// A child that sends signals has ended.
-    pub(super) fn courier_ended(&mut self, now: Time, status: Status) {
-        let Some((_, message)) = self.couriers.running.take() else { return };
-        let error = match status {
-            Status::Code(0) => None,
-            Status::Code(error) => Some(io::Error::from_raw_os_error(error)),
-            Status::Signal(_) => Some(io::Error::other("the process that was to send it was killed")),
+    fn hand_over(&mut self, message: Message) -> Option<Event> {
+        let error = self.couriers.push(message).err()?;
+        self.refuse(&message, &error)
+    }
+
+    /// Has a child send what waits, if none is at work. What cannot be sent becomes events.
+    pub(super) fn dispatch(&mut self, now: Time, events: &mut VecDeque<Event>) {
+        let (table, spares) = (self.supervisor.processes(), self.rest == Some(Rest::Terminated));
+        let errand = |message: &Message| {
+            let to = match message.to {
+                None => Recipients::Processes(proc_fs::rest(spares).pids),
+                Some((pid, scope)) => match at_present(table.target(pid, scope)?.reach()) {
+                    Reach::Process(pid) => Recipients::Processes(vec![pid.0]),
+                    Reach::Group(leader) | Reach::GroupOf(_, leader) | Reach::GroupLeft(leader) => {
+                        Recipients::Group(leader.0)
+                    }
+                },
+            };
+            Some(Errand { to, signal: message.signal })
         };
-        let refused = error.and_then(|error| self.refuse(&message, &error));
-        let next = self.dispatch(None);
-        for event in refused.into_iter().chain(next) {
+        let mut unsent = Vec::new();
+        while let Some((messages, errands)) = self.couriers.next_batch(errand) {
+            unsent.extend(self.couriers.start(now, messages, &errands).err());
+        }
+        for (messages, error) in unsent {
+            events.extend(messages.iter().filter_map(|message| self.refuse(message, &error)));
+        }
+    }
+
+    /// A child that sends signals has ended.
+    pub(super) fn courier_ended(&mut self, now: Time, pid: i32) {
+        let unsent = self.couriers.ended(pid);
+        self.go_on(now, &unsent);
+    }
+
+    /// Time has passed: a child that sends signals may have had too much of it.
+    pub fn look_at_courier(&mut self, now: Time) {
+        let unsent = self.couriers.expire(now);
+        self.go_on(now, &unsent);
+    }
+
+    fn go_on(&mut self, now: Time, unsent: &[(Message, io::Error)]) {
+        let mut events: VecDeque<Event> =
+            unsent.iter().filter_map(|(message, error)| self.refuse(message, error)).collect();
+        self.dispatch(now, &mut events);
+        for event in events {
             self.feed(now, event);
         }
     }
 
-    /// Has a child send a message, or the next one that waits, as soon as there is none that sends another one.
-    fn dispatch(&mut self, message: Option<Message>) -> Option<Event> {
-        self.couriers.waiting.extend(message);
-        while self.couriers.running.is_none() {
-            let message = self.couriers.waiting.pop_front()?;
-            let to = match message.to {
-                None => Recipients::Processes(proc_fs::rest(self.rest == Some(Rest::Terminated)).pids),
-                Some((pid, scope)) => {
-                    match at_present(self.supervisor.processes().target(pid, scope)?.reach()) {
-                        Reach::Process(pid) => Recipients::Processes(vec![pid.0]),
-                        Reach::Group(leader) | Reach::GroupOf(_, leader) | Reach::GroupLeft(leader) => {
-                            Recipients::Group(leader.0)
-                        }
-                    }
-                }
-            };
-            match courier::send(&to, &message.signals) {
-                Ok(pid) => self.couriers.running = Some((pid, message)),
-                Err(e) => return self.refuse(&message, &e),
-            }
-        }
-        None
-    }
-
     fn refuse(&mut self, message: &Message, error: &io::Error) -> Option<Event> {
-        let signal = *message.signals.first()?;
-        let whose = message.to.and_then(|(pid, _)| self.supervisor.processes().whose(pid));
-        if signal == Signal::CONT && whose.is_some_and(|it| self.couriers.is_refused(it.service)) {
+        let Message { to, signal } = *message;
+        let whose = to.and_then(|(pid, _)| self.supervisor.processes().whose(pid));
+        let is_told = match to {
+            Some(_) => whose.is_some_and(|it| self.couriers.is_refused(it.service)),
+            None => self.couriers.rest_refused,
+        };
+        if signal == Signal::CONT && is_told {
             // It only follows another one, of which that is told.
             return None;
         }
         let hint = if error.kind() == io::ErrorKind::PermissionDenied { HINT } else { "" };
         let text = format!("cannot send {signal}: {} {hint}", cause(error)).trim_end().to_owned();
-        let Some((pid, _)) = message.to else {
+        let Some((pid, _)) = to else {
             self.couriers.rest_refused = true;
             log::warn!("{text}: processes of no service are left");
             return None;
         };
-        self.couriers.refused.extend(whose.map(|it| it.service));
+        if let Some(process) = whose {
+            self.couriers.note_refused(process.service);
+        }
         Some(Event::NotSignalled { pid, message: text })
     }
 
@@ -174,21 +145,35 @@ impl Executor {
         if process::has_no_child() && !proc_fs::is_anybody_left() {
             return Some(Event::NothingLeft);
         }
-        let signals = match how {
+        self.look_at = Some(Duration::ZERO);
+        match how {
             Rest::Terminated => {
                 log::info!("stopping processes of no service");
-                vec![Signal::TERM, Signal::CONT]
+                self.signal_rest(&[Signal::TERM, Signal::CONT]);
             }
-            Rest::Killed => vec![Signal::KILL],
-        };
-        self.look_at = Some(Duration::ZERO);
+            Rest::Killed => self.signal_rest(&[Signal::KILL]),
+        }
+        None
+    }
+
+    /// Sends signals to everything that belongs to no service. What a child has to send goes out with the next `dispatch`.
+    pub(super) fn signal_rest(&mut self, signals: &[Signal]) {
+        let messages = signals.iter().map(|signal| Message { to: None, signal: *signal });
         match self.couriers.means {
-            Means::ByChild => self.dispatch(Some(Message { to: None, signals })),
+            Means::ByChild => messages.for_each(|message| _ = self.hand_over(message)),
             Means::All | Means::Own => {
-                let error = proc_fs::rest(how == Rest::Terminated).signal(&signals).err()?;
-                self.refuse(&Message { to: None, signals }, &error)
+                let sent = proc_fs::rest(self.rest == Some(Rest::Terminated)).signal(signals);
+                if let (Err(error), Some(message)) = (sent, messages.into_iter().next()) {
+                    self.refuse(&message, &error);
+                }
             }
         }
+    }
+
+    /// Kills everything that belongs to no service once more: what was made meanwhile, or is rinit's child only now.
+    pub(super) fn kill_rest_again(&mut self, now: Time) {
+        self.signal_rest(&[Signal::KILL]);
+        self.go_on(now, &[]);
     }
 
     /// Says at the start which services are out of reach.
@@ -217,5 +202,78 @@ fn at_present(reach: Reach) -> Reach {
         Some(now) if now == group.0 => reach,
         Some(now) if now == pid.0 => Reach::Group(pid),
         _ => Reach::Process(pid),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisor::{Role, ServiceId, Supervisor};
+    use crate::sys::poll::Poller;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Child, Command};
+
+    const NOW: Time = Duration::ZERO;
+
+    /// An executor that has children send signals, and two services' processes.
+    fn executor() -> (Executor, [(Child, Pid); 2]) {
+        let mut executor = Executor::new(
+            Supervisor::new(&[], Duration::ZERO),
+            Vec::new(),
+            crate::init::launch::Surroundings::record(),
+            Poller::new().unwrap(),
+            crate::init::state::State::open(None, false),
+        );
+        executor.couriers.means = Means::ByChild;
+        let processes = [0, 1].map(|service| {
+            let child = Command::new("sleep").arg("1000").spawn().unwrap();
+            let pid = Pid(i32::try_from(child.id()).unwrap());
+            executor.supervisor.record(pid, ServiceId(service), Role::Main);
+            (child, pid)
+        });
+        (executor, processes)
+    }
+
+    fn push(executor: &mut Executor, pid: Pid, signal: Signal) {
+        executor.couriers.push(Message { to: Some((pid, Scope::Process)), signal }).unwrap();
+    }
+
+    #[test]
+    fn one_who_has_ended_does_not_hold_up_the_signals_behind_it() {
+        let (mut executor, [(mut first, pid), (mut second, other)]) = executor();
+        for (pid, signal) in [(Pid(i32::MAX), Signal::TERM), (pid, Signal::TERM), (other, Signal::HUP)] {
+            push(&mut executor, pid, signal);
+        }
+        let mut events = VecDeque::new();
+        executor.dispatch(NOW, &mut events);
+        assert!(events.is_empty() && !executor.couriers.has_for(Pid(i32::MAX)));
+        assert!(executor.couriers.has_for(pid) && executor.couriers.has_for(other));
+        assert_eq!(first.wait().unwrap().signal(), Some(Signal::TERM.number()));
+        assert_eq!(second.wait().unwrap().signal(), Some(Signal::HUP.number()));
+    }
+
+    #[test]
+    fn all_that_cannot_be_sent_is_told() {
+        let (mut executor, processes) = executor();
+        for pid in [processes[0].1, processes[1].1] {
+            push(&mut executor, pid, Signal::TERM);
+            push(&mut executor, pid, Signal::CONT);
+        }
+        executor.couriers.make_none();
+        let mut events = VecDeque::new();
+        executor.dispatch(NOW, &mut events);
+        let told: Vec<Pid> = events
+            .iter()
+            .filter_map(|event| match event {
+                Event::NotSignalled { pid, .. } => Some(*pid),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(told, [processes[0].1, processes[1].1]);
+        assert!(executor.couriers.is_refused(ServiceId(0)) && executor.couriers.is_refused(ServiceId(1)));
+        for (mut child, _) in processes {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 }

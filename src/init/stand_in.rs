@@ -153,7 +153,7 @@ impl<'a> StandIn<'a> {
         loop {
             match process::reap() {
                 Reaped::Child(pid, status) if Some(pid) == command => end = Some(self.ended(pid, status)),
-                Reaped::Child(pid, _) if OUTPUT.reaped(pid) => {}
+                Reaped::Child(pid, _) if OUTPUT.is_relay(pid) => OUTPUT.reaped(pid),
                 Reaped::Child(pid, _) if self.role.contract.warn_zombies => {
                     log::warn!("reaped zombie process {pid}");
                 }

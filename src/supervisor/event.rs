@@ -298,7 +298,7 @@ pub enum News {
 }
 
 /// Whom a signal is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// One process.
     Process,

@@ -1,11 +1,16 @@
 //! Signals to processes of other users where rinit lacks the capability KILL but may change its user: a child sends
 //! them, as the user of each process that it is to reach. PID 1 itself never is another user, and never waits for it.
+//!
+//! A process may signal another one if its real or effective user is the real or saved user of that one (kill(2)). So the
+//! child changes its effective user alone. Its real and saved user stay rinit's: the user whose processes it signals can
+//! neither stop nor kill it.
 
 use super::signals::Blocked;
-use super::{caps, proc_fs, process};
+use super::{caps, proc_fs, process, spawn};
 use crate::model::{Signal, capability};
 use nix::libc;
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 /// Whom rinit can signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +34,11 @@ pub fn means() -> Means {
     }
 }
 
-/// Whom signals are for.
+/// Maximum number of errands that one child is given. Their results fit into a pipe of one page, so the child never waits
+/// for rinit.
+pub const MOST: usize = 1024;
+
+/// Whom a signal is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipients {
     /// These processes.
@@ -38,35 +47,89 @@ pub enum Recipients {
     Group(i32),
 }
 
-/// Makes a child that sends the signals. Its exit code is 0, or the error that it met. Its process ID is returned.
-pub fn send(to: &Recipients, signals: &[Signal]) -> io::Result<i32> {
+/// A signal to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// To whom.
+    pub to: Recipients,
+    /// Which.
+    pub signal: Signal,
+}
+
+/// A child that sends signals.
+pub struct Courier {
+    /// Its process ID.
+    pub pid: i32,
+    results: OwnedFd,
+}
+
+/// Makes a child that does the errands in their order. At most [`MOST`] of them are done.
+///
+/// # Errors
+/// There is no room for a pipe or a process.
+pub fn send(errands: &[Errand]) -> io::Result<Courier> {
+    let (results, writer) = spawn::output_pipe()?;
     let blocked = Blocked::all();
     // SAFETY: rinit has one thread, so no lock can be held by another one in the child, which may allocate.
     match unsafe { libc::fork() } {
         0 => {
-            let error = deliver(to, signals).err().and_then(|e| e.raw_os_error()).unwrap_or_default();
+            let status = i32::from(deliver_all(errands, writer.as_raw_fd()).is_none());
             // SAFETY: `_exit` runs nothing of the parent's.
-            unsafe { libc::_exit(error) }
+            unsafe { libc::_exit(status) }
         }
         -1 => Err(io::Error::last_os_error()),
         pid => {
             drop(blocked);
-            Ok(pid)
+            Ok(Courier { pid, results })
         }
     }
 }
 
+impl Courier {
+    /// For tests: a child that has told so much.
+    #[cfg(test)]
+    pub fn told(pid: i32, results: &[u8]) -> Courier {
+        let (reader, writer) = spawn::output_pipe().unwrap();
+        nix::unistd::write(&writer, results).unwrap();
+        Courier { pid, results: reader }
+    }
+
+    /// What has come of the errands that it has done since this was asked last, in their order. Never waits.
+    pub fn results(&self) -> Vec<io::Result<()>> {
+        let mut results = Vec::new();
+        let mut buffer = [0; MOST];
+        while let Ok(count @ 1..) = super::io::read(self.results.as_fd(), &mut buffer) {
+            results.extend(buffer.iter().take(count).map(|result| match result {
+                0 => Ok(()),
+                error => Err(io::Error::from_raw_os_error(i32::from(*error))),
+            }));
+        }
+        results
+    }
+}
+
+/// Does the errands, and writes one byte for each: 0, or the error. `None`: it cannot be written.
+fn deliver_all(errands: &[Errand], results: RawFd) -> Option<()> {
+    for Errand { to, signal } in errands.iter().take(MOST) {
+        let error = deliver(to, *signal).err().map(|e| e.raw_os_error().unwrap_or(libc::EIO));
+        let byte = error.map_or(0, |error| u8::try_from(error).unwrap_or(u8::MAX));
+        // SAFETY: the one byte is there during the call.
+        if unsafe { libc::write(results, (&raw const byte).cast(), 1) } != 1 {
+            return None;
+        }
+    }
+    Some(())
+}
+
 /// Sends to as many as can be reached, and returns the first error.
-fn deliver(to: &Recipients, signals: &[Signal]) -> io::Result<()> {
+fn deliver(to: &Recipients, signal: Signal) -> io::Result<()> {
     let pids = match to {
         Recipients::Processes(pids) => pids.clone(),
         Recipients::Group(leader) => proc_fs::members(*leader),
     };
     let mut result = Ok(());
-    for signal in signals {
-        for pid in &pids {
-            result = result.and(deliver_one(*pid, *signal));
-        }
+    for pid in pids {
+        result = result.and(deliver_one(pid, signal));
     }
     result
 }
@@ -74,14 +137,24 @@ fn deliver(to: &Recipients, signals: &[Signal]) -> io::Result<()> {
 fn deliver_one(pid: i32, signal: Signal) -> io::Result<()> {
     match process::kill(pid, signal) {
         Err(e) if e.raw_os_error() == Some(libc::EPERM) => {
-            let Some(uid) = proc_fs::real_user_of(pid) else { return Err(e) };
-            // The real user alone: it is enough for a signal, and the child can take the next one after it.
-            // SAFETY: setresuid takes numbers; -1 leaves one as it is.
-            if unsafe { libc::setresuid(uid, libc::uid_t::MAX, libc::uid_t::MAX) } < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            process::kill(pid, signal)
+            let Some(user) = proc_fs::real_user_of(pid) else { return Err(e) };
+            let own = process::user_id();
+            act_as(user)?;
+            let sent = process::kill(pid, signal);
+            // This gives back the capability SETUID, which root loses as another user: the next one takes it.
+            act_as(own)?;
+            sent
         }
         other => other,
+    }
+}
+
+/// Changes the effective user alone.
+fn act_as(user: u32) -> io::Result<()> {
+    const UNCHANGED: libc::uid_t = libc::uid_t::MAX;
+    // SAFETY: setresuid takes numbers.
+    match unsafe { libc::setresuid(UNCHANGED, user, UNCHANGED) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }

@@ -107,11 +107,14 @@ impl Stderr {
         self.may_relay = false;
     }
 
-    /// A process was reaped. Whether it was a relay.
-    pub fn reaped(&mut self, pid: i32) -> bool {
-        let count = self.relays.len();
+    /// Whether this child is a relay, or was one and has not been reaped.
+    pub fn is_relay(&self, pid: i32) -> bool {
+        self.relays.contains(&pid)
+    }
+
+    /// A relay was reaped.
+    pub fn reaped(&mut self, pid: i32) {
         self.relays.retain(|relay| *relay != pid);
-        self.relays.len() < count
     }
 
     /// Writes what can be written without sleeping. Returns how many bytes that was.
@@ -180,14 +183,6 @@ impl Stderr {
             // SAFETY: 0, 1 and 2 stay open as long as the process runs.
             Way::Socket | Way::Pipe => Some(unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }),
             Way::Relay(None, _) | Way::AsItIs | Way::NoReader | Way::Closed => None,
-        }
-    }
-
-    /// The process of the relay, if there is one.
-    pub fn relay(&self) -> Option<i32> {
-        match &self.way {
-            Way::Relay(relay, _) => relay.as_ref().map(Relay::pid),
-            _ => None,
         }
     }
 

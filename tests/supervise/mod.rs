@@ -1,5 +1,6 @@
 //! Supervision by the real binary: order, restarts, the stop, and mistakes.
 
+mod couriers;
 mod frozen;
 mod hooks;
 mod keys;

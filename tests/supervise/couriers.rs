@@ -1,0 +1,89 @@
+//! Signals that rinit sends by a child, for want of the capability KILL.
+
+use crate::pid1::puppeteer;
+use crate::support::{Launch, PATIENCE, wait_for};
+use crate::{require_namespace, require_root};
+use nix::sys::signal::Signal;
+
+const NO_KILL: [&str; 3] = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill"];
+
+/// Stops every process that it may, again and again, and says how often it has heard SIGHUP.
+const HOSTILE: &str = r#"
+import os, signal
+heard = [0]
+def hear(*_):
+    heard[0] += 1
+signal.signal(signal.SIGHUP, hear)
+print("up", flush=True)
+said = 0
+while True:
+    for _ in range(100):
+        try:
+            os.kill(-1, signal.SIGSTOP)
+        except OSError:
+            pass
+    while said < heard[0]:
+        said += 1
+        print("heard", said, flush=True)
+"#;
+
+/// Who sends a signal to a user's process is not that user's to stop.
+#[test]
+fn a_service_cannot_stop_the_process_that_signals_it() {
+    require_namespace!();
+    require_root!();
+    let hostile = format!("command = [\"python3\", \"-c\", '''{HOSTILE}''']\nuser = \"1000:1000\"\n");
+    let mut init = Launch::pid1().service("hostile", &hostile).through(&NO_KILL).start();
+    init.wait_line("it is up", |line| line == "up");
+    for count in 1..=50 {
+        init.rinit(&["signal", "HUP", "hostile"]).ok();
+        init.wait_line("its signal", |line| line == format!("heard {count}"));
+    }
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.wait_exit(PATIENCE).status, 0, "{}", init.stderr());
+    assert!(!init.stderr().contains("cannot send"), "{}", init.stderr());
+}
+
+/// Stops every process that it may until there is a file `calm`, and lets them go on then.
+const HOSTILE_ROOT: &str = r#"
+import os, signal, time
+def all(signal):
+    try:
+        os.kill(-1, signal)
+    except OSError:
+        pass
+print("up", flush=True)
+while not os.path.exists("calm"):
+    for _ in range(100):
+        all(signal.SIGSTOP)
+all(signal.SIGCONT)
+print("calm", flush=True)
+time.sleep(1000)
+"#;
+
+/// Root can stop the child that sends signals. It is killed, and the next signal has another one.
+#[test]
+fn a_child_that_hangs_costs_one_signal() {
+    require_namespace!();
+    require_root!();
+    let script = "trap 'echo heard' USR1; trap 'exit 5' TERM; echo there; while :; do sleep 0.05; done";
+    let mut init = Launch::pid1()
+        .service("hostile", &format!("command = [\"python3\", \"-c\", '''{HOSTILE_ROOT}''']\n"))
+        .command(&puppeteer(&["as", "61234", "sh", "-c", script]))
+        .through(&NO_KILL)
+        .start();
+    for line in ["there", "up"] {
+        init.wait_line("it is up", |it| it == line);
+    }
+    wait_for("a child that hangs", PATIENCE, || {
+        init.signal(Signal::SIGUSR1);
+        init.stderr().contains("cannot send SIGUSR1: the process that was to send it hung").then_some(())
+    });
+    std::fs::write(init.dir().join("calm"), "").unwrap();
+    init.wait_line("calm", |line| line == "calm");
+    let before = init.lines().len();
+    init.signal(Signal::SIGUSR1);
+    init.wait_line_after(before, "its signal", |line| line == "heard");
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.wait_exit(PATIENCE).status, 5, "{}", init.stderr());
+}
