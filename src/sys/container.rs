@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::proc_fs::parent;
+use super::proc_fs::{CGROUP, parent, pids, read};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -18,10 +18,8 @@ pub fn first_processes() -> Vec<i32> {
     }
     let mut found = vec![1];
     // On a whole machine the children of PID 1 are no container's: its cgroup differs from that of any login.
-    if read(1, "cgroup").is_some_and(|cgroup| Some(cgroup) == read(own, "cgroup")) {
-        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        found.extend(pids.filter(|pid| *pid != own && parent(*pid) == Some(1)));
+    if read(1, CGROUP).is_some_and(|cgroup| Some(cgroup) == read(own, CGROUP)) {
+        found.extend(pids().filter(|pid| *pid != own && parent(*pid) == Some(1)));
     }
     found
 }
@@ -35,7 +33,7 @@ pub fn is_this_program(pid: i32) -> bool {
     }
     let own = std::process::id().cast_signed();
     let same = |what| read(pid, what).is_some_and(|other| Some(other) == read(own, what));
-    same("comm") && same("cgroup")
+    same("comm") && same(CGROUP)
 }
 
 /// Whether a process may see the same files as this one. True where that cannot be told.
@@ -52,10 +50,6 @@ pub fn command_line(pid: i32) -> Option<Vec<OsString>> {
     let bytes = read(pid, "cmdline")?;
     let words = bytes.strip_suffix(b"\0")?.split(|byte| *byte == 0);
     Some(words.map(|word| OsStr::from_bytes(word).to_owned()).collect())
-}
-
-fn read(pid: i32, what: &str) -> Option<Vec<u8>> {
-    fs::read(format!("/proc/{pid}/{what}")).ok()
 }
 
 #[cfg(test)]

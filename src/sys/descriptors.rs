@@ -1,4 +1,4 @@
-//! Descriptors that a program shall not get: those of 3 and more are closed when a child executes it.
+//! Descriptors that a child shall not have: those of 3 and more are closed when it executes a program, or at once.
 //!
 //! Run between fork and exec: system calls only, and nothing is allocated.
 
@@ -18,20 +18,35 @@ const ROOM: usize = 256;
 /// Where the name begins in an entry of a directory, behind its number, offset, length and type.
 const NAME: usize = 19;
 
+/// What is done to a descriptor.
+type Act = fn(RawFd) -> Result<(), ()>;
+
 /// Has every descriptor of 3 and more closed by the exec. Linux before 5.11 does not know the call for it, and a
 /// sandbox may refuse it: then they are looked up in `/proc/self/fd`, and without that each possible number is tried.
+///
+/// # Errors
+/// There may be more than can be tried.
 pub fn close_on_exec() -> Result<(), ()> {
-    // SAFETY: the call takes numbers.
-    let closed =
-        unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-    match closed {
-        0 => Ok(()),
-        _ => mark_listed().or_else(|()| mark_each()),
+    close_range(libc::CLOSE_RANGE_CLOEXEC).or_else(|()| each_listed(mark)).or_else(|()| mark_each())
+}
+
+/// Closes every descriptor of 3 and more, in the same way. Where that is all that is left, those below [`MOST`].
+pub fn close_now() {
+    if close_range(0).or_else(|()| each_listed(close)).is_err() {
+        (FIRST..MOST).for_each(|fd| _ = close(fd));
     }
 }
 
-/// Marks those that `/proc/self/fd` shows.
-fn mark_listed() -> Result<(), ()> {
+fn close_range(flags: libc::c_uint) -> Result<(), ()> {
+    // SAFETY: the call takes numbers.
+    match unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, flags) } {
+        0 => Ok(()),
+        _ => Err(()),
+    }
+}
+
+/// Does it to those that `/proc/self/fd` shows.
+fn each_listed(act: Act) -> Result<(), ()> {
     let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
     // SAFETY: the path is a constant with a null byte at its end.
     let dir = unsafe { libc::open(c"/proc/self/fd".as_ptr(), flags) };
@@ -48,7 +63,7 @@ fn mark_listed() -> Result<(), ()> {
         }
         // SAFETY: the kernel has filled in so many bytes of the buffer, and any bytes are valid.
         let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), count) };
-        each_number(bytes, |fd| if fd >= FIRST && fd != dir { mark(fd) } else { Ok(()) })?;
+        each_number(bytes, |fd| if fd >= FIRST && fd != dir { act(fd) } else { Ok(()) })?;
     }
 }
 
@@ -86,6 +101,13 @@ fn mark(fd: RawFd) -> Result<(), ()> {
         _ if nix::errno::Errno::last() == nix::errno::Errno::EBADF => Ok(()),
         _ => Err(()),
     }
+}
+
+/// Closes one. Whatever is said about that, it is closed.
+fn close(fd: RawFd) -> Result<(), ()> {
+    // SAFETY: in this child nobody uses the descriptor any more.
+    unsafe { libc::close(fd) };
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 use super::process;
 use crate::model::Signal;
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 
 /// What `/proc/PID/stat` says of a process.
@@ -20,6 +19,20 @@ struct Stat {
 /// So many fields are between the group and the number of threads.
 const THREADS_AFTER_GROUP: usize = 14;
 
+/// The file with the cgroups that a process is in, a line for each hierarchy, as seen from this process's own.
+pub const CGROUP: &str = "cgroup";
+
+/// What `/proc` tells of a process in this file. `None`: the process is gone, or `/proc` does not show it.
+pub fn read(pid: i32, file: &str) -> Option<Vec<u8>> {
+    std::fs::read(format!("/proc/{pid}/{file}")).ok()
+}
+
+/// The processes that are shown. None where `/proc` is not mounted.
+pub fn pids() -> impl Iterator<Item = i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
 /// The parent of a process.
 pub fn parent(pid: i32) -> Option<i32> {
     stat(pid).map(|stat| stat.parent)
@@ -27,7 +40,7 @@ pub fn parent(pid: i32) -> Option<i32> {
 
 /// When a process was started, in a measure of the kernel's: with it, a number means one process for ever.
 pub fn start_time(pid: i32) -> Option<u64> {
-    let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let line = read(pid, "stat")?;
     let after_name = line.rsplitn(2, |byte| *byte == b')').next()?;
     let mut fields = after_name.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
     std::str::from_utf8(fields.nth(START_AFTER_NAME)?).ok()?.parse().ok()
@@ -105,8 +118,10 @@ pub fn members(leader: i32) -> Vec<i32> {
 
 /// The real user of a process, as signals count it.
 pub fn real_user_of(pid: i32) -> Option<u32> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?.parse().ok()
+    // The first line has the program's name, which may hold anything but the end of a line.
+    let status = read(pid, "status")?;
+    let ids = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
+    std::str::from_utf8(ids).ok()?.split_whitespace().next()?.parse().ok()
 }
 
 /// The processes at one moment.
@@ -123,11 +138,11 @@ impl Found {
     /// Whom the rest is: everybody alive but rinit and the processes of other containers.
     fn targets(&self) -> impl Iterator<Item = i32> {
         let descendants = self.descendants();
-        let cgroup = if process::is_pid1() { cgroup(self.own) } else { None };
+        let cgroup = if process::is_pid1() { read(self.own, CGROUP) } else { None };
         let is_pid1 = process::is_pid1();
         let alive = self.all.iter().filter(|(pid, stat)| **pid != self.own && !stat.is_dead);
         alive.map(|(pid, _)| *pid).filter(move |pid| {
-            let is_neighbour = || match (&cgroup, self::cgroup(*pid)) {
+            let is_neighbour = || match (&cgroup, read(*pid, CGROUP)) {
                 (Some(own), Some(other)) => is_within(own, &other),
                 // Nothing is known of one of them.
                 _ => true,
@@ -160,11 +175,6 @@ impl Found {
     }
 }
 
-/// The cgroups that a process is in, a line for each hierarchy, as seen from this process's own.
-fn cgroup(pid: i32) -> Option<Vec<u8>> {
-    std::fs::read(format!("/proc/{pid}/cgroup")).ok()
-}
-
 /// Whether each of its cgroups is one of ours, or below it.
 fn is_within(own: &[u8], other: &[u8]) -> bool {
     let lines = |text| <[u8]>::split(text, |byte| *byte == b'\n').filter(|line| !line.is_empty());
@@ -181,16 +191,11 @@ fn is_within(own: &[u8], other: &[u8]) -> bool {
 
 /// All processes that are shown. None where `/proc` is not mounted.
 fn all() -> impl Iterator<Item = (i32, Stat)> {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| {
-        let name = entry.file_name();
-        let pid = std::str::from_utf8(name.as_bytes()).ok()?.parse::<i32>().ok()?;
-        Some((pid, stat(pid)?))
-    })
+    pids().filter_map(|pid| Some((pid, stat(pid)?)))
 }
 
 fn stat(pid: i32) -> Option<Stat> {
-    Stat::parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    Stat::parse(&read(pid, "stat")?)
 }
 
 impl Stat {
@@ -222,6 +227,19 @@ mod tests {
         assert_eq!(of(format!("{zombie} 1 0 6").as_bytes()), Some((b"a) S 9 (b)".to_vec(), true, 7, 12)));
         assert_eq!(of(format!("{zombie} 2 0 6").as_bytes()), Some((b"a) S 9 (b)".to_vec(), false, 7, 12)));
         assert_eq!(of(b"12"), None);
+    }
+
+    /// A program can give itself any name, and its user is looked up all the same.
+    #[test]
+    fn the_user_is_found_behind_any_program_name() {
+        std::thread::spawn(|| {
+            std::fs::write("/proc/thread-self/comm", b"\xff\xfe").unwrap();
+            let thread = std::fs::read_link("/proc/thread-self").unwrap();
+            let thread = thread.file_name().unwrap().to_str().unwrap().parse().unwrap();
+            assert_eq!(real_user_of(thread), user_of(thread));
+        })
+        .join()
+        .unwrap();
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! service: at the end of a stop it gets SIGTERM like the others, and ends. It ends with rinit too, when the pipe ends.
 
 use super::mask::Mask;
-use super::process;
+use super::{descriptors, process};
 use nix::fcntl::OFlag;
 use nix::libc;
 use std::io;
@@ -91,7 +91,8 @@ unsafe fn carry(reader: i32) -> ! {
         libc::close(libc::STDOUT_FILENO);
         // A directory that it stays in could not be unmounted.
         libc::chdir(c"/".as_ptr());
-        close_others();
+        // A socket or pipe of rinit's that stayed open here would outlive rinit's own.
+        descriptors::close_now();
         let mut buffer = [0_u8; PIECE];
         loop {
             match libc::read(libc::STDIN_FILENO, buffer.as_mut_ptr().cast(), buffer.len()) {
@@ -128,19 +129,6 @@ unsafe fn copy(bytes: &[u8]) {
                     _ => libc::_exit(1),
                 },
             }
-        }
-    }
-}
-
-/// A socket or pipe of rinit's that stayed open here would outlive rinit's own.
-///
-/// # Safety
-/// As for `carry`.
-unsafe fn close_others() {
-    // SAFETY: the calls take numbers.
-    unsafe {
-        if libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) != 0 {
-            (3..4096).for_each(|fd| _ = libc::close(fd));
         }
     }
 }

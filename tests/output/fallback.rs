@@ -1,11 +1,12 @@
 //! Where standard error cannot be opened again: what rinit does instead is written just as well, and never waits either.
 
 use super::{Kind, Outlet};
-use crate::pid1::{Init, Place, puppet};
+use crate::pid1::{Init, Place, puppet, puppeteer};
 use crate::support::services::Status;
 use crate::support::{Launch, PATIENCE, Running, wait_for};
 use crate::{require_namespace, require_root};
 use nix::sys::signal::Signal;
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 
 const NOBODY: u32 = 65534;
@@ -92,6 +93,29 @@ fn a_relay_that_is_killed_while_it_is_full_is_replaced() {
     init.run(&["kill", "-KILL", &second.to_string()]);
     relay(&init, second);
     goes_on(&mut init, &mut outlet);
+}
+
+/// What rinit has open would otherwise stay open as long as the relay lives.
+#[test]
+fn the_relay_keeps_no_descriptor_where_close_range_is_refused() {
+    require_namespace!();
+    require_root!();
+    let mut outlet = Outlet::terminal_unfilled();
+    outlet.read(None);
+    nix::sys::stat::fchmod(&outlet.writer, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    std::os::unix::fs::fchown(&outlet.writer, Some(NOBODY), None).unwrap();
+    let few = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"];
+    let open = ["bash", "-c", "ulimit -n 8192; exec 5000>/dev/null; exec \"$@\"", "bash"];
+    let refused = puppeteer(&["refused", "38", "436"]);
+    let launch = Launch::pid1().service("web", "command = 'sleep 1000'");
+    let init = launch.through(&[&few[..], &open, &refused].concat()).stderr(outlet.stderr()).start();
+    init.wait_state("web", "running");
+    let descriptors = format!("/proc/{}/root/proc/{}/fd", init.pid(), relay(&init, 0));
+    crate::support::wait_for_seen("input and standard error alone", PATIENCE, || {
+        let open = std::fs::read_dir(&descriptors).unwrap().flatten();
+        let numbers: BTreeSet<String> = open.map(|it| it.file_name().into_string().unwrap()).collect();
+        (numbers == BTreeSet::from(["0", "2"].map(str::to_owned))).then_some(()).ok_or(format!("{numbers:?}"))
+    });
 }
 
 #[test]
