@@ -9,9 +9,9 @@
 //!
 //! A process group can outlive its leader. Its number stays taken as long as it has a member, so the table keeps it
 //! under the leader's process ID until `group_gone`. A member that somebody else reaps ends without a word to rinit;
-//! therefore whoever asks for `groups` looks at each of them again after every reaping, and at those of `groups_due` before
-//! a deadline expires. A signal takes a [`Target`], and only [`Table::target`] makes one: for a process that is not reaped, for its group, or
-//! for a group that was left. There is no other way to send one to a service.
+//! therefore whoever asks for `groups` looks at each of them again after every reaping, and at those of `groups_due`
+//! before a deadline expires. A signal takes a [`Target`], and only [`Table::target`] makes one: for a process that is
+//! not reaped, for its group, or for a group that was left. There is no other way to send one to a service.
 
 use super::event::{Pid, Scope, ServiceId};
 use crate::model::Hook;

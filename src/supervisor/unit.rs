@@ -1,6 +1,6 @@
 //! One service and its life, from being wanted to running. The states and what moves them on are in `state`; how a
-//! unit stops is in `ending`, what follows its end in `outcome`, what is watched while it runs in `watch`, what runs around it in `hooks`, and
-//! what people ask of it in `control`.
+//! unit stops is in `ending`, what follows its end in `outcome`, what is watched while it runs in `watch`, what runs
+//! around it in `hooks`, and what people ask of it in `control`.
 //!
 //! A unit knows nothing of other units. What it changes about itself it marks with `changed`; the supervisor then
 //! looks at its neighbours.
