@@ -59,13 +59,18 @@ pub(super) fn await_descriptors(init: &Running, count: usize) {
     });
 }
 
-/// How many it has when nothing is asked and no probe runs.
+/// How many it has when nothing is asked and no probe runs: its one service is then the only other process.
+#[track_caller]
 pub(super) fn at_rest(init: &Running) -> usize {
-    let all = (0..40).map(|_| {
-        std::thread::sleep(Duration::from_millis(5)); // some of these are between two probes
-        descriptors(init).len()
-    });
-    all.min().unwrap()
+    let is_alone = || init.processes().len() == 2;
+    let between_probes = || {
+        wait_for("a moment between two probes", PATIENCE, || {
+            let count = is_alone().then(|| descriptors(init).len());
+            count.filter(|_| is_alone())
+        })
+    };
+    // A client that has gone may not have been seen to be gone yet.
+    (0..3).map(|_| between_probes()).min().unwrap()
 }
 
 /// Every attack, and nothing is left of any.
