@@ -317,35 +317,17 @@ fn act(executor: &mut Executor, epoch: Instant, request: &Request, ids: &[Servic
     }
     refuse_manual_stop(executor, request, ids)?;
     // What is started and stopped together is so in order, which the supervisor knows.
-    let together = match request.verb {
-        Verb::Start => Some(Event::Start { services: ids.to_vec() }),
-        Verb::Stop => Some(Event::Stop { services: ids.to_vec() }),
-        Verb::Restart => Some(Event::Restart { services: ids.to_vec() }),
-        Verb::Pause
-        | Verb::Resume
-        | Verb::Health
-        | Verb::Status
-        | Verb::Signal
-        | Verb::Wait
-        | Verb::Events
-        | Verb::Reload
-        | Verb::Shutdown => None,
+    let each = |event: fn(ServiceId) -> Event| ids.iter().copied().map(event).collect();
+    let events: Vec<Event> = match request.verb {
+        Verb::Start => vec![Event::Start { services: ids.to_vec() }],
+        Verb::Stop => vec![Event::Stop { services: ids.to_vec() }],
+        Verb::Restart => vec![Event::Restart { services: ids.to_vec() }],
+        Verb::Pause => each(|service| Event::Pause { service }),
+        Verb::Resume => each(|service| Event::Resume { service }),
+        Verb::Health => each(|service| Event::ProbeNow { service }),
+        Verb::Status | Verb::Signal | Verb::Wait | Verb::Events | Verb::Reload | Verb::Shutdown => Vec::new(),
     };
-    let each = ids.iter().filter_map(|&service| match request.verb {
-        Verb::Pause => Some(Event::Pause { service }),
-        Verb::Resume => Some(Event::Resume { service }),
-        Verb::Health => Some(Event::ProbeNow { service }),
-        Verb::Start
-        | Verb::Stop
-        | Verb::Restart
-        | Verb::Status
-        | Verb::Signal
-        | Verb::Wait
-        | Verb::Events
-        | Verb::Reload
-        | Verb::Shutdown => None,
-    });
-    for event in together.into_iter().chain(each) {
+    for event in events {
         executor.feed(epoch.elapsed(), event);
     }
     Ok(())

@@ -414,28 +414,26 @@ def crowd(uid, count):
         os.wait()
 
 
-def unfinished(count):
-    """So many at once, with all that a request may have but its end; they are not left alone by that."""
+def send_unread(count, sent):
+    """Clients that send this and read nothing; another one gets its answer all the same."""
     clients = [connect() for _ in range(count)]
     for client in clients:
         client.setblocking(False)
         try:
-            client.send(b"x" * 65_000)
+            client.send(sent)
         except GONE:
             pass
     assert until_served(lambda: ask(connect()))["ok"]
+
+
+def unfinished(count):
+    """Requests as long as they may be, without their end."""
+    send_unread(count, b"x" * 65_000)
 
 
 def unread_answers(count):
-    """So many at once that ask for all that there is to tell, and do not read it."""
-    clients = [connect() for _ in range(count)]
-    for client in clients:
-        client.setblocking(False)
-        try:
-            client.send(b'{"v":1,"verb":"status","names":["*"]}\n' * 100)
-        except GONE:
-            pass
-    assert until_served(lambda: ask(connect()))["ok"]
+    """Requests for everything there is to tell, whose answers nobody reads."""
+    send_unread(count, b'{"v":1,"verb":"status","names":["*"]}\n' * 100)
 
 
 if __name__ == "__main__":

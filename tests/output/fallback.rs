@@ -53,13 +53,19 @@ fn a_pipe_of_another_user() {
     goes_on(&mut init, &mut outlet);
 }
 
+/// A terminal that another user may not open.
+fn terminal_of_root() -> Outlet {
+    let outlet = Outlet::terminal_unfilled();
+    nix::sys::stat::fchmod(&outlet.writer, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    outlet
+}
+
 /// A terminal that it may write to, and not open, is left to a process that may wait.
 #[test]
 fn a_terminal_of_another_user() {
     require_namespace!();
     require_root!();
-    let mut outlet = Outlet::terminal_unfilled();
-    nix::sys::stat::fchmod(&outlet.writer, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    let mut outlet = terminal_of_root();
     let mut init = flapping().user(NOBODY).stderr(outlet.stderr()).start();
     init.wait_state("stays", "running");
     // A child that has not executed its program yet is a copy as well.
@@ -81,8 +87,7 @@ fn relay(init: &Running, but: i32) -> i32 {
 fn a_relay_that_is_killed_while_it_is_full_is_replaced() {
     require_namespace!();
     require_root!();
-    let mut outlet = Outlet::terminal_unfilled();
-    nix::sys::stat::fchmod(&outlet.writer, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    let mut outlet = terminal_of_root();
     let mut init = flapping().user(NOBODY).stderr(outlet.stderr()).start();
     init.wait_state("stays", "running");
     let first = relay(&init, 0);
@@ -122,9 +127,8 @@ fn the_relay_keeps_no_descriptor_where_close_range_is_refused() {
 fn the_last_words_pass_the_relay() {
     require_namespace!();
     require_root!();
-    let mut outlet = Outlet::terminal_unfilled();
+    let mut outlet = terminal_of_root();
     outlet.read(None);
-    nix::sys::stat::fchmod(&outlet.writer, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
     let launch = Launch::pid1().service("web", "command = 'sleep 1000'").user(NOBODY);
     let mut init = launch.stderr(outlet.stderr()).start();
     init.wait_state("web", "running");

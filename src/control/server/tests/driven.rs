@@ -165,13 +165,7 @@ fn a_turn_is_bounded() {
 /// Who follows has all the time it wants, is not heard any more, and may read its last words.
 #[test]
 fn a_follower_is_told_and_not_heard() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("s");
-    let poller = Poller::new().unwrap();
-    let listener = socket::listen(&socket::Address::Path(path.clone()), 0o600).unwrap();
-    let mut server = Server::new(listener, TOKEN);
-    server.register(&poller).unwrap();
-    let start = Instant::now();
+    let Driven { mut server, poller, path, now: start, _dir } = Driven::new();
     let mut ready = Vec::new();
     let mut events = |server: &mut Server, at: Instant| {
         poller.wait(&mut ready, Some(Duration::from_millis(100))).unwrap();
