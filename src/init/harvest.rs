@@ -139,6 +139,13 @@ impl Executor {
                     self.feed(now, event);
                 }
             }
+            // That says nothing about the service, as where no process could be made.
+            (Role::Probe, Some(Outcome::Failed(stage @ Stage::Environment, error))) => {
+                if let Some(definition) = self.services.get(service.0) {
+                    let error = launch::setup_error(definition, Purpose::Probe, stage, &error);
+                    self.feed(now, Event::ProbeSpawnFailed { service, error });
+                }
+            }
             (Role::Probe, Some(Outcome::Failed(stage, error))) => {
                 output = self.setup_text(service, Purpose::Probe, stage, &error);
             }

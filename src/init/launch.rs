@@ -74,6 +74,7 @@ impl Surroundings {
             program: Program::named(program, &self.environment),
             arguments: words.iter().map(|word| c_string(word)).collect(),
             environment: self.environment.iter().copied().map(Cow::Borrowed).collect(),
+            values: Vec::new(),
             working_dir: self.working_dir(&Exec::default()),
             ids: None,
             attributes: Attributes::default(),
@@ -127,8 +128,11 @@ impl Surroundings {
         words: &[OsString],
         additions: &Additions,
     ) -> Result<Spec, StartError> {
-        let environment = environment::build(&self.environment, service, additions)?;
+        let (environment, values) = environment::build(&self.environment, service, additions);
         let program = match words.first() {
+            Some(program) if values.iter().any(|value| value.name == "PATH") => {
+                Program::Named(program.clone())
+            }
             Some(program) => Program::named(program, &environment),
             None => Program::Nothing,
         };
@@ -145,6 +149,7 @@ impl Surroundings {
             session: Session::New,
             as_inherited: false,
             environment,
+            values,
         })
     }
 

@@ -297,7 +297,7 @@ impl Health {
 
     /// The probe could not be made. That says nothing about the service. Returns whether it is news.
     pub fn not_run(&mut self, now: Time, why: String) -> bool {
-        let Some(probing) = self.probing.take() else { return false };
+        let Some(probing) = self.probing.take_if(|probing| !probing.overdue) else { return false };
         self.schedule(now, probing.kind);
         self.count = self.count.saturating_add(1);
         self.not_run.replace(why).is_none()

@@ -345,8 +345,9 @@ impl Supervisor {
                 let message = if said.is_empty() { status.to_string() } else { said };
                 let failed = || StartError { message, transient: false, code: status.code() };
                 let not_executed = self.not_executed.take().filter(|(of, _)| *of == pid);
-                let problem =
-                    (!status.success()).then(|| not_executed.map_or_else(failed, |(_, error)| error));
+                let code = status.code();
+                let problem = (!status.success())
+                    .then(|| not_executed.map_or_else(failed, |(_, error)| StartError { code, ..error }));
                 self.with(service, |unit| unit.hook_done(now, hook, Some(pid), problem, out));
             }
         }

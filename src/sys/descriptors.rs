@@ -12,14 +12,14 @@ const FIRST: RawFd = 3;
 /// Without `close_range` and `/proc` each number below this one is tried.
 const MOST: RawFd = 1 << 20;
 
+/// The same where that is only a courtesy to others.
+const MOST_KNOWN: RawFd = 1 << 12;
+
 /// Room for what one call reads of a directory, in words.
 const ROOM: usize = 256;
 
 /// Where the name begins in an entry of a directory, behind its number, offset, length and type.
 const NAME: usize = 19;
-
-/// What is done to a descriptor.
-type Act = fn(RawFd) -> Result<(), ()>;
 
 /// Has every descriptor of 3 and more closed by the exec. Linux before 5.11 does not know the call for it, and a
 /// sandbox may refuse it: then they are looked up in `/proc/self/fd`, and without that each possible number is tried.
@@ -37,6 +37,24 @@ pub fn close_now() {
     }
 }
 
+/// Closes at once what the exec would close, but for what is kept. Without `/proc` what has a high number may stay open until
+/// then.
+pub fn close_marked(is_kept: impl Fn(RawFd) -> bool) {
+    let close_it = |fd| match is_marked(fd) && !is_kept(fd) {
+        true => close(fd),
+        false => Ok(()),
+    };
+    if each_listed(close_it).is_err() {
+        (FIRST..MOST_KNOWN).for_each(|fd| _ = close_it(fd));
+    }
+}
+
+fn is_marked(fd: RawFd) -> bool {
+    // SAFETY: fcntl takes numbers.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+    flags >= 0 && flags & libc::FD_CLOEXEC != 0
+}
+
 fn close_range(flags: libc::c_uint) -> Result<(), ()> {
     // SAFETY: the call takes numbers.
     match unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, flags) } {
@@ -46,7 +64,7 @@ fn close_range(flags: libc::c_uint) -> Result<(), ()> {
 }
 
 /// Does it to those that `/proc/self/fd` shows.
-fn each_listed(act: Act) -> Result<(), ()> {
+fn each_listed(act: impl Fn(RawFd) -> Result<(), ()>) -> Result<(), ()> {
     let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
     // SAFETY: the path is a constant with a null byte at its end.
     let dir = unsafe { libc::open(c"/proc/self/fd".as_ptr(), flags) };

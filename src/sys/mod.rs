@@ -30,6 +30,7 @@ pub mod stage;
 pub mod stderr;
 pub mod timed;
 pub mod tty;
+mod values;
 
 /// Names the call that has failed, for what may have refused it is not to be guessed without.
 fn failed(call: &str, error: std::io::Error) -> std::io::Error {

@@ -5,7 +5,7 @@
 use nix::errno::Errno;
 use nix::sys::stat::SFlag;
 use nix::unistd::{AccessFlags, access};
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -19,6 +19,8 @@ const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:
 pub enum Program {
     /// The first of these paths that can be executed, as `execvp` tries them.
     Paths(Vec<CString>),
+    /// This name, looked for in a PATH whose value is in a file.
+    Named(OsString),
     /// The program of an open descriptor: rinit itself, wherever its file is and whoever executes it.
     Descriptor(RawFd),
     /// None: the process has nothing to do and exits with 0.

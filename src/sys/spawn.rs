@@ -1,5 +1,6 @@
 //! Making a process. Everything is prepared before the fork; the child makes system calls only, and reports what it
-//! cannot do over a pipe, so that the caller waits for nothing.
+//! cannot do over a pipe, so that the caller waits for nothing. Where values of its environment are in files, the child
+//! reads these and allocates memory for them.
 
 use super::attributes::Attributes;
 use super::listen_pid::ListenPid;
@@ -7,7 +8,8 @@ use super::mask::Mask;
 pub use super::program::{Program, c_string};
 use super::signals::Blocked;
 pub use super::stage::Stage;
-use super::{descriptors, inherit, tty};
+pub use super::values::FileValue;
+use super::{descriptors, inherit, stage, tty};
 use nix::fcntl::OFlag;
 use nix::libc;
 use std::borrow::Cow;
@@ -59,6 +61,8 @@ pub struct Spec {
     pub arguments: Vec<CString>,
     /// Its environment, of which much is what rinit was started with.
     pub environment: Vec<Cow<'static, CStr>>,
+    /// What else is in its environment, read by the child. None of these names is in `environment`.
+    pub values: Vec<FileValue>,
     /// Its working directory.
     pub working_dir: WorkingDir,
     /// Who it runs as; `None`: as rinit does.
@@ -115,7 +119,10 @@ pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned>
         spec,
         ignored: if spec.as_inherited { inherit::ignored_of_changed() } else { inherit::ignored() },
         arguments: &arguments,
-        environment: &environment,
+        environment: Cow::Borrowed(&environment),
+        values: Vec::new(),
+        paths: Vec::new(),
+        problem: String::new(),
         listen_pid: &listen_pid,
         script: script_arguments(&spec.arguments),
         output: output.map(|fd| fd.as_raw_fd()),
@@ -145,12 +152,11 @@ pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned>
 
 /// What a child has reported over `Spawned::status`.
 pub fn read_outcome(status: BorrowedFd<'_>) -> Outcome {
-    let mut report = [0_u8; 5];
+    let mut report = [0_u8; stage::REPORT];
     match super::io::read(status, &mut report) {
-        Ok(5) => {
-            let [stage, error @ ..] = report;
-            let stage = Stage::ALL.get(usize::from(stage)).copied().unwrap_or(Stage::Execute);
-            Outcome::Failed(stage, io::Error::from_raw_os_error(i32::from_ne_bytes(error)))
+        Ok(length) if length > 0 => {
+            let (stage, error) = stage::read_report(report.get(..length).unwrap_or_default());
+            Outcome::Failed(stage, error)
         }
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => Outcome::Pending,
         // The end: the descriptor was closed by the exec (or with the process, whose exit then tells the rest).
@@ -208,13 +214,19 @@ fn script_arguments(arguments: &[CString]) -> Vec<*const libc::c_char> {
 const SHELL: &CStr = c"/bin/sh";
 const NULL: &CStr = c"/dev/null";
 
-/// What the child needs, prepared by the parent: it allocates nothing.
+/// What the child needs, prepared by the parent. It allocates nothing, but where values are in files.
 struct Child<'a> {
     spec: &'a Spec,
     /// Signals that were ignored when rinit was started; where they stay so, those alone that rinit has changed.
     ignored: u64,
     arguments: &'a [*const libc::c_char],
-    environment: &'a [*const libc::c_char],
+    environment: Cow<'a, [*const libc::c_char]>,
+    /// What was read from files. `environment` has the addresses.
+    values: Vec<CString>,
+    /// Where the program may be, if PATH was among that.
+    paths: Vec<CString>,
+    /// Why it could not be read.
+    problem: String,
     listen_pid: &'a ListenPid,
     script: Vec<*const libc::c_char>,
     output: Option<RawFd>,
@@ -234,7 +246,7 @@ impl Descriptors {
     fn new(spec: &Spec, status: RawFd) -> Descriptors {
         let program = match spec.program {
             Program::Descriptor(fd) => Some(fd),
-            Program::Paths(_) | Program::Nothing => None,
+            Program::Paths(_) | Program::Named(_) | Program::Nothing => None,
         };
         let working_dir = match spec.working_dir {
             WorkingDir::Descriptor(fd) => Some(fd),
@@ -266,11 +278,12 @@ impl Child<'_> {
             }
             Err(stage) => stage,
         };
-        let [a, b, c, d] = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO).to_ne_bytes();
-        let report = [stage as u8, a, b, c, d];
-        // SAFETY: `report` is valid for its length; `_exit` runs nothing of the parent's.
+        let error = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO);
+        let mut report = [0_u8; stage::REPORT];
+        let length = stage::write_report(&mut report, stage, error, &self.problem);
+        // SAFETY: `report` is valid for its length, which `length` does not exceed; `_exit` runs nothing of the parent's.
         unsafe {
-            libc::write(self.own.status, report.as_ptr().cast(), report.len());
+            libc::write(self.own.status, report.as_ptr().cast(), length);
             libc::_exit(127)
         }
     }
@@ -283,6 +296,7 @@ impl Child<'_> {
             descriptors::close_on_exec().or(Err(Stage::Descriptors))?;
         }
         self.notify_descriptor().or(Err(Stage::Notify))?;
+        self.read_values()?;
         self.spec.attributes.before_switch()?;
         if let Some(ids) = &self.spec.ids {
             // SAFETY: both take numbers.
@@ -401,6 +415,30 @@ impl Child<'_> {
         })
     }
 
+    /// As long as a file does not answer, nothing of rinit's is kept open here: others wait for the ends of its pipes.
+    fn read_values(&mut self) -> Result<(), Stage> {
+        if self.spec.values.is_empty() {
+            return Ok(());
+        }
+        let Descriptors { status, program, working_dir } = self.own;
+        descriptors::close_marked(|fd| [Some(status), program, working_dir].contains(&Some(fd)));
+        let values: Result<Vec<CString>, String> = self.spec.values.iter().map(FileValue::entry).collect();
+        self.values = values.map_err(|problem| {
+            self.problem = problem;
+            Stage::Environment
+        })?;
+        let last = self.environment.len().saturating_sub(1);
+        let given = self.environment.iter().take(last).copied();
+        let all = given.chain(self.values.iter().map(|value| value.as_ptr())).chain([std::ptr::null()]);
+        self.environment = Cow::Owned(all.collect());
+        if let Program::Named(name) = &self.spec.program
+            && let Program::Paths(paths) = Program::named(name, &self.values)
+        {
+            self.paths = paths;
+        }
+        Ok(())
+    }
+
     /// Returns only if it fails, with the reason in errno.
     fn execute(&mut self) {
         let (arguments, environment) = (self.arguments.as_ptr(), self.environment.as_ptr());
@@ -418,29 +456,39 @@ impl Child<'_> {
                     libc::AT_EMPTY_PATH,
                 );
             },
-            Program::Paths(paths) => {
-                let mut denied = false;
-                for path in paths {
-                    // SAFETY: as above.
-                    unsafe { libc::execve(path.as_ptr(), arguments, environment) };
-                    match io::Error::last_os_error().raw_os_error() {
-                        Some(libc::ENOENT | libc::ENOTDIR) => {}
-                        Some(libc::EACCES) => denied = true,
-                        Some(libc::ENOEXEC) => {
-                            if let Some(place) = self.script.get_mut(1) {
-                                *place = path.as_ptr();
-                            }
-                            // SAFETY: as above.
-                            unsafe { libc::execve(SHELL.as_ptr(), self.script.as_ptr(), environment) };
-                            return;
-                        }
-                        _ => return,
-                    }
-                }
-                set_errno(if denied { libc::EACCES } else { libc::ENOENT });
-            }
+            Program::Paths(paths) => execute_first(paths, arguments, environment, &mut self.script),
+            Program::Named(_) => execute_first(&self.paths, arguments, environment, &mut self.script),
         }
     }
+}
+
+/// Executes the first program that is there, as `execvp` does. Returns only if it fails, with the reason in errno. Both
+/// arrays end with a null pointer, and point to strings that stay.
+fn execute_first(
+    paths: &[CString],
+    arguments: *const *const libc::c_char,
+    environment: *const *const libc::c_char,
+    script: &mut [*const libc::c_char],
+) {
+    let mut denied = false;
+    for path in paths {
+        // SAFETY: the arrays are as they have to be, and the path ends with a null byte.
+        unsafe { libc::execve(path.as_ptr(), arguments, environment) };
+        match io::Error::last_os_error().raw_os_error() {
+            Some(libc::ENOENT | libc::ENOTDIR) => {}
+            Some(libc::EACCES) => denied = true,
+            Some(libc::ENOEXEC) => {
+                if let Some(place) = script.get_mut(1) {
+                    *place = path.as_ptr();
+                }
+                // SAFETY: as above; `script` ends with a null pointer too.
+                unsafe { libc::execve(SHELL.as_ptr(), script.as_ptr(), environment) };
+                return;
+            }
+            _ => return,
+        }
+    }
+    set_errno(if denied { libc::EACCES } else { libc::ENOENT });
 }
 
 /// Ignores a signal, or else does what is the default for it. What cannot be changed is refused without effect.

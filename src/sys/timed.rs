@@ -76,6 +76,7 @@ fn spec(command: &[OsString], stdin: &File) -> io::Result<Spec> {
         program: Program::named(program, &environment),
         arguments: command.iter().map(|word| c_string(word)).collect(),
         environment: environment.into_iter().map(Cow::Borrowed).collect(),
+        values: Vec::new(),
         working_dir: WorkingDir::Unchanged,
         ids: None,
         attributes: Attributes::default(),

@@ -3,6 +3,7 @@
 mod couriers;
 mod frozen;
 mod hooks;
+mod hung;
 mod keys;
 mod logger;
 mod main_pid;

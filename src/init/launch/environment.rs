@@ -1,25 +1,23 @@
 //! The environment of a service's processes.
 
-use super::errors::refusal;
-use crate::model::text::cause;
 use crate::model::{Service, User, Variable};
-use crate::supervisor::StartError;
-use crate::sys::file;
-use crate::sys::spawn::c_string;
+use crate::sys::spawn::{FileValue, c_string};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
-
-/// The kernel takes no longer string than twice that, name and null byte included.
-const MAX_FILE: usize = 64 * 1024;
+use std::os::unix::ffi::OsStrExt;
 
 /// What belongs to a process of a service, beside what all of the service's processes get.
 #[derive(Default)]
 pub struct Additions {
     /// Set, whatever else says something of them.
     pub extra: Vec<(String, String)>,
+}
+
+impl Additions {
+    fn has(&self, name: &OsStr) -> bool {
+        self.extra.iter().any(|(added, _)| name == added.as_str())
+    }
 }
 
 /// What whoever has started rinit tells the program that it has started: where to notify, and which sockets it is given.
@@ -32,30 +30,41 @@ fn is_kept_back(service: &Service, name: &[u8]) -> bool {
     service.name != crate::model::MAIN && FOR_RINIT.contains(&name)
 }
 
-/// rinit's own environment with what the definition adds. COMMAND's passes through as it is.
+/// rinit's own environment with what the definition adds, and beside it what the process has to read from files.
+/// COMMAND's passes through as it is.
 pub fn build(
     own: &[&'static CStr],
     service: &Service,
     additions: &Additions,
-) -> Result<Vec<Cow<'static, CStr>>, StartError> {
+) -> (Vec<Cow<'static, CStr>>, Vec<FileValue>) {
     // Whatever comes later goes before what was there.
     let mut added: BTreeMap<OsString, OsString> = BTreeMap::new();
+    let mut values = Vec::new();
     added.extend(from_rinit_to(service));
     for (name, variable) in &service.exec.environment {
-        let value = match variable {
-            Variable::Text(text) | Variable::Hidden(text, _) => text.clone(),
-            Variable::File(path) => read(service, path)?,
-        };
-        added.insert(name.clone(), value);
+        match variable {
+            Variable::Text(text) | Variable::Hidden(text, _) => {
+                added.insert(name.clone(), text.clone());
+            }
+            Variable::File(path) if !additions.has(name) => {
+                added.remove(name);
+                values.push(FileValue { name: name.clone(), path: path.clone() });
+            }
+            Variable::File(_) => {}
+        }
     }
     added.extend(additions.extra.iter().map(|(name, value)| (name.into(), value.into())));
     let stays = |entry: &&'static CStr| match name_of(entry) {
-        Some(name) => !added.contains_key(OsStr::from_bytes(name)) && !is_kept_back(service, name),
+        Some(name) => {
+            let is_set = added.contains_key(OsStr::from_bytes(name))
+                || values.iter().any(|value| value.name.as_bytes() == name);
+            !is_set && !is_kept_back(service, name)
+        }
         None => true,
     };
     let mut environment: Vec<Cow<CStr>> = own.iter().copied().filter(stays).map(Cow::Borrowed).collect();
     environment.extend(added.iter().map(|(name, value)| Cow::Owned(entry(name, value))));
-    Ok(environment)
+    (environment, values)
 }
 
 /// Where a variable of a service is from.
@@ -77,8 +86,7 @@ pub fn origins<'a>(
     tell: &mut dyn FnMut(&OsStr, Origin<'a>),
 ) {
     let defined = &service.exec.environment;
-    let added = |name: &OsStr| additions.extra.iter().any(|(added, _)| name == added.as_str());
-    for (name, variable) in defined.iter().filter(|(name, _)| !added(name)) {
+    for (name, variable) in defined.iter().filter(|(name, _)| !additions.has(name)) {
         tell(name, Origin::Definition(variable));
     }
     let mut from_rinit: Vec<OsString> = additions.extra.iter().map(|(name, _)| name.into()).collect();
@@ -112,20 +120,6 @@ fn user_environment(user: &User) -> impl Iterator<Item = (OsString, OsString)> {
     let home = user.home.clone().map(|home| ("HOME".into(), home.into_os_string()));
     let names = user.name.iter().flat_map(|name| ["USER", "LOGNAME"].map(|key| (key.into(), name.into())));
     home.into_iter().chain(names)
-}
-
-/// The text of a file, less one line end. What is in it is shown nowhere.
-fn read(service: &Service, path: &Path) -> Result<OsString, StartError> {
-    let failed =
-        |cause: String| refusal(service, "environment", format!("cannot read {}: {cause}", path.display()));
-    let mut bytes = file::read_small(path, MAX_FILE).map_err(|e| failed(cause(&e)))?;
-    if bytes.last() == Some(&b'\n') {
-        bytes.pop();
-    }
-    match bytes.contains(&0) {
-        false => Ok(OsString::from_vec(bytes)),
-        true => Err(failed("it contains a NUL byte".to_owned())),
-    }
 }
 
 fn entry(name: &OsStr, value: &OsStr) -> CString {

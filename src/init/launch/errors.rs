@@ -65,6 +65,10 @@ pub fn refusal(service: &Service, key: &str, message: String) -> StartError {
 /// Why a process could not execute its program.
 pub fn setup_error(service: &Service, purpose: Purpose, stage: Stage, error: &io::Error) -> StartError {
     let (key, what) = described(service, purpose, stage);
+    if stage == Stage::Environment && error.raw_os_error().is_none() {
+        // The process has found the words for it.
+        return refusal(service, key, error.to_string());
+    }
     let mut message = format!("cannot {what}: {}", cause(error));
     if stage == Stage::Execute {
         message.push_str(execute_hint(purpose.program(service), error));
@@ -99,6 +103,7 @@ fn described(service: &Service, purpose: Purpose, stage: Stage) -> (&'static str
         Stage::Stdio => (purpose.key(), "open its standard input and output".to_owned()),
         Stage::Descriptors => (purpose.key(), "close the descriptors that rinit was started with".to_owned()),
         Stage::Notify => ("notify", "open its descriptor".to_owned()),
+        Stage::Environment => ("environment", "read a value from its file".to_owned()),
         Stage::OomScore => {
             ("oom_score_adj", format!("set it to {}", exec.context.oom_score_adj.unwrap_or_default()))
         }
@@ -163,6 +168,7 @@ fn permission_hint(stage: Stage) -> &'static str {
         | Stage::Stdio
         | Stage::Descriptors
         | Stage::Notify
+        | Stage::Environment
         | Stage::CapAdd
         | Stage::NoNewPrivileges
         | Stage::WorkingDir

@@ -343,7 +343,7 @@ fn a_value_may_come_from_a_file() {
         assert_eq!(output(&service), expected);
     }
     let refused = |service: &Service| {
-        let error = Surroundings::record().service(service).unwrap_err();
+        let error = setup_failure(service);
         assert_eq!((error.transient, error.code), (false, 125));
         let shown = path.display().to_string();
         error
@@ -360,6 +360,48 @@ fn a_value_may_come_from_a_file() {
     assert_eq!(refused(&service), "No such file or directory");
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
     assert_eq!(refused(&service), "it is not a regular file");
+}
+
+/// As `PATH` may say where the program is, it is looked for once the value is known.
+#[test]
+fn the_path_may_come_from_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("path");
+    std::fs::write(&path, format!("/nonexistent:{}\n", dir.path().display())).unwrap();
+    let program = dir.path().join("a-program");
+    // Without a `#!` it is one for /bin/sh.
+    std::fs::write(&program, "echo $PATH $A \"$1\"").unwrap();
+    let mut service = service(&["a-program", "x y"]);
+    service.exec.environment.insert("PATH".into(), Variable::File(path.clone()));
+    service.exec.environment.insert("A".into(), Variable::File(path));
+    let error = setup_failure(&service);
+    assert_eq!(error.code, 126, "{error:?}");
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let paths = format!("/nonexistent:{}", dir.path().display());
+    assert_eq!(output(&service), format!("{paths} {paths} x y\n"));
+    service.exec.command = vec!["another".into()];
+    let error = setup_failure(&service);
+    assert_eq!((error.code, error.transient), (127, false));
+    assert!(
+        error.message.ends_with("cannot execute another: No such file or directory in PATH"),
+        "{error:?}"
+    );
+}
+
+/// COMMAND's too, which gets all that rinit has.
+#[test]
+fn the_command_may_have_values_from_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    std::fs::write(&path, "s3cret").unwrap();
+    let mut service = shell("printf '%s %s' \"$SECRET\" \"$OTHER\"");
+    service.name = crate::model::MAIN.to_owned();
+    let mut surroundings = Surroundings::record();
+    surroundings.environment = vec![c"PATH=/bin:/usr/bin", c"SECRET=old", c"OTHER=kept"];
+    service.exec.environment.insert("SECRET".into(), Variable::File(path));
+    let (outcome, output, _) = run(&surroundings.service(&service).unwrap());
+    assert!(matches!(outcome, Outcome::Executed), "{outcome:?}");
+    assert_eq!(output, "s3cret kept");
 }
 
 #[test]

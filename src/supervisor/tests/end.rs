@@ -170,6 +170,18 @@ fn by_125_a_finish_of_s6_says_that_there_is_no_restart() {
     assert_eq!(world.state("web"), State::Backoff, "to runit it says nothing");
 }
 
+/// A child that could not set itself up has said nothing of the kind.
+#[test]
+fn a_finish_that_cannot_be_set_up_does_not_say_that_there_is_no_restart() {
+    let mut world = World::boot(vec![finishing(service("web"), s6()), service("x")]);
+    world.exits("web", 4);
+    let pid = world.alive.iter().find(|(name, _)| name == "web:post_stop").unwrap().1;
+    let error = StartError { message: "cannot change to /x".into(), transient: false, code: 125 };
+    world.tell(Event::SetupFailed { pid, error });
+    world.exits("web:post_stop", 127);
+    assert_eq!(world.state("web"), State::Backoff);
+}
+
 #[test]
 fn a_finish_of_runit_runs_also_if_there_was_nothing_to_run() {
     for (finish, runs) in [(Finish::Runit, true), (s6(), false)] {

@@ -298,3 +298,22 @@ fn the_result_of_an_earlier_life_is_ignored() {
     assert_eq!(health.exited(s(12), Pid(9), ExitStatus::Code(0), b""), Change::None);
     assert_eq!(health.state(), HealthState::Starting);
 }
+
+/// A child that could not read what the probe needs is no result, and its end is none either.
+#[test]
+fn a_probe_that_has_a_process_may_still_not_be_run() {
+    let mut health = health(0);
+    let first = health.deadline().unwrap();
+    assert!(health.take_due(first));
+    assert!(health.spawned(Pid(7)));
+    assert!(health.not_run(first, "cannot read".into()));
+    assert_eq!(health.exited(first, Pid(7), ExitStatus::Code(127), b""), Change::None);
+    assert_eq!((health.failing_streak(), health.results().count()), (0, 0));
+    // One that was killed at its timeout was accounted for.
+    let second = health.deadline().unwrap();
+    assert!(health.take_due(second) && health.spawned(Pid(8)));
+    let late = health.deadline().unwrap();
+    assert!(health.overdue(late).is_some());
+    assert!(!health.not_run(late, "cannot read".into()));
+    assert_eq!(health.results().count(), 1);
+}
