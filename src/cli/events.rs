@@ -4,10 +4,11 @@
 
 use super::parse::Words;
 use super::table::Opt;
-use super::{NOT_DONE, failed, json, names, output, values};
+use super::{failed, json, names, output, values};
 use crate::control::client::{self, End};
 use crate::control::protocol::{Attribute, EventReport, EventsReport, Request, Response, Verb};
 use crate::model::duration;
+use crate::model::exit::{DONE, NOT_DONE};
 use crate::model::text::printable;
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -37,7 +38,7 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
     }
     let end = client::follow(socket.as_ref(), &request, timeout, &mut |response| printer.take(response));
     Ok(match end {
-        Ok(End::Finished) => 0,
+        Ok(End::Finished) => DONE,
         Ok(End::Stopped) => printer.status(),
         Ok(End::Broken) => {
             output::err("rinit: the connection has ended before the init did\n");
@@ -101,7 +102,7 @@ impl Printer {
     }
 
     fn status(&self) -> u8 {
-        if self.written == output::Written::Failed { NOT_DONE } else { 0 }
+        if self.written == output::Written::Failed { NOT_DONE } else { DONE }
     }
 
     fn text(&mut self, report: &EventsReport) -> String {

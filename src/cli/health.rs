@@ -4,9 +4,10 @@
 
 use super::parse::Words;
 use super::table::Opt;
-use super::{NOT_DONE, ask, json, names, output, values};
+use super::{ask, json, names, output, values};
 use crate::control::protocol::{HealthReport, Mode, Request, Verb};
 use crate::model::duration;
+use crate::model::exit::{DONE, NOT_DONE};
 use crate::model::text::cause;
 use crate::model::text::printable;
 use crate::sys::timed::{self, Outcome};
@@ -42,7 +43,7 @@ fn ask_init(words: &Words) -> Result<u8, String> {
     let text = if words.has(Opt::Json) { json(&report) } else { lines(&report) };
     // That nobody reads the text does not change what the status says.
     let _ = output::out(&text);
-    Ok(if report.healthy { 0 } else { NOT_DONE })
+    Ok(if report.healthy { DONE } else { NOT_DONE })
 }
 
 fn mode(words: &Words) -> Result<Mode, String> {
@@ -101,7 +102,7 @@ fn run_command(words: &Words, command: &[OsString]) -> Result<u8, String> {
     }
     let timeout = values::timeout(words, COMMAND_TIMEOUT)?;
     let said = match timed::run(command, timeout) {
-        Ok(Outcome::Exited(0)) => return Ok(0),
+        Ok(Outcome::Exited(0)) => return Ok(DONE),
         // It has spoken for itself.
         Ok(Outcome::Exited(_)) => return Ok(NOT_DONE),
         Ok(Outcome::Killed(number)) => match crate::model::Signal::new(number) {

@@ -9,20 +9,14 @@ use super::table::{self, Opt};
 use super::values::{self, Env, SERVICES_DIR};
 use crate::control::address::Address;
 use crate::init::{self, Contract, Listening, LogFormat, Remap, Settings};
-use crate::model::Signal;
+use crate::model::{Signal, exit};
 use log::LevelFilter;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The exit status when rinit itself could not do it, as of env, timeout and docker.
-pub(super) const FAILED: u8 = 125;
-
 /// Inside the ten seconds that Docker gives, so that rinit ends it and can say who had to be killed.
 pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(9);
-
-/// As a shell has it: there is no such program.
-const NOT_FOUND: u8 = 127;
 
 pub(super) fn run(words: &Words) -> Result<u8, UsageError> {
     let role = role::role(words)?;
@@ -30,7 +24,7 @@ pub(super) fn run(words: &Words) -> Result<u8, UsageError> {
     let settings = settings(words, &values::env, role, default_is_there).map_err(UsageError::of_init)?;
     let format = settings.log_format;
     let status = init::run(settings);
-    if status == NOT_FOUND
+    if status == exit::NOT_FOUND
         && let Some(hint) = verb_hint(&words.operands)
     {
         init::say_last(format, &hint);

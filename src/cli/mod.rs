@@ -27,16 +27,12 @@ mod wait;
 
 use crate::control::client::{self, Failure};
 use crate::control::protocol::{self, ActionResult, Request, Response};
+use crate::model::exit::{DONE, NO_INIT, NOT_DONE};
 use crate::sys::signals::Blocked;
 use parse::{Line, UsageError, Words};
 use std::ffi::OsString;
 use std::time::Duration;
 use table::{Opt, Verb};
-
-/// A verb's exit statuses beside 0. The init's are in `init`.
-const NOT_DONE: u8 = 1;
-const USAGE: u8 = 2;
-const NO_INIT: u8 = 3;
 
 /// Runs rinit with its arguments, the program's own name first, and returns the exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
@@ -103,7 +99,7 @@ fn dispatch(line: Line) -> Result<u8, UsageError> {
 
 /// Text that was asked for: the status says whether it could be written.
 fn show(text: &str) -> u8 {
-    if output::out(text) { 0 } else { NOT_DONE }
+    if output::out(text) { DONE } else { NOT_DONE }
 }
 
 /// Asks the init. `Err` is the exit status after the reason was written.

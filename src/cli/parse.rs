@@ -4,8 +4,8 @@
 #![forbid(unsafe_code)]
 
 use super::table::{self, Command, Flag, INIT_FLAGS, Opt};
-use crate::model::suggest;
 use crate::model::text::escaped;
+use crate::model::{exit, suggest};
 use lexopt::{Arg, Parser};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -62,17 +62,17 @@ pub struct UsageError {
 impl UsageError {
     /// Of the init.
     pub fn of_init(message: String) -> UsageError {
-        UsageError { message, help: "rinit --help".to_owned(), status: super::init::FAILED }
+        UsageError { message, help: "rinit --help".to_owned(), status: exit::OWN_FAILURE }
     }
 
     /// Of a process that is not the init, where one runs.
     pub fn of_client(message: String, help: &str) -> UsageError {
-        UsageError { message, help: help.to_owned(), status: super::USAGE }
+        UsageError { message, help: help.to_owned(), status: exit::USAGE }
     }
 
     /// Of a verb.
     pub fn of_verb(command: &Command, message: String) -> UsageError {
-        UsageError { message, help: format!("rinit {} --help", command.name), status: super::USAGE }
+        UsageError { message, help: format!("rinit {} --help", command.name), status: exit::USAGE }
     }
 }
 

@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::parse::Words;
-use super::{NOT_DONE, output, values};
+use super::{output, values};
+use crate::model::exit::{DONE, NOT_DONE};
 use crate::model::{HttpUrl, url};
 use crate::probe;
 use crate::sys::socket::Address;
@@ -38,7 +39,7 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
     };
     // That nobody reads the text does not change what the status says.
     let _ = output::out(&format!("{}\n", outcome.message));
-    Ok(if outcome.healthy { 0 } else { NOT_DONE })
+    Ok(if outcome.healthy { DONE } else { NOT_DONE })
 }
 
 #[cfg(test)]

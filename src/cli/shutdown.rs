@@ -6,6 +6,7 @@ use super::parse::Words;
 use super::table::Opt;
 use super::{ask, show, values};
 use crate::control::protocol::{Request, Verb};
+use crate::model::exit::DONE;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,7 +18,7 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
     let timeout = values::timeout(words, TIMEOUT)?;
     Ok(match ask(words, &Request::new(Verb::Shutdown, Vec::new()), timeout)? {
         Ok(_) if words.has(Opt::Json) => show("{\"stopping\":true}\n"),
-        Ok(_) => 0,
+        Ok(_) => DONE,
         Err(status) => status,
     })
 }

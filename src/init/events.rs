@@ -10,7 +10,7 @@ mod gone;
 use self::gone::Gone;
 use super::narrate;
 use crate::control::protocol::{Attribute, EventReport, EventsReport};
-use crate::model::{Signal, ordered, pattern, text};
+use crate::model::{Signal, exit, ordered, pattern, text};
 use crate::supervisor::{ExitStatus, Next, Notice, Scope, ServiceId, StopBy, Supervisor};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -455,7 +455,7 @@ impl Record {
         let shape = self.kind.shape();
         let mut attributes = BTreeMap::new();
         let mut put = |name: &str, value| attributes.insert(name.to_owned(), value);
-        let number = |code: i16| Attribute::Number(u64::try_from(code).unwrap_or_default());
+        let number = |code: i32| Attribute::Number(u64::try_from(code).unwrap_or_default());
         let signal = |number: i16| match Signal::new(i32::from(number)) {
             Some(signal) => Attribute::Text(signal.to_string()),
             None => Attribute::Text(format!("signal {number}")),
@@ -466,10 +466,10 @@ impl Record {
             (EXIT_CODE, code @ ..0) => {
                 let killed_by = code.saturating_neg();
                 put(SIGNAL, signal(killed_by));
-                put(EXIT_CODE, number(killed_by.saturating_add(128)))
+                put(EXIT_CODE, number(exit::by_signal(killed_by.into())))
             }
             (SIGNAL, code) => put(SIGNAL, signal(code)),
-            (name, code) => put(name, number(code)),
+            (name, code) => put(name, number(code.into())),
         };
         if self.number != NONE && !shape.number.is_empty() {
             put(shape.number, Attribute::Number(self.number));

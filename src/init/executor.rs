@@ -15,7 +15,7 @@ use super::reading::Reader;
 use super::report::Report;
 use super::state::State;
 use super::terminal::Terminal;
-use crate::model::{Control, Hook, Notify, Service};
+use crate::model::{Control, Hook, Notify, Service, exit};
 use crate::supervisor::{
     Effect, Event, News, Pid, Plan, Role, Scope, ServiceId, StartError, Supervisor, Time, merge,
 };
@@ -431,7 +431,7 @@ impl Executor {
 
 /// A service number that does not exist: cannot come about, but must not end PID 1 either.
 fn lost() -> StartError {
-    StartError { message: "no such service".to_owned(), transient: false, code: 125 }
+    StartError { message: "no such service".to_owned(), transient: false, code: exit::OWN_FAILURE }
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Opens the control socket.
 
+use super::NotStarted;
 use super::children;
 use super::settings::{Listening, Settings};
-use super::{EXIT_OWN_FAILURE, NotStarted};
 use crate::control::address::{Address, Listener, Refused};
 use crate::control::server::Server;
+use crate::model::exit;
 use crate::model::text::cause;
 use crate::sys::poll::Poller;
 use crate::sys::process;
@@ -22,7 +23,7 @@ pub fn open(
     let Listener { socket, address } = match Listener::open(settings.socket.as_ref(), process::is_pid1()) {
         Ok(listener) => listener,
         Err(Refused { message, is_taken: true }) if settings.listening == Listening::Required => {
-            return Err(NotStarted { message, status: EXIT_OWN_FAILURE });
+            return Err(NotStarted { message, status: exit::OWN_FAILURE });
         }
         Err(Refused { message, is_taken: _ }) => {
             // With COMMAND alone nobody may ever ask: several such rinits of one user are nothing unusual.

@@ -51,7 +51,7 @@ pub use settings::{Listening, LogFormat, Settings};
 use crate::config;
 use crate::control::address::Address;
 use crate::model::text::cause;
-use crate::model::{MAIN, Service, Signal, duration};
+use crate::model::{MAIN, Service, Signal, duration, exit};
 use crate::supervisor::{Event, Pid, Scope, Supervisor};
 use crate::sys::poll::{self, Interest, Poller, Ready};
 use crate::sys::signals::{Caught, Reading, Signals};
@@ -68,9 +68,6 @@ use state::State;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use tidy::{QUIET, Tidy};
-
-/// The exit status when rinit itself could not do it, as with env, timeout and docker.
-pub const EXIT_OWN_FAILURE: u8 = 125;
 
 /// The signals that ask rinit to stop the container.
 const STOP_SIGNALS: [Signal; 5] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::PWR, Signal::RTMIN_3];
@@ -115,7 +112,7 @@ fn run_to_the_end(settings: Settings) -> u8 {
         Ok(sources) => sources,
         Err(e) => {
             log::error!("cannot start: {}", cause(&e));
-            return EXIT_OWN_FAILURE;
+            return exit::OWN_FAILURE;
         }
     };
     let config::Config { services, groups, notes, directories: _ } = match Source::first(&settings) {
@@ -125,7 +122,7 @@ fn run_to_the_end(settings: Settings) -> u8 {
     notes.iter().for_each(|note| log::info!("{note}"));
     if services.is_empty() {
         log::error!("there is no service and no COMMAND: nothing to run. Try 'rinit --help'.");
-        return EXIT_OWN_FAILURE;
+        return exit::OWN_FAILURE;
     }
     if !settings.services.is_empty() {
         // Each process that is made would be given what reading has left behind, and give it back.
@@ -170,7 +167,7 @@ fn refuse(diagnostics: &[config::Diagnostic], format: LogFormat, signals: &Signa
             break;
         }
     }
-    EXIT_OWN_FAILURE
+    exit::OWN_FAILURE
 }
 
 struct Init {

@@ -11,7 +11,7 @@ use super::launch;
 use crate::config::wire::{self, Mistakes};
 use crate::config::{self, Sources, Style};
 use crate::model::text::cause;
-use crate::model::{Signal, duration};
+use crate::model::{Signal, duration, exit};
 use crate::supervisor::Time;
 use crate::sys::io::read;
 use crate::sys::poll::{Interest, Poller};
@@ -262,7 +262,7 @@ pub fn child(arguments: &[OsString]) -> u8 {
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let Some(sources) = sources(arguments) else {
         let _ = writeln!(std::io::stderr(), "{NAME}: rinit itself starts this, to read definitions");
-        return super::EXIT_OWN_FAILURE;
+        return exit::OWN_FAILURE;
     };
     let read = config::load(&sources).map_err(|mistakes| Mistakes::new(&mistakes));
     let mut bytes = wire::encode(&read);
@@ -271,7 +271,7 @@ pub fn child(arguments: &[OsString]) -> u8 {
     }
     match std::io::stdout().write_all(&bytes) {
         Ok(()) => 0,
-        Err(_) => super::EXIT_OWN_FAILURE,
+        Err(_) => exit::OWN_FAILURE,
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod capability;
 pub mod duration;
 pub mod exec;
+pub mod exit;
 pub mod graph;
 pub mod health;
 pub mod ordered;

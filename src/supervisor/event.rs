@@ -1,6 +1,6 @@
 //! What the supervisor is told and what it answers: plain data, with no descriptor and no clock in it.
 
-use crate::model::{Condition, Hook, Signal};
+use crate::model::{Condition, Hook, Signal, exit};
 use std::fmt;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ impl ExitStatus {
     pub fn code(self) -> u8 {
         let code = match self {
             ExitStatus::Code(code) => code,
-            ExitStatus::Signal(number) => number.saturating_add(128),
+            ExitStatus::Signal(number) => exit::by_signal(number),
         };
         u8::try_from(code).unwrap_or(u8::MAX)
     }

@@ -15,7 +15,7 @@
 //! come later, by less than a tenth of their time: how much is decided by the service's place alone.
 
 use super::event::{ExitStatus, Pid, Time};
-use crate::model::{HealthTiming, duration, text};
+use crate::model::{HealthTiming, duration, exit, text};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ impl ProbeResult {
     /// Whether its program was missing or could not be executed, in the words of a shell: that says nothing about the
     /// service.
     pub fn is_unusable(&self) -> bool {
-        matches!(self.status, Some(ExitStatus::Code(126 | 127)))
+        matches!(self.status, Some(ExitStatus::Code(code)) if exit::is_not_run(code))
     }
 
     /// The failure in one line.

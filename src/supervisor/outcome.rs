@@ -4,14 +4,11 @@ use super::backoff::Verdict;
 use super::event::*;
 use super::state::State;
 use super::unit::Unit;
-use crate::model::{Finish, Hook, Restart, duration};
+use crate::model::{Finish, Hook, Restart, duration, exit};
 use std::time::Duration;
 
 /// The exit code by which a `finish` of s6 says that the service is not to be started again.
 const NOT_AGAIN: u8 = 125;
-
-/// The exit code of a process that could not execute its program.
-const NOT_EXECUTED: u8 = 127;
 
 impl Unit {
     /// Its main process was reaped.
@@ -130,7 +127,7 @@ impl Unit {
         if let Some(ending) = &mut self.ending {
             ending.permanent = permanent;
         }
-        self.hooks.finish.is_some() && code.is_some_and(|code| code != NOT_EXECUTED)
+        self.hooks.finish.is_some() && code.is_some_and(|code| code != exit::NOT_FOUND)
     }
 
     /// It is not started again, because its `finish` says so.

@@ -13,15 +13,12 @@ use super::ending::Purpose;
 use super::event::*;
 use super::state::State;
 use super::unit::Unit;
-use crate::model::ordered;
+use crate::model::{exit, ordered};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How long to wait for what was killed at the deadline before the exit is due anyway.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
-
-/// The exit status where rinit itself could not do it.
-const OWN_FAILURE: u8 = 125;
 
 /// Where the stop is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -313,7 +310,7 @@ impl Supervisor {
     /// The exit status of the container: not 0 where a service could not be told to stop.
     fn exit_status(&self) -> u8 {
         match self.exit_status_of_services() {
-            0 if self.units.iter().any(|unit| unit.refused.is_some()) => OWN_FAILURE,
+            0 if self.units.iter().any(|unit| unit.refused.is_some()) => exit::OWN_FAILURE,
             status => status,
         }
     }
@@ -330,9 +327,9 @@ impl Supervisor {
         match ended {
             Some(unit) if unit.state == State::Failed => unit.fail_code,
             Some(unit) if unit.state == State::Completed => 0,
-            Some(unit) => unit.last_exit.map_or(137, ExitStatus::code),
+            Some(unit) => unit.last_exit.map_or(exit::KILLED, ExitStatus::code),
             None if cause == Some(StopCause::AllDone) => 0,
-            None if self.units.iter().any(|unit| unit.killed) => 137,
+            None if self.units.iter().any(|unit| unit.killed) => exit::KILLED,
             None => 0,
         }
     }

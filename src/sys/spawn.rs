@@ -10,6 +10,7 @@ use super::signals::Blocked;
 pub use super::stage::Stage;
 pub use super::values::FileValue;
 use super::{descriptors, inherit, stage, tty};
+use crate::model::exit;
 use nix::fcntl::OFlag;
 use nix::libc;
 use std::borrow::Cow;
@@ -284,7 +285,7 @@ impl Child<'_> {
         // SAFETY: `report` is valid for its length, which `length` does not exceed; `_exit` runs nothing of the parent's.
         unsafe {
             libc::write(self.own.status, report.as_ptr().cast(), length);
-            libc::_exit(127)
+            libc::_exit(i32::from(exit::NOT_FOUND))
         }
     }
 

@@ -8,9 +8,10 @@ mod report;
 use super::parse::Words;
 use super::table::{self, Opt};
 use super::values::{self, SERVICES_DIR};
-use super::{NOT_DONE, init, json, output, show};
+use super::{init, json, output, show};
 use crate::config::lint::World;
 use crate::config::{self, Sources, schema, write};
+use crate::model::exit::{DONE, NOT_DONE};
 use crate::model::text::escaped;
 use crate::sys::process;
 use report::Report;
@@ -52,7 +53,7 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
         checked.config.as_ref().is_none_or(|config| output::out(&report::summary(config, &report)))
     };
     let is_well = report.errors == 0 && (report.warnings == 0 || !words.has(Opt::Strict));
-    Ok(if is_well && is_shown { 0 } else { NOT_DONE })
+    Ok(if is_well && is_shown { DONE } else { NOT_DONE })
 }
 
 /// Prints what directories define as TOML files.

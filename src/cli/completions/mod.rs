@@ -10,10 +10,11 @@
 mod next;
 
 use super::parse::Words;
-use super::{NOT_DONE, output, show};
+use super::{output, show};
 use crate::control::address::Address;
 use crate::control::client;
 use crate::control::protocol::{Request, Verb};
+use crate::model::exit::{DONE, NOT_DONE};
 use crate::model::text::printable;
 use next::{Candidate, Next};
 use std::ffi::OsStr;
@@ -45,7 +46,7 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
     let Some(line) = &words.rest else { return Ok(show(shell.script)) };
     let found = next::next(line, shell.name == "bash", &services);
     // A shell that has gone away wants no answer.
-    Ok(if output::out(&answer(found, shell.separator)) { 0 } else { NOT_DONE })
+    Ok(if output::out(&answer(found, shell.separator)) { DONE } else { NOT_DONE })
 }
 
 fn answer(next: Next, separator: Option<char>) -> String {

@@ -11,6 +11,7 @@ mod tini;
 use super::output;
 use super::values::{self, Env};
 use crate::init::stand_in::{self, Role};
+use crate::model::exit::DONE;
 use getopt::{Given, Switch};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -90,7 +91,7 @@ impl Personality {
             return super::show(text);
         }
         output::err(text);
-        0
+        DONE
     }
 
     fn help(&self) -> String {

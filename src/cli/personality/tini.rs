@@ -8,7 +8,7 @@ use crate::cli::init::{env_verbosity, raised, read_signal, read_status};
 use crate::cli::values::Env;
 use crate::init::Contract;
 use crate::init::stand_in::{Failures, Role};
-use crate::model::Signal;
+use crate::model::{Signal, exit};
 use crate::sys::spawn::Session;
 use log::LevelFilter;
 use std::collections::BTreeMap;
@@ -89,7 +89,7 @@ fn read((given, mut command): Given, env: Env<'_>) -> Result<Action, String> {
         rewritten: BTreeMap::new(),
         suspends: false,
         last_signal: false,
-        failures: Failures { own: 1, not_found: 127, denied: 126, other: 1 },
+        failures: Failures { own: 1, not_found: exit::NOT_FOUND, denied: exit::NOT_EXECUTABLE, other: 1 },
     })))
 }
 

@@ -6,7 +6,7 @@ use super::colour::Look;
 use super::{MAX_TEXT, one_line, span};
 use crate::control::protocol::{ProbeResult, ServiceStatus};
 use crate::model::text::printable;
-use crate::model::words;
+use crate::model::{exit, words};
 use serde_json::Value;
 
 /// Where the facts begin.
@@ -186,7 +186,9 @@ fn environment(variables: &[Value]) -> Vec<String> {
 fn probe(result: &ProbeResult) -> String {
     let ended = match (result.timed_out, result.exit_code) {
         (true, _) => "timed out".to_owned(),
-        (false, Some(code @ (126 | 127))) => format!("exit code {code} (the probe itself could not be run)"),
+        (false, Some(code)) if exit::is_not_run(code) => {
+            format!("exit code {code} (the probe itself could not be run)")
+        }
         (false, Some(code)) => format!("exit code {code}"),
         (false, None) => "no result".to_owned(),
     };

@@ -1,7 +1,7 @@
 //! What to say when a process cannot be made, with the place in the definition that it comes from.
 
 use crate::model::text::cause;
-use crate::model::{Hook, MAIN, Probe, Service};
+use crate::model::{Hook, MAIN, Probe, Service, exit};
 use crate::supervisor::StartError;
 use crate::sys::spawn::{self, Stage};
 use std::ffi::{OsStr, OsString};
@@ -48,18 +48,22 @@ impl Purpose {
 
 /// Why no process could be made at all. Another attempt may help.
 pub fn fork_error(error: &io::Error) -> StartError {
-    StartError { message: format!("cannot make a process: {}", cause(error)), transient: true, code: 125 }
+    StartError {
+        message: format!("cannot make a process: {}", cause(error)),
+        transient: true,
+        code: exit::OWN_FAILURE,
+    }
 }
 
 /// Why the pipe from or to another service could not be made. Another attempt may help.
 pub fn pipe_error(reader: &str, error: &io::Error) -> StartError {
     let message = format!("cannot make the pipe to {reader}: {}", cause(error));
-    StartError { message, transient: spawn::may_pass(error), code: 125 }
+    StartError { message, transient: spawn::may_pass(error), code: exit::OWN_FAILURE }
 }
 
 /// Why none is made: something that the definition names is not there. Another attempt is not made for that alone.
 pub fn refusal(service: &Service, key: &str, message: String) -> StartError {
-    StartError { message: located(service, key, &message), transient: false, code: 125 }
+    StartError { message: located(service, key, &message), transient: false, code: exit::OWN_FAILURE }
 }
 
 /// Why a process could not execute its program.
@@ -80,9 +84,9 @@ pub fn setup_error(service: &Service, purpose: Purpose, stage: Stage, error: &io
         message.push_str(permission_hint(stage));
     }
     let code = match (stage, error.kind()) {
-        (Stage::Execute, io::ErrorKind::NotFound) => 127,
-        (Stage::Execute, _) => 126,
-        _ => 125,
+        (Stage::Execute, io::ErrorKind::NotFound) => exit::NOT_FOUND,
+        (Stage::Execute, _) => exit::NOT_EXECUTABLE,
+        _ => exit::OWN_FAILURE,
     };
     StartError { message: located(service, key, &message), transient: spawn::may_pass(error), code }
 }
