@@ -130,11 +130,11 @@ pub struct Policy {
     pub kill_mode: KillMode,
     /// How it says that it is ready; `None`: it is as soon as it runs.
     pub notify: Option<Notify>,
-    /// How long it may take to get ready; `None`: as long as it wants.
+    /// How long it may take to get ready; `None`: no limit.
     pub start_timeout: Option<Duration>,
     /// With `Notify::Systemd`: how long it may go without a sign of life.
     pub watchdog: Option<Duration>,
-    /// How long it may run; past it it is stopped and has failed. `None`: as long as it wants.
+    /// How long it may run; after that it is stopped and has failed. `None`: no limit.
     pub run_timeout: Option<Duration>,
     /// A stop by hand is refused unless it is forced.
     pub refuse_manual_stop: bool,
