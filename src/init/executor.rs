@@ -3,14 +3,12 @@
 use super::children::Children;
 use super::contract::Contract;
 use super::couriers::Couriers;
-use super::deaths::Deaths;
 use super::events::{self, Events};
-use super::heirs::Heirs;
 use super::launch::{self, Surroundings};
 use super::narrate::narrate;
 use super::notify::NotifySocket;
 use super::oom::OomCounter;
-use super::pipes::Pipes;
+use super::places::Places;
 use super::reading::Reader;
 use super::report::Report;
 use super::state::State;
@@ -23,7 +21,7 @@ use crate::sys::inherit;
 use crate::sys::poll::{Interest, Poller};
 use crate::sys::process::Status;
 use crate::sys::spawn::{self, Outcome, Session, Spec};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::{AsFd, RawFd};
 
 /// The token of the socket over which services tell news.
@@ -43,13 +41,9 @@ pub struct Executor {
     unawaited: Option<i32>,
     pub(super) children: Children,
     pub(super) notify: Option<NotifySocket>,
-    pub(super) heirs: Heirs,
-    pub(super) pipes: Pipes,
-    /// Old definitions of services that stop by them, to be started by new ones.
-    leaving: BTreeMap<usize, Service>,
+    pub(super) places: Places,
     pub reader: Reader,
     pub(super) oom: OomCounter,
-    deaths: Deaths,
     pub(super) couriers: Couriers,
     report: Report,
     /// Room for those that a reaping finds.
@@ -100,12 +94,9 @@ impl Executor {
             terminal: Terminal::new(Session::Foreground),
             children: Children::default(),
             notify: None,
-            heirs: Heirs::default(),
-            pipes: Pipes::default(),
-            leaving: BTreeMap::new(),
+            places: Places::default(),
             reader: Reader::default(),
             oom: OomCounter::default(),
-            deaths: Deaths::default(),
             couriers: Couriers::new(),
             report: Report::default(),
             ended: Vec::new(),
@@ -143,8 +134,9 @@ impl Executor {
         for (index, service) in self.services.iter().enumerate() {
             // One that was gone and is back may stop still, by its old definition.
             let anew = plan.restart.contains(&service.name) || plan.start.contains(&service.name);
-            if anew && !self.leaving.contains_key(&index) {
-                self.leaving.insert(index, service.clone());
+            if anew {
+                let leaving = &mut self.places.of(ServiceId(index)).leaving;
+                leaving.get_or_insert_with(|| Box::new(service.clone()));
             }
         }
         let mut free = self.supervisor.free();
@@ -167,15 +159,7 @@ impl Executor {
             self.services.get(id.0).is_some_and(|service| service.name != *name)
         };
         let replaced: Vec<(ServiceId, &str)> = old.filter(is_replaced).collect();
-        for (id, _) in &replaced {
-            self.leaving.remove(&id.0);
-            self.deaths.forget(id.0);
-            self.pipes.forget(id.0);
-            self.heirs.forget(*id);
-            if let Some(notify) = &mut self.notify {
-                notify.forget(*id);
-            }
-        }
+        replaced.iter().for_each(|(id, _)| self.places.forget(*id));
         self.events.forget(&replaced);
     }
 
@@ -249,7 +233,9 @@ impl Executor {
                 Some(self.hook(service, hook, &launch::End { status: exit, group }))
             }
             Effect::CloseInput(service) => {
-                self.pipes.close(service.0);
+                if let Some(place) = self.places.get_mut(service) {
+                    place.pipe.close();
+                }
                 None
             }
             Effect::Remember { service, stopped } => {
@@ -286,7 +272,9 @@ impl Executor {
         let Some(service) = self.services.get(id.0) else {
             return Event::SpawnFailed { service: id, error: lost() };
         };
-        self.leaving.remove(&id.0);
+        if let Some(place) = self.places.get_mut(id) {
+            place.leaving = None;
+        }
         let spec = self.surroundings.service(service);
         match self.make(id, Role::Main, spec) {
             Ok(pid) => Event::Spawned { service: id, pid },
@@ -295,7 +283,7 @@ impl Executor {
     }
 
     fn probe(&mut self, id: ServiceId) -> Event {
-        let service = self.leaving.get(&id.0).or_else(|| self.services.get(id.0));
+        let service = self.definition(id);
         let Some((service, check)) = service.and_then(|s| s.healthcheck.as_ref().map(|check| (s, check)))
         else {
             return Event::ProbeSpawnFailed { service: id, error: lost() };
@@ -308,19 +296,26 @@ impl Executor {
     }
 
     fn hook(&mut self, id: ServiceId, hook: Hook, end: &launch::End) -> Event {
-        if matches!(hook, Hook::PreStart | Hook::Control(Control::Up)) {
-            self.leaving.remove(&id.0);
-        }
-        let service = self.leaving.get(&id.0).or_else(|| self.services.get(id.0));
-        let Some(service) = service else {
+        let Some(defined) = self.services.get(id.0) else {
             return Event::HookSpawnFailed { service: id, hook, error: lost() };
         };
-        let death_tally = self.deaths.count(id.0, service, hook, end);
+        let place = self.places.of(id);
+        if matches!(hook, Hook::PreStart | Hook::Control(Control::Up)) {
+            place.leaving = None;
+        }
+        let service = place.leaving.as_deref().unwrap_or(defined);
+        let death_tally = place.deaths.count(service, hook, end);
         let spec = self.surroundings.hook(service, hook, end).map(|spec| Spec { death_tally, ..spec });
         match self.make(id, Role::Hook(hook), spec) {
             Ok(pid) => Event::HookSpawned { service: id, hook, pid },
             Err(error) => Event::HookSpawnFailed { service: id, hook, error },
         }
+    }
+
+    /// The definition by which a service runs, or stops: it may be older than what is defined now.
+    fn definition(&self, id: ServiceId) -> Option<&Service> {
+        let leaving = self.places.get(id).and_then(|place| place.leaving.as_deref());
+        leaving.or_else(|| self.services.get(id.0))
     }
 
     /// Makes a process.
@@ -369,22 +364,24 @@ impl Executor {
             Role::Hook(_) => false,
             Role::Probe => return Ok([None; 3]),
         };
-        let service = self.leaving.get(&id.0).or_else(|| self.services.get(id.0));
-        let Some((service, streams)) = service.and_then(|it| it.exec.streams.as_deref().map(|s| (it, s)))
-        else {
+        let Some(streams) = self.definition(id).and_then(|service| service.exec.streams.clone()) else {
             return Ok([None; 3]);
         };
-        let (supervisor, pipes) = (&self.supervisor, &mut self.pipes);
+        let (supervisor, places) = (&self.supervisor, &mut self.places);
         let mut writer = |name: &Option<String>| {
             let Some((name, reader)) = name.as_deref().and_then(|name| Some((name, supervisor.find(name)?)))
             else {
                 return Ok(None);
             };
-            pipes.writer(reader.0).map(Some).map_err(|e| launch::pipe_error(name, &e))
+            let writer = places.of(reader).pipe.writer();
+            writer.map(Some).map_err(|e| launch::pipe_error(name, &e))
         };
         let (stdout, stderr) = (writer(&streams.stdout)?, writer(&streams.stderr)?);
         let stdin = match streams.reads && is_main {
-            true => Some(self.pipes.reader(id.0).map_err(|e| launch::pipe_error(&service.name, &e))?),
+            true => {
+                let reader = places.of(id).pipe.reader();
+                Some(reader.map_err(|e| launch::pipe_error(supervisor.name(id), &e))?)
+            }
             false => None,
         };
         Ok([stdin, stdout, stderr])

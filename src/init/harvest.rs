@@ -3,6 +3,7 @@
 use super::children::Ended;
 use super::executor::{Executor, Rest};
 use super::gather::Harvest;
+use super::heirs::Heir;
 use super::launch::{self, Purpose};
 use super::notify::DATAGRAMS_IN_QUEUE;
 use super::output::OUTPUT;
@@ -76,7 +77,7 @@ impl Executor {
     }
 
     fn orphan_ended(&mut self, pid: i32) {
-        self.heirs.reaped(pid);
+        self.places.reaped(pid);
         let level = if self.contract.warn_zombies { log::Level::Warn } else { log::Level::Trace };
         log::log!(level, "reaped zombie process {pid}");
     }
@@ -159,11 +160,14 @@ impl Executor {
         }
         if role == Role::Main {
             let table = self.supervisor.processes();
-            let heir = self.heirs.take(service).filter(|(by, _)| table.get(*by).is_none());
+            let heir = self.places.get_mut(service).and_then(|place| place.heir.take());
+            let heir = heir.and_then(Heir::succeed).filter(|(by, _)| table.get(*by).is_none());
             if let Some((by, group)) = heir {
                 return self.feed(now, Event::Succeeded { pid, by, group });
             }
-            self.pipes.ended(service.0);
+            if let Some(place) = self.places.get_mut(service) {
+                place.pipe.ended();
+            }
         }
         // One that has left the group of its predecessor may have been its last member: then the number is free.
         let is_anothers = (group != pid || is_displaced) && self.supervisor.processes().get(group).is_some();

@@ -30,6 +30,7 @@ mod oom;
 mod output;
 mod owner;
 mod pipes;
+mod places;
 mod reading;
 mod report;
 mod requests;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::executor::Executor;
+use super::heirs::Heir;
 use super::notify::{Message, Said};
 use super::owner::Owner;
 use super::senders::Sender;
@@ -18,8 +19,8 @@ impl Executor {
     pub fn read_news(&mut self, now: Time, most: usize) {
         for _ in 0..most {
             let Some(socket) = &mut self.notify else { return };
-            let (table, heirs) = (self.supervisor.processes(), &self.heirs);
-            let owner = |number: i32| table.owner(Pid(number)).or_else(|| heirs.service_of(number));
+            let (table, places) = (self.supervisor.processes(), &self.places);
+            let owner = |number: i32| table.owner(Pid(number)).or_else(|| places.that_named(number));
             let Some(message) = socket.receive(now, owner) else { return };
             let Some(Message { service, uid, said }) = message else { continue };
             let policy = self.services.get(service.0).map(|service| &service.policy);
@@ -40,9 +41,10 @@ impl Executor {
     /// A service names the process that is to be its main process when the present one has ended.
     fn name_heir(&mut self, now: Time, service: ServiceId, uid: u32, pid: i32) {
         if self.supervisor.processes().main_of(Pid(pid)) == Some(service) {
-            return self.heirs.forget(service);
+            self.places.of(service).heir = None;
+            return;
         }
-        let named = match self.heirs.may_name(now, service) {
+        let named = match self.places.of(service).names.may_name(now) {
             true => self.find_heir(now, service, uid, pid),
             false => Err("the service names too many"),
         };
@@ -76,7 +78,7 @@ impl Executor {
             Sender::NotLookedUp => return Err("its user has too many processes looked up"),
         };
         match belongs {
-            true if self.heirs.name(service, pid, started) => Ok(()),
+            true if self.places.name_heir(service, Heir { pid, started }) => Ok(()),
             true => Err("another service has named that process"),
             false => Err(NOT_ITS_OWN),
         }

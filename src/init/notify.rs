@@ -91,11 +91,6 @@ impl NotifySocket {
         self.named.find(now, named, &Kernel, owner)
     }
 
-    /// Another gets the number of a service that is gone.
-    pub fn forget(&mut self, service: ServiceId) {
-        self.senders.forget(service);
-    }
-
     /// The next datagram, with the service that it is from. `owner` knows the services of main processes. `None`: there is
     /// none; `Some(None)`: it is passed over. One at a time, as what one says may decide whose the next one is.
     ///

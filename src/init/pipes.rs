@@ -2,63 +2,53 @@
 //! read, and closes its writing end when nothing more is to come.
 
 use crate::sys::spawn;
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-struct Pipe {
+/// What a service reads from, if others write to it: two descriptors.
+#[derive(Default)]
+pub struct Pipe(Option<Ends>);
+
+struct Ends {
     reader: OwnedFd,
     /// `None` once nothing more is to come.
     writer: Option<OwnedFd>,
 }
 
-/// All of them, by the number of the service that reads: two descriptors for each.
-#[derive(Default)]
-pub struct Pipes {
-    by_reader: BTreeMap<usize, Pipe>,
-}
-
-impl Pipes {
-    /// What a service reads from; one whose input has come to an end reads what is left of it.
-    pub fn reader(&mut self, service: usize) -> io::Result<RawFd> {
-        if let Some(pipe) = self.by_reader.get(&service) {
-            return Ok(pipe.reader.as_raw_fd());
+impl Pipe {
+    /// What the service reads from; one whose input has come to an end reads what is left of it.
+    pub fn reader(&mut self) -> io::Result<RawFd> {
+        match &self.0 {
+            Some(ends) => Ok(ends.reader.as_raw_fd()),
+            None => self.make().map(|(reader, _)| reader),
         }
-        self.make(service).map(|(reader, _)| reader)
     }
 
-    /// What others write to a service with. One whose input has come to an end begins a new one.
-    pub fn writer(&mut self, service: usize) -> io::Result<RawFd> {
-        match self.by_reader.get(&service).and_then(|pipe| pipe.writer.as_ref()) {
+    /// What others write to the service with. One whose input has come to an end begins a new one.
+    pub fn writer(&mut self) -> io::Result<RawFd> {
+        match self.0.as_ref().and_then(|ends| ends.writer.as_ref()) {
             Some(writer) => Ok(writer.as_raw_fd()),
-            None => self.make(service).map(|(_, writer)| writer),
+            None => self.make().map(|(_, writer)| writer),
         }
     }
 
-    fn make(&mut self, service: usize) -> io::Result<(RawFd, RawFd)> {
+    fn make(&mut self) -> io::Result<(RawFd, RawFd)> {
         let (reader, writer) = spawn::service_pipe()?;
         let ends = (reader.as_raw_fd(), writer.as_raw_fd());
-        self.by_reader.insert(service, Pipe { reader, writer: Some(writer) });
+        self.0 = Some(Ends { reader, writer: Some(writer) });
         Ok(ends)
     }
 
     /// Nothing more comes from rinit: the input ends with the last of those who write.
-    pub fn close(&mut self, service: usize) {
-        if let Some(pipe) = self.by_reader.get_mut(&service) {
-            pipe.writer = None;
+    pub fn close(&mut self) {
+        if let Some(ends) = &mut self.0 {
+            ends.writer = None;
         }
     }
 
-    /// The service that read is gone for good.
-    pub fn forget(&mut self, service: usize) {
-        self.by_reader.remove(&service);
-    }
-
-    /// The one that read is gone. Where nothing more was to come, so is what it has left.
-    pub fn ended(&mut self, service: usize) {
-        if self.by_reader.get(&service).is_some_and(|pipe| pipe.writer.is_none()) {
-            self.by_reader.remove(&service);
-        }
+    /// The service has ended. Where nothing more was to come, what it has left is dropped.
+    pub fn ended(&mut self) {
+        self.0.take_if(|ends| ends.writer.is_none());
     }
 }
 
@@ -70,31 +60,32 @@ mod tests {
 
     #[test]
     fn what_is_in_a_pipe_outlives_its_end() {
-        let mut pipes = Pipes::default();
-        let writer = pipes.writer(3).unwrap();
-        assert_eq!(pipes.writer(3).unwrap(), writer, "one pipe for all who write");
-        assert_ne!(pipes.writer(4).unwrap(), writer);
-        let mut copy = File::from(pipes.by_reader[&3].writer.as_ref().unwrap().try_clone().unwrap());
+        let (mut pipe, mut other) = (Pipe::default(), Pipe::default());
+        let writer = pipe.writer().unwrap();
+        assert_eq!(pipe.writer().unwrap(), writer, "one pipe for all who write");
+        assert_ne!(other.writer().unwrap(), writer);
+        let ends = pipe.0.as_ref().unwrap();
+        let mut reader = File::from(ends.reader.try_clone().unwrap());
+        let mut copy = File::from(ends.writer.as_ref().unwrap().try_clone().unwrap());
         copy.write_all(b"last words").unwrap();
         drop(copy);
-        pipes.close(3);
-        let reader = pipes.reader(3).unwrap();
-        assert_eq!(reader, pipes.by_reader[&3].reader.as_raw_fd());
+        pipe.close();
+        assert_eq!(pipe.reader().unwrap(), pipe.0.as_ref().unwrap().reader.as_raw_fd());
         let mut text = String::new();
-        File::from(pipes.by_reader[&3].reader.try_clone().unwrap()).read_to_string(&mut text).unwrap();
+        reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "last words");
-        pipes.ended(3);
-        assert!(!pipes.by_reader.contains_key(&3));
-        pipes.ended(4);
-        assert!(pipes.by_reader.contains_key(&4), "others may still write to it");
+        pipe.ended();
+        assert!(pipe.0.is_none());
+        other.ended();
+        assert!(other.0.is_some(), "others may still write to it");
     }
 
     #[test]
     fn who_writes_after_the_end_begins_anew() {
-        let mut pipes = Pipes::default();
-        pipes.reader(0).unwrap();
-        pipes.close(0);
-        pipes.writer(0).unwrap();
-        assert!(pipes.by_reader[&0].writer.is_some());
+        let mut pipe = Pipe::default();
+        pipe.reader().unwrap();
+        pipe.close();
+        pipe.writer().unwrap();
+        assert!(pipe.0.unwrap().writer.is_some());
     }
 }

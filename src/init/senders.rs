@@ -2,7 +2,7 @@
 //!
 //! A process belongs to a service if it is its main process, in that one's process group or session, or below it. The
 //! first three take a system call each. The last takes a read of `/proc` for each ancestor, so each user gets a few such
-//! look-ups a second, and what was found is remembered for as long. A sender that belongs to no service so costs a look
+//! look-ups a second, and the main process that was found is remembered for as long, but not whose it is. A sender that belongs to no service so costs a look
 //! at its user ID and a remembered answer, whatever it sends.
 
 #![forbid(unsafe_code)]
@@ -61,15 +61,12 @@ impl Kinship for Kernel {
 pub struct Senders {
     since: Time,
     lookups: BTreeMap<u32, u32>,
-    answers: BTreeMap<i32, Option<ServiceId>>,
+    /// The main process or group that a process is below, if it is below one. Whose that is may change: a place of a
+    /// service may be another one's by now.
+    answers: BTreeMap<i32, Option<i32>>,
 }
 
 impl Senders {
-    /// Another gets the number of a service that is gone.
-    pub fn forget(&mut self, service: ServiceId) {
-        self.answers.retain(|_, of| *of != Some(service));
-    }
-
     /// Whose a process is. `owner` knows the services of main processes, and of their groups.
     pub fn find(
         &mut self,
@@ -88,11 +85,16 @@ impl Senders {
         if let Some(service) = owner(pid) {
             return Sender::Of(service);
         }
-        let answer = |found: Option<ServiceId>| found.map_or(Sender::Nobody, Sender::Of);
-        if let Some(found) = self.answers.get(&pid) {
-            return answer(*found);
+        match self.answers.get(&pid) {
+            None => {}
+            Some(None) => return Sender::Nobody,
+            Some(Some(leader)) => {
+                if let Some(service) = owner(*leader) {
+                    return Sender::Of(service);
+                }
+            }
         }
-        if let Some(service) = own(pid, kin, owner) {
+        if let Some((_, service)) = own(pid, kin, owner) {
             return Sender::Of(service);
         }
         if self.lookups.len() >= USERS && !self.lookups.contains_key(&uid) {
@@ -104,23 +106,29 @@ impl Senders {
         }
         *count = count.saturating_add(1);
         let found = above(pid, kin, owner);
-        self.answers.insert(pid, found);
-        answer(found)
+        self.answers.insert(pid, found.map(|(leader, _)| leader));
+        found.map_or(Sender::Nobody, |(_, service)| Sender::Of(service))
     }
 }
 
-/// The service of a process by itself, its group or its session.
-fn own(pid: i32, kin: &impl Kinship, owner: &impl Fn(i32) -> Option<ServiceId>) -> Option<ServiceId> {
-    owner(pid).or_else(|| kin.leaders(pid).into_iter().flatten().find_map(owner))
+/// The service of a process by itself, its group or its session, and which of these it is.
+fn own(pid: i32, kin: &impl Kinship, owner: &impl Fn(i32) -> Option<ServiceId>) -> Option<(i32, ServiceId)> {
+    let led = |leader: i32| Some((leader, owner(leader)?));
+    led(pid).or_else(|| kin.leaders(pid).into_iter().flatten().find_map(led))
 }
 
-/// The service of a process by its ancestors.
-fn above(pid: i32, kin: &impl Kinship, owner: &impl Fn(i32) -> Option<ServiceId>) -> Option<ServiceId> {
+/// The same by its ancestors.
+fn above(
+    pid: i32,
+    kin: &impl Kinship,
+    owner: &impl Fn(i32) -> Option<ServiceId>,
+) -> Option<(i32, ServiceId)> {
     let mut pid = pid;
     for _ in 0..MAX_ANCESTORS {
         pid = kin.parent(pid).filter(|parent| *parent > 1)?;
-        if let Some(service) = own(pid, kin, owner) {
-            return Some(service);
+        let found = own(pid, kin, owner);
+        if found.is_some() {
+            return found;
         }
     }
     None
@@ -163,6 +171,19 @@ mod tests {
         for pid in [-1, 0, 1, 99, 1000] {
             assert_eq!(find(pid), Sender::Nobody, "{pid}");
         }
+    }
+
+    /// The place of a service that is gone is given to another one, which inherits no process of it.
+    #[test]
+    fn what_is_remembered_of_a_process_ends_with_its_service() {
+        let mut senders = Senders::default();
+        let mut find = |pid, owner: fn(i32) -> Option<ServiceId>| {
+            senders.find(Time::ZERO, (pid, 7), &Chain::default(), &owner)
+        };
+        assert_eq!(find(110, owner), Sender::Of(WEB));
+        let successor = |pid| (pid == 500).then_some(WEB);
+        assert_eq!(find(110, successor), Sender::Nobody);
+        assert_eq!(find(500, successor), Sender::Of(WEB));
     }
 
     /// Two users that send 600 datagrams a second each, for ten seconds, each from a process of its own or all from one.
