@@ -30,6 +30,8 @@ pub enum Seen {
     /// A child has told how its set-up went.
     SetUp(Pid, Making),
     Said(Pid, News),
+    /// A child could not send a signal.
+    NotSignalled(Event),
     Ended,
     /// By its place among the requests.
     Asked(usize),
@@ -79,8 +81,10 @@ impl World<'_> {
                 Seen::Ended => ended = true,
                 // Requests wait for their turn.
                 Seen::Asked(index) => self.kernel.plan(self.now, Act::Ask(index)),
-                Seen::SetUp(..) | Seen::Said(..) if self.exit.is_none() => self.sees(seen)?,
-                Seen::SetUp(..) | Seen::Said(..) => {}
+                Seen::SetUp(..) | Seen::Said(..) | Seen::NotSignalled(_) if self.exit.is_none() => {
+                    self.sees(seen)?;
+                }
+                Seen::SetUp(..) | Seen::Said(..) | Seen::NotSignalled(_) => {}
             }
         }
         if ended && self.exit.is_none() { self.reap() } else { Ok(()) }

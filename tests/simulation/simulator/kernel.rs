@@ -31,7 +31,10 @@ pub struct Process {
     pub notify: Option<Notify>,
     /// Halted by SIGSTOP, and what happens to it after SIGCONT.
     halted: Option<Vec<Act>>,
+    /// PID 1 has it killed.
     pub killed: bool,
+    /// SIGKILL has come to it.
+    dying: bool,
     /// It has ended; nobody has reaped it yet.
     pub dead: Option<(ExitStatus, bool)>,
 }
@@ -44,6 +47,8 @@ pub enum Act {
     /// Somebody else reaps it.
     Vanish(Pid),
     Say(Pid, News),
+    /// A child of PID 1's sends a signal.
+    Deliver(Pid, Scope, Signal),
     /// SIGCHLD.
     Reap,
     /// By its place among the requests.
@@ -61,6 +66,10 @@ pub struct Kernel {
     /// Reaped leaders of whose groups others were left.
     groups: Vec<Pid>,
     pub made: u64,
+    /// So many signals were left to children of PID 1's.
+    pub deliveries: usize,
+    /// When the first of these children was made that is at work or is to follow.
+    courier_made: Time,
     /// PID 1 learns of an end after everything else of this moment.
     reaps_last: bool,
     /// Process groups that no signal of PID 1's reaches.
@@ -80,6 +89,34 @@ impl Kernel {
     pub fn plan(&mut self, at: Time, act: Act) {
         self.count += 1;
         self.line.insert((at, self.count), act);
+    }
+
+    /// A child of PID 1's does this: the next one, which takes all that waits while another one is at work.
+    pub fn deliver_after(&mut self, now: Time, takes: Duration, act: Act) {
+        let is_delivery = |(_, act): &(_, &Act)| matches!(act, Act::Deliver(..));
+        let ends: BTreeSet<Time> = self.line.iter().filter(is_delivery).map(|((at, _), _)| *at).collect();
+        let at = match ends.last() {
+            None => {
+                self.courier_made = now;
+                now + takes
+            }
+            Some(end) if ends.len() > 1 || self.courier_made == now => *end,
+            Some(end) => *end + takes,
+        };
+        self.deliveries += 1;
+        if let Act::Deliver(pid, scope, Signal::KILL) = act {
+            self.targets(pid, scope).into_iter().for_each(|pid| self.dooms(pid));
+        }
+        self.plan(at, act);
+    }
+
+    /// Whether a child of PID 1's has this signal for a process.
+    pub fn is_coming(&self, process: &Process, signal: Signal) -> bool {
+        self.line.values().any(|act| match act {
+            Act::Deliver(pid, Scope::Process, sent) => *pid == process.pid && *sent == signal,
+            Act::Deliver(pid, Scope::Group, sent) => *pid == process.group && *sent == signal,
+            _ => false,
+        })
     }
 
     /// What happens at this moment.
@@ -167,6 +204,7 @@ impl Kernel {
             notify: None,
             halted: None,
             killed: false,
+            dying: false,
             dead: None,
         };
         self.processes.insert(pid, process);
@@ -192,7 +230,7 @@ impl Kernel {
     /// Takes the outcome of a process's set-up, which is told once; the life of one that works begins. One that was
     /// killed meanwhile executes nothing any more, though it may take its time to die.
     pub fn set_up(&mut self, now: Time, pid: Pid) -> Option<Making> {
-        let process = self.processes.get_mut(&pid).filter(|process| !process.killed)?;
+        let process = self.processes.get_mut(&pid).filter(|process| !process.dying)?;
         let outcome = process.exec.take()?;
         let alive = process.dead.is_none();
         let Some(life) = process.life.take().filter(|_| alive) else { return Some(outcome) };
@@ -265,12 +303,22 @@ impl Kernel {
     }
 
     pub fn signal(&mut self, now: Time, pid: Pid, scope: Scope, signal: Signal) {
-        let targets: Vec<Pid> = match scope {
+        for target in self.targets(pid, scope) {
+            self.signal_one(now, target, signal);
+        }
+    }
+
+    fn targets(&self, pid: Pid, scope: Scope) -> Vec<Pid> {
+        match scope {
             Scope::Process => vec![pid],
             Scope::Group => self.all().filter(|process| process.group == pid).map(|it| it.pid).collect(),
-        };
-        for target in targets {
-            self.signal_one(now, target, signal);
+        }
+    }
+
+    fn dooms(&mut self, pid: Pid) {
+        let is_reachable = self.get(pid).is_some_and(|process| !self.is_unreachable(process.group));
+        if let Some(process) = self.processes.get_mut(&pid).filter(|it| is_reachable && it.dead.is_none()) {
+            process.killed = true;
         }
     }
 
@@ -311,9 +359,9 @@ impl Kernel {
         };
         let conduct = process.conduct;
         match signal {
-            Signal::KILL if process.killed => {}
+            Signal::KILL if process.dying => {}
             Signal::KILL => {
-                process.killed = true;
+                (process.killed, process.dying) = (true, true);
                 let end = Act::End(pid, ExitStatus::Signal(9), false);
                 if conduct.stuck.is_zero() {
                     self.end(now, pid, ExitStatus::Signal(9), false);

@@ -4,6 +4,7 @@
 //! `RINIT_SEEDS=1000000` plays so many seeds, the first of which is `RINIT_FIRST_SEED`; `RINIT_SEED=7` plays that one
 //! alone, and tells its story.
 
+mod couriers;
 mod generate;
 mod hardships;
 mod kernel;

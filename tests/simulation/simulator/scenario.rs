@@ -30,6 +30,9 @@ pub struct Hardships {
     pub spawns_take: Vec<Duration>,
     /// In these times no process can be made, and nothing can be written.
     pub refusals: Vec<(Time, Time)>,
+    /// PID 1 has a child send its signals: the n-th takes what the n-th entry says, and so on from the start. Without any it
+    /// sends them itself.
+    pub couriers_take: Vec<Duration>,
     /// Main processes of this service, and their groups, are another user's: no signal can be sent to them.
     pub unreachable: Option<String>,
 }
@@ -171,10 +174,11 @@ impl Scenario {
         }
     }
 
-    /// Whether some process of it hangs in the kernel, or cannot be sent a signal, so that a kill does not end it at once.
+    /// Whether some process of it hangs in the kernel, or gets signals late or not at all, so that a kill does not end it at once.
     pub fn has_stuck(&self) -> bool {
         let stuck = |conduct: &Conduct| !conduct.stuck.is_zero();
         self.hardships.unreachable.is_some()
+            || self.hardships.couriers_take.iter().any(|takes| !takes.is_zero())
             || self.orphans.iter().any(stuck)
             || self.players.iter().any(|player| {
                 player

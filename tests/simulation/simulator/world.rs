@@ -174,6 +174,7 @@ impl World<'_> {
                 None
             }
             Act::Say(pid, news) => self.kernel.can_say(pid, &news).then_some(Seen::Said(pid, news)),
+            Act::Deliver(pid, scope, signal) => self.delivers(pid, scope, signal),
             Act::Reap => Some(Seen::Ended),
             Act::Ask(index) => Some(Seen::Asked(index)),
         }
@@ -183,6 +184,7 @@ impl World<'_> {
         match seen {
             Seen::SetUp(pid, outcome) => self.set_up(pid, outcome),
             Seen::Said(pid, news) => self.said(pid, news),
+            Seen::NotSignalled(event) => self.feed(event),
             Seen::Ended => self.reap(),
             Seen::Asked(index) => self.ask(index),
         }
@@ -351,11 +353,7 @@ impl World<'_> {
                     Err(error) => Event::HookSpawnFailed { service, hook, error },
                 })
             }
-            Effect::Signal { pid, scope, signal } => {
-                self.kernel.signal(self.now, pid, scope, signal);
-                let refused = self.kernel.is_unreachable(pid);
-                refused.then(|| Event::NotSignalled { pid, message: "not permitted".to_owned() })
-            }
+            Effect::Signal { pid, scope, signal } => self.send(pid, scope, signal),
             Effect::CloseInput(service) => {
                 self.closed.insert(service.0);
                 None

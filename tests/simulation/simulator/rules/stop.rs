@@ -218,7 +218,7 @@ impl Rule for Stop {
         let deaf = scene.kernel.all().find(|process| {
             let told = self.told.contains(&process.group) && !process.killed;
             let stops = self.mains.get(&process.group).is_some_and(|it| scene.state(*it) == State::Stopping);
-            told && stops && process.is_halted()
+            told && stops && process.is_halted() && !scene.kernel.is_coming(process, Signal::CONT)
         });
         holds(deaf.is_none(), || {
             let whose = deaf.and_then(|process| self.mains.get(&process.group)).map(|it| scene.name(*it));

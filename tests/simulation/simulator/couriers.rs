@@ -1,0 +1,36 @@
+//! Signals that a child of PID 1's sends: after a while, in their order, and some of them in vain. Between the decision
+//! and the delivery everything else goes on.
+
+use super::hardships::Seen;
+use super::kernel::Act;
+use super::world::World;
+use rinit::model::Signal;
+use rinit::supervisor::{Event, Pid, Scope};
+
+impl World<'_> {
+    /// PID 1 sends a signal itself, or has a child send it.
+    pub(super) fn send(&mut self, pid: Pid, scope: Scope, signal: Signal) -> Option<Event> {
+        let times = &self.scenario.hardships.couriers_take;
+        let nth = self.kernel.deliveries % times.len().max(1);
+        match times.get(nth) {
+            None => self.deliver(pid, scope, signal),
+            Some(takes) => {
+                self.kernel.deliver_after(self.now, *takes, Act::Deliver(pid, scope, signal));
+                None
+            }
+        }
+    }
+
+    /// A child has come to a signal. What PID 1 learns of it.
+    pub(super) fn delivers(&mut self, pid: Pid, scope: Scope, signal: Signal) -> Option<Seen> {
+        // Nothing is sent to whom PID 1 has reaped meanwhile.
+        self.supervisor.processes().target(pid, scope)?;
+        self.deliver(pid, scope, signal).map(Seen::NotSignalled)
+    }
+
+    fn deliver(&mut self, pid: Pid, scope: Scope, signal: Signal) -> Option<Event> {
+        self.kernel.signal(self.now, pid, scope, signal);
+        let refused = self.kernel.is_unreachable(pid);
+        refused.then(|| Event::NotSignalled { pid, message: "not permitted".to_owned() })
+    }
+}
