@@ -213,10 +213,11 @@ fn another_name_of_the_same_files_is_no_change() {
 fn what_is_gone_leaves_nothing_behind() {
     let init = Launch::plain().service("web", "command = [\"sleep\", \"1000\"]\n").start();
     init.wait_healthy(PATIENCE);
-    let heap = || {
-        let maps = std::fs::read_to_string(format!("/proc/{}/smaps", init.pid())).unwrap();
-        let heap = maps.split("[heap]").nth(1).unwrap_or_default();
-        let size = heap.lines().find_map(|line| line.strip_prefix("Size:")).unwrap_or("0");
+    // Not the heap alone: musl's allocator has most of its memory elsewhere.
+    let memory = || {
+        let path = format!("/proc/{}/smaps_rollup", init.pid());
+        let maps = std::fs::read_to_string(path).unwrap();
+        let size = maps.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
         size.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
     };
     let change = |number: usize| {
@@ -229,10 +230,10 @@ fn what_is_gone_leaves_nothing_behind() {
     // As many events as are kept: they take their memory once.
     make_events(&init, "web", 1100);
     (1..20).for_each(change);
-    let before = heap();
+    let before = memory();
     (20..220).for_each(change);
-    let grown = heap().saturating_sub(before);
-    // The heap grows by 132 KB at a time, and would have by 350.
+    let grown = memory().saturating_sub(before);
+    // If nothing were freed: 364 KB with musl, 484 with glibc. As it is: 32 and 12.
     assert!(grown <= 132, "{grown} KB more");
     // What is told of those that are gone has their names.
     let events = init.rinit(&["events", "new-200"]).ok();
