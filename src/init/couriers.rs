@@ -10,7 +10,7 @@
 #![forbid(unsafe_code)]
 
 use crate::model::Signal;
-use crate::supervisor::{Notice, Pid, Scope, ServiceId, Time};
+use crate::supervisor::{Notice, Pid, Scope, ServiceId, Supervisor, Time};
 use crate::sys::courier::{self, Courier, Errand, Means};
 use crate::sys::process;
 use std::collections::{BTreeSet, VecDeque};
@@ -101,9 +101,11 @@ impl Couriers {
         self.refused.contains(&id)
     }
 
-    /// Whether the notice says that a signal was sent which could not be.
-    pub fn contradict(&self, notice: &Notice) -> bool {
+    /// Whether the notice says that a signal was sent which could not be; or of SIGKILL, which a child has still to send,
+    /// where the signal before it could not be.
+    pub fn contradict(&self, supervisor: &Supervisor, notice: &Notice) -> bool {
         match notice {
+            Notice::Killed(id, _) if supervisor.refusal(*id).is_some() => true,
             Notice::Signalled(id, ..) | Notice::Killed(id, _) => self.is_refused(*id),
             Notice::RestKilled => self.rest_refused,
             _ => false,

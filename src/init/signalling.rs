@@ -74,7 +74,7 @@ impl Executor {
         let (table, spares) = (self.supervisor.processes(), self.rest == Some(Rest::Terminated));
         let errand = |message: &Message| {
             let to = match message.to {
-                None => Recipients::Processes(proc_fs::rest(spares).pids),
+                None => Recipients::Processes(proc_fs::rest(spares).recipients()),
                 Some((pid, scope)) => match at_present(table.target(pid, scope)?.reach()) {
                     Reach::Process(pid) => Recipients::Processes(vec![pid.0]),
                     Reach::Group(leader) | Reach::GroupOf(_, leader) | Reach::GroupLeft(leader) => {

@@ -125,6 +125,10 @@ fn deliver_all(errands: &[Errand], results: RawFd) -> Option<()> {
 fn deliver(to: &Recipients, signal: Signal) -> io::Result<()> {
     let pids = match to {
         Recipients::Processes(pids) => pids.clone(),
+        Recipients::Group(leader) if !proc_fs::is_mounted() => {
+            // Nobody knows the members: those of rinit's own user can be reached, or else it is told.
+            return process::kill_group_left(*leader, signal);
+        }
         Recipients::Group(leader) => proc_fs::members(*leader),
     };
     let mut result = Ok(());

@@ -91,12 +91,16 @@ pub fn rest(spare_clients: bool) -> Rest {
 
 /// Who is left.
 pub struct Rest {
-    /// These processes.
-    pub pids: Vec<i32>,
+    pids: Vec<i32>,
     is_everybody: bool,
 }
 
 impl Rest {
+    /// To whom signals go, one by one; -1 stands for everybody, where it is not known who that is.
+    pub fn recipients(self) -> Vec<i32> {
+        if self.is_everybody && self.pids.is_empty() { vec![-1] } else { self.pids }
+    }
+
     /// Sends signals to all of them. Returns the first error; that one is gone is none.
     pub fn signal(&self, signals: &[Signal]) -> std::io::Result<()> {
         // Where everybody is meant, nobody slips through who is made meanwhile.

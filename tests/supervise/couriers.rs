@@ -87,3 +87,25 @@ fn a_child_that_hangs_costs_one_signal() {
     init.signal(Signal::SIGTERM);
     assert_eq!(init.wait_exit(PATIENCE).status, 5, "{}", init.stderr());
 }
+
+/// Without `/proc` nobody knows of which users the members of a group are.
+#[test]
+fn without_proc_a_signal_that_cannot_be_sent_is_told() {
+    require_namespace!();
+    require_root!();
+    let web = "command = [\"sh\", \"-c\", \"echo up; exec sleep 1000\"]\nuser = \"1000:1000\"\n\
+               kill_mode = \"group\"\nstop_grace_period = \"100ms\"\n";
+    let no_proc = ["sh", "-c", "mount -t tmpfs none /proc && exec \"$@\"", "sh"];
+    let mut init = Launch::pid1()
+        .service("web", web)
+        .arg("--stop-timeout")
+        .arg("1s")
+        .through(&[&no_proc[..], &NO_KILL].concat())
+        .start();
+    init.wait_line("it is up", |line| line == "up");
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.wait_exit(PATIENCE).status, 125, "{}", init.stderr());
+    let said = init.stderr();
+    assert!(said.contains("cannot send SIGTERM") && said.contains("web: cannot send SIGKILL"), "{said}");
+    assert!(!said.contains(": killed"), "{said}");
+}
