@@ -1,5 +1,5 @@
-//! The descriptors over which the processes report that rinit has made. Which these are, and what each is to its
-//! service, is in the supervisor's table.
+//! The descriptors over which rinit's children report. The supervisor's table says which children there are, and what each
+//! is to its service.
 
 use crate::supervisor::OUTPUT_LIMIT;
 use crate::sys::io::read;
@@ -8,64 +8,64 @@ use crate::sys::spawn::{Outcome, Spawned, read_outcome};
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 
-/// What is read of it at a time.
+/// Bytes read per call.
 const PIECE: usize = 4096;
 
-/// So many pieces are read for one wake-up, however much a probe writes.
+/// Maximum number of reads per wake-up, however much a probe writes.
 const PIECES_A_TURN: usize = 16;
 
-/// Which of a child's descriptors a token stands for.
+/// Which of a child's descriptors a poller token stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
-    /// How its set-up went.
+    /// The result of its set-up.
     Status,
-    /// What it writes.
+    /// Its output.
     Output,
-    /// Whether it is ready, as s6 has it told.
+    /// Its readiness, as with s6.
     Notify,
 }
 
-/// Tokens count up from here: four for each process ID.
+/// First token: there are four for each process ID.
 const FIRST_TOKEN: u64 = 16;
 
-/// No child's token is as large as this.
+/// Upper limit of children's tokens, exclusive.
 pub const TOKEN_LIMIT: u64 = 1 << 40;
 
-/// When more children than that are being set up, it is looked how the oldest of them went: each has a descriptor open,
-/// which every child that is made meanwhile is given, and has to close.
+/// When more children than this are being set up, rinit checks the oldest ones. Each of them has a descriptor open, which
+/// every new child inherits and has to close.
 const MOST_SET_UP: usize = 32;
 
 struct Child {
     status: Option<OwnedFd>,
-    /// `status` is watched.
+    /// The poller watches `status`.
     awaited: bool,
     output: Option<OwnedFd>,
     notify: Option<OwnedFd>,
     written: Vec<u8>,
-    /// How the set-up went, until it is asked for.
+    /// The result of the set-up, until it is taken.
     outcome: Option<Outcome>,
 }
 
-/// A child that was reaped.
+/// What is left to read of a child that was reaped.
 #[derive(Default)]
 pub struct Ended {
-    /// How its set-up went, if that was not told before.
+    /// The result of its set-up, if not taken before.
     pub outcome: Option<Outcome>,
-    /// What a probe has written.
+    /// A probe's output.
     pub output: Vec<u8>,
 }
 
-/// The descriptors of all children that rinit has made and not reaped.
+/// The descriptors of all children not reaped yet.
 #[derive(Default)]
 pub struct Children {
     by_pid: BTreeMap<i32, Child>,
-    /// Those that were being set up when we looked last, the oldest first.
+    /// The children that were being set up at the last check, oldest first.
     set_up: VecDeque<i32>,
 }
 
 impl Children {
-    /// Records a child, and watches its descriptors, that of its set-up only if it is `awaited`. What one that is not
-    /// watched, or cannot be, has to tell is read when the child is reaped, or by `outcome` before.
+    /// Records a child and watches its descriptors; the status pipe only if `awaited`. What is not watched is read when the
+    /// child is reaped, or earlier by `outcome`.
     pub fn insert(&mut self, poller: &Poller, spawned: Spawned, awaited: bool, output: Option<OwnedFd>) {
         let Spawned { pid, status, notify } = spawned;
         let watch = |channel, fd: &Option<OwnedFd>| match fd {
@@ -85,8 +85,8 @@ impl Children {
         self.set_up.push_back(pid);
     }
 
-    /// Where many are being set up, what the oldest of them has told: its process ID, and how it went. Not of those
-    /// that are not `heard` yet. To be called for each child that is made: it looks at two.
+    /// If many children are being set up, the process ID and result of one of the oldest that has finished and is `heard`.
+    /// Checks two per call; call it for each new child.
     pub fn oldest_outcome(&mut self, poller: &Poller, heard: impl Fn(i32) -> bool) -> Option<(i32, Outcome)> {
         for _ in 0..2 {
             if self.set_up.len() <= MOST_SET_UP {
@@ -104,13 +104,13 @@ impl Children {
         None
     }
 
-    /// The tokens of all that children may have to tell.
+    /// The tokens of all children.
     pub fn tokens(&self) -> impl Iterator<Item = u64> {
         let channels = [Channel::Status, Channel::Output, Channel::Notify];
         self.by_pid.keys().flat_map(move |pid| channels.map(|channel| token(*pid, channel)))
     }
 
-    /// Which child and descriptor a token stands for.
+    /// The child and descriptor of a token.
     pub fn resolve(token: u64) -> Option<(i32, Channel)> {
         let number = token.checked_sub(FIRST_TOKEN).filter(|_| token < TOKEN_LIMIT)?;
         let channel = match number & 3 {
@@ -121,32 +121,32 @@ impl Children {
         i32::try_from(number >> 2).ok().map(|pid| (pid, channel))
     }
 
-    /// A child has told how its set-up went: how. Told once, and only if it is `heard` now; otherwise kept until it is
-    /// reaped.
+    /// Takes the result of a child's set-up. It is returned once, and only if `heard`; otherwise it is kept until the child
+    /// is reaped.
     pub fn outcome(&mut self, poller: &Poller, pid: i32, heard: bool) -> Option<Outcome> {
         let child = self.by_pid.get_mut(&pid)?;
         child.read_status(poller);
         child.outcome.take_if(|_| heard)
     }
 
-    /// Whether a child has not told yet how its set-up went.
+    /// Whether a child's set-up has not finished.
     pub fn is_being_set_up(&self, pid: i32) -> bool {
         self.by_pid.get(&pid).is_some_and(|child| child.status.is_some())
     }
 
-    /// Reads what a child has written.
+    /// Reads a child's output.
     pub fn read_output(&mut self, poller: &Poller, pid: i32) {
         if let Some(child) = self.by_pid.get_mut(&pid) {
             child.read_output(poller);
         }
     }
 
-    /// Whether a child has just said that it is ready.
+    /// Reads a child's readiness descriptor. Whether the child is ready now.
     pub fn read_notify(&mut self, poller: &Poller, pid: i32) -> bool {
         self.by_pid.get_mut(&pid).is_some_and(|child| child.read_notify(poller))
     }
 
-    /// A process was reaped: what it still had to tell.
+    /// Removes a reaped child and reads what is left of it.
     pub fn remove(&mut self, poller: &Poller, pid: i32) -> Ended {
         let Some(mut child) = self.by_pid.remove(&pid) else { return Ended::default() };
         child.read_status(poller);
@@ -239,7 +239,7 @@ fn token(pid: i32, channel: Channel) -> u64 {
 mod tests {
     use super::*;
 
-    /// A child that is not there, and the descriptor by which it would tell how its set-up goes.
+    /// An imaginary child, and the writing end of its status pipe.
     fn spawned(pid: i32) -> (Spawned, OwnedFd) {
         let (status, writer) = crate::sys::spawn::output_pipe().unwrap();
         (Spawned { pid, status, notify: None }, writer)

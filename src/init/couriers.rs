@@ -1,11 +1,11 @@
-//! The queue of signals that a child of rinit's has to send, and the child that sends them: see `sys::courier`.
+//! The queue of signals that a child of rinit sends, and that child: see `sys::courier`.
 //!
-//! There is one child at a time, so that signals arrive in the order in which they were decided. It takes all that waits,
-//! up to `courier::MOST`, and tells what came of each. One that makes no progress for [`LIMIT`] is killed: the signal that
-//! it was about to send counts as not sent, and the next child goes on with those behind it.
+//! One child runs at a time, so that signals arrive in the order in which they were decided. It takes everything that waits,
+//! up to `courier::MOST` signals, and reports the result of each. A child that makes no progress for [`LIMIT`] is killed: the
+//! signal that it was about to send counts as not sent, and the next child goes on with the rest.
 //!
-//! A signal that waits for a process or group is not queued there again, as the kernel does with a pending one. Where
-//! [`MOST_WAITING`] wait, a further one is refused.
+//! A signal that already waits for a process or group is not queued again; the kernel treats pending signals in the same way.
+//! When [`MOST_WAITING`] signals wait, further ones are refused.
 
 #![forbid(unsafe_code)]
 
@@ -17,16 +17,16 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::time::Duration;
 
-/// How long a child may take for a signal.
+/// How long a child may make no progress.
 pub const LIMIT: Duration = Duration::from_secs(1);
 
-/// Maximum number of signals that wait.
+/// Maximum number of waiting signals.
 pub const MOST_WAITING: usize = 1 << 15;
 
-/// Maximum number of children that were killed and have not ended, before no further one is made.
+/// Maximum number of killed children that have not ended. While there are as many, no further child is started.
 const MOST_KILLED: usize = 8;
 
-/// A signal for a process or group; without one, for everybody left.
+/// A signal for a process or group; without `to`, for all processes of no service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Message {
     pub to: Option<(Pid, Scope)>,
@@ -36,30 +36,30 @@ pub(super) struct Message {
 /// A child, and what it sends.
 struct Running {
     courier: Courier,
-    /// Those of which it has not told yet what came of them, the next one first.
+    /// Messages without a result yet, in order.
     messages: VecDeque<Message>,
-    /// Those that it could not send.
+    /// Messages that it could not send.
     failed: Vec<(Message, io::Error)>,
     deadline: Time,
 }
 
-/// Messages, each of them once.
+/// Messages in order, without duplicates.
 #[derive(Default)]
 struct Queue {
     order: VecDeque<Message>,
     all: BTreeSet<Message>,
 }
 
-/// Signals on their way.
+/// Signals that are waiting or being sent by a child.
 pub struct Couriers {
     pub(super) means: Means,
     running: Option<Running>,
-    /// Those that were killed at their limit and have not ended yet.
+    /// Children that were killed at the limit and have not ended.
     killed: BTreeSet<i32>,
     waiting: Queue,
-    /// Services to whom a signal could not be sent since something was decided last.
+    /// Services that a signal could not be sent to since `forget_refused`.
     refused: BTreeSet<ServiceId>,
-    /// Everybody left could not be signalled.
+    /// The processes of no service could not be signalled.
     pub(super) rest_refused: bool,
 }
 
@@ -75,18 +75,18 @@ impl Couriers {
         }
     }
 
-    /// Whether this child is one.
+    /// Whether this child sends signals, or did before it was killed.
     pub fn is_courier(&self, pid: i32) -> bool {
         self.running.as_ref().is_some_and(|running| running.courier.pid == pid) || self.killed.contains(&pid)
     }
 
-    /// Whether a signal for this process is on its way.
+    /// Whether a signal for this process is waiting or being sent.
     pub fn has_for(&self, pid: Pid) -> bool {
         let running = self.running.iter().flat_map(|running| &running.messages);
         running.chain(&self.waiting.order).any(|message| message.to.is_some_and(|(to, _)| to == pid))
     }
 
-    /// Something new is about to be decided.
+    /// Called before the supervisor decides anew.
     pub fn forget_refused(&mut self) {
         self.refused.clear();
     }
@@ -96,13 +96,13 @@ impl Couriers {
         self.refused.insert(id);
     }
 
-    /// Whether that is so with this service.
+    /// Whether a signal could not be sent to a process of this service.
     pub fn is_refused(&self, id: ServiceId) -> bool {
         self.refused.contains(&id)
     }
 
-    /// Whether the notice says that a signal was sent which could not be; or of SIGKILL, which a child has still to send,
-    /// where the signal before it could not be.
+    /// Whether the notice claims that a signal was sent which could not be. The same for SIGKILL where the signal before it
+    /// could not be sent: a child has yet to send it.
     pub fn contradict(&self, supervisor: &Supervisor, notice: &Notice) -> bool {
         match notice {
             Notice::Killed(id, _) if supervisor.refusal(*id).is_some() => true,
@@ -112,7 +112,7 @@ impl Couriers {
         }
     }
 
-    /// Has a message sent after those that wait.
+    /// Queues a message.
     pub(super) fn push(&mut self, message: Message) -> io::Result<()> {
         if self.waiting.all.len() >= MOST_WAITING && !self.waiting.all.contains(&message) {
             return Err(io::Error::other(format!("{MOST_WAITING} signals wait to be sent")));
@@ -121,7 +121,7 @@ impl Couriers {
         Ok(())
     }
 
-    /// The next messages for a child, where none is at work: those to whom there is a way now. The others are dropped.
+    /// Takes the next messages if no child is at work. Messages without an errand, because the target is gone, are dropped.
     pub(super) fn next_batch(
         &mut self,
         mut errand: impl FnMut(&Message) -> Option<Errand>,
@@ -139,7 +139,7 @@ impl Couriers {
         (!errands.is_empty()).then_some((messages, errands))
     }
 
-    /// Makes a child that sends these messages. Gives them back where there cannot be one.
+    /// Starts a child that sends these messages. Returns them if it cannot be started.
     pub(super) fn start(
         &mut self,
         now: Time,
@@ -160,7 +160,8 @@ impl Couriers {
         }
     }
 
-    /// A child has ended. What could not be sent: that before which it ended as well. The rest waits again.
+    /// A child has ended. Returns what could not be sent, with the message that it was at if it ended early. The messages
+    /// behind that one wait again.
     pub(super) fn ended(&mut self, pid: i32) -> Vec<(Message, io::Error)> {
         if self.killed.remove(&pid) {
             return Vec::new();
@@ -171,19 +172,19 @@ impl Couriers {
         self.close(running, || io::Error::other("the process that was to send it ended too early"))
     }
 
-    /// When a child has to have sent something.
+    /// When the child must have made progress.
     pub fn deadline(&self) -> Option<Time> {
         self.running.as_ref().map(|running| running.deadline)
     }
 
-    /// rinit has slept for too long, and a child perhaps with it.
+    /// rinit has overslept, and the child perhaps too: it gets the whole limit again.
     pub fn overslept(&mut self, now: Time) {
         if let Some(running) = &mut self.running {
             running.deadline = now.saturating_add(LIMIT);
         }
     }
 
-    /// A deadline may have come: kills a child that has sent nothing since the last one. What could not be sent.
+    /// If the deadline has come, kills a child without progress and returns what could not be sent.
     pub(super) fn expire(&mut self, now: Time) -> Vec<(Message, io::Error)> {
         let Some(running) = self.running.as_mut().filter(|running| running.deadline <= now) else {
             return Vec::new();
@@ -215,7 +216,7 @@ impl Couriers {
 }
 
 impl Running {
-    /// Takes in what came of its messages. Whether there was any news.
+    /// Reads the results of its messages. Whether there were any.
     fn read(&mut self) -> bool {
         let results = self.courier.results();
         let has_news = !results.is_empty();
@@ -271,7 +272,7 @@ mod tests {
         child.wait().unwrap();
     }
 
-    /// With a child that has told so much of these.
+    /// Pretends that a child with these results sends these messages.
     fn running(couriers: &mut Couriers, pid: i32, results: &[u8], messages: &[Message]) {
         let courier = Courier::told(pid, results);
         let messages = messages.iter().copied().collect();
@@ -333,7 +334,7 @@ mod tests {
         let (messages, errands) = couriers
             .next_batch(|message| {
                 let (pid, _) = message.to?;
-                // Every second one has ended meanwhile.
+                // Every second target has ended.
                 (pid.0 % 2 == 0)
                     .then(|| Errand { to: Recipients::Processes(vec![pid.0]), signal: message.signal })
             })

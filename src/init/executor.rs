@@ -1,4 +1,4 @@
-//! Carries out what the supervisor decides, and tells it what came of it.
+//! Carries out the effects that the supervisor decides on, and feeds back what came of them.
 
 use super::children::Children;
 use super::contract::Contract;
@@ -24,10 +24,10 @@ use crate::sys::spawn::{self, Outcome, Session, Spec};
 use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::{AsFd, RawFd};
 
-/// The token of the socket over which services tell news.
+/// The poller's token for the notification socket.
 pub const NEWS: u64 = 1;
 
-/// The supervisor with hands.
+/// Carries out the supervisor's effects.
 pub struct Executor {
     pub supervisor: Supervisor,
     pub services: Vec<Service>,
@@ -37,7 +37,7 @@ pub struct Executor {
     pub terminal: Terminal,
     pub events: Events,
     inherited: Inherited,
-    /// The child whose set-up is not watched.
+    /// The child whose set-up the poller does not watch.
     unawaited: Option<i32>,
     pub(super) children: Children,
     pub(super) notify: Option<NotifySocket>,
@@ -46,22 +46,22 @@ pub struct Executor {
     pub(super) oom: OomCounter,
     pub(super) couriers: Couriers,
     report: Report,
-    /// Room for those that a reaping finds.
+    /// Reused buffer for the children that one reaping finds.
     pub(super) ended: Vec<(i32, Status)>,
-    /// Once the services have stopped: what is sent to everything that is left.
+    /// The last signal sent to processes of no service, once all services have stopped.
     pub(super) rest: Option<Rest>,
-    /// When to look whether somebody of it is left who is not a child of rinit's: nothing tells of these.
+    /// When to check for remaining processes that are not rinit's children: no SIGCHLD tells when they end.
     pub(super) look_at: Option<Time>,
     pub(super) more_to_reap: bool,
     exit: Option<u8>,
-    /// How the command line wants COMMAND treated.
+    /// How to treat COMMAND, from the command line.
     pub contract: Contract,
 }
 
-/// The descriptors that rinit was started with, which are for COMMAND alone.
+/// The descriptors that rinit inherited. They belong to COMMAND.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Inherited {
-    /// COMMAND is not started yet.
+    /// COMMAND has not started yet.
     Kept,
     NotNeeded,
     Closed,
@@ -110,7 +110,7 @@ impl Executor {
         executor
     }
 
-    /// Opens the socket for news from services, if there are any that use it.
+    /// Opens the notification socket if a service uses it.
     fn open_notify_socket(&mut self) {
         let needed = self.services.iter().any(|service| service.policy.notify == Some(Notify::Systemd));
         if !needed || self.notify.is_some() {
@@ -129,10 +129,11 @@ impl Executor {
         }
     }
 
-    /// Takes over a changed configuration: `services` are all that are defined now. Somebody `waits` for these.
+    /// Applies a reloaded configuration. `services` is the complete new set. Requests wait for the services in `waits`,
+    /// so their numbers are not reused.
     pub fn reload(&mut self, now: Time, services: Vec<Service>, plan: &Plan, waits: &BTreeSet<ServiceId>) {
         for (index, service) in self.services.iter().enumerate() {
-            // One that was gone and is back may stop still, by its old definition.
+            // A service that was removed and added again may still be stopping by its old definition.
             let anew = plan.restart.contains(&service.name) || plan.start.contains(&service.name);
             if anew {
                 let leaving = &mut self.places.of(ServiceId(index)).leaving;
@@ -152,7 +153,7 @@ impl Executor {
         }
     }
 
-    /// What is remembered by the number of a service is not of the one that has taken its place.
+    /// Forgets what is stored under the number of a service that another one has replaced.
     fn forget_replaced(&mut self, free: &[ServiceId]) {
         let old = free.iter().map(|id| (*id, self.supervisor.name(*id)));
         let is_replaced = |(id, name): &(ServiceId, &str)| {
@@ -163,12 +164,12 @@ impl Executor {
         self.events.forget(&replaced);
     }
 
-    /// Whether a start has left something for later.
+    /// Whether the start has postponed work.
     pub fn owes(&self) -> bool {
         !self.oom.has_begun() || self.inherited == Inherited::NotNeeded
     }
 
-    /// Does what a start has left for later, so that its processes need not wait for it.
+    /// Does the postponed work. The start skips it so that the first processes run sooner.
     pub fn catch_up(&mut self) {
         self.oom.begin();
         if self.inherited == Inherited::NotNeeded {
@@ -177,23 +178,22 @@ impl Executor {
         }
     }
 
-    /// Whether there is a main process, or is to be one.
+    /// Whether a COMMAND was given.
     pub fn has_main(&self) -> bool {
         self.supervisor.find(crate::model::MAIN).is_some()
     }
 
-    /// The exit status, once it is decided.
+    /// The exit status, once decided.
     pub fn exit_status(&self) -> Option<u8> {
         self.exit
     }
 
-    /// Whether more children may have ended than were reaped.
+    /// Whether ended children may be left to reap.
     pub fn has_more_to_reap(&self) -> bool {
         self.more_to_reap
     }
 
-    /// Tells the supervisor an event, carries out what it decides, and tells it what came of that, until there is
-    /// nothing left to do.
+    /// Feeds an event to the supervisor, carries out its effects and feeds back their results, until nothing is left.
     pub fn feed(&mut self, now: Time, event: Event) {
         self.couriers.forget_refused();
         let mut events = VecDeque::from([event]);
@@ -209,15 +209,16 @@ impl Executor {
             if events.is_empty() {
                 self.dispatch(now, &mut events);
             }
-            // Once everybody is told to go, no end of a child may follow that would have groups looked at. After the
-            // exit the supervisor takes nothing in, and the same groups would be found again.
+            // Usually a reaping checks the groups. While the rest is being stopped there may be no further reaping, so
+            // check here. Not after the exit: the supervisor ignores events then, and the loop would find the same
+            // groups for ever.
             if events.is_empty() && self.rest.is_some() && self.exit.is_none() {
                 events.extend(self.gone_groups());
             }
         }
     }
 
-    /// When many children are made one after the other, what the first of them has told meanwhile.
+    /// While many children are being started, collects the set-up result of the oldest one.
     fn oldest_set_up(&mut self) -> Option<Event> {
         let table = self.supervisor.processes();
         let is_main = |pid: i32| table.main_of(Pid(pid)).is_some();
@@ -258,7 +259,7 @@ impl Executor {
             Effect::Exit(status) => {
                 let stop = self.report.finish(status);
                 self.events.ended(events::wall_clock(), status, stop.took_ms, &stop.killed.join(", "));
-                // COMMAND alone leaves nothing behind.
+                // A plain COMMAND leaves no files behind.
                 if self.services.iter().any(|service| service.name != crate::model::MAIN) {
                     self.state.record_stop(&stop);
                 }
@@ -312,13 +313,13 @@ impl Executor {
         }
     }
 
-    /// The definition by which a service runs, or stops: it may be older than what is defined now.
+    /// The definition by which a service runs or stops. After a reload it may be older than the current one.
     fn definition(&self, id: ServiceId) -> Option<&Service> {
         let leaving = self.places.get(id).and_then(|place| place.leaving.as_deref());
         leaving.or_else(|| self.services.get(id.0))
     }
 
-    /// Makes a process.
+    /// Starts a process and records it.
     fn make(&mut self, id: ServiceId, role: Role, spec: Result<Spec, StartError>) -> Result<Pid, StartError> {
         let mut spec = spec?;
         spec.streams = self.streams(id, role)?;
@@ -342,14 +343,14 @@ impl Executor {
         Ok(pid)
     }
 
-    /// Whether this is COMMAND, with nothing and nobody that waits for it: then it is not worth a wake-up that its
-    /// program was executed. The next turn of the loop learns it.
+    /// Whether this is a lone COMMAND and nobody waits for its start. Then its successful exec is not worth a wake-up: the
+    /// next turn of the loop notices it.
     fn is_alone(&self, id: ServiceId) -> bool {
         let alone = self.services.len() == 1 && self.services.get(id.0).is_some_and(|it| it.origin.is_none());
         alone && !log::log_enabled!(log::Level::Info)
     }
 
-    /// Looks how the set-up of a child went that is not watched.
+    /// Reads the set-up result of the child that is not watched.
     pub fn set_up_unawaited(&mut self, now: Time) {
         if let Some(pid) = self.unawaited {
             self.set_up(now, pid);
@@ -357,7 +358,7 @@ impl Executor {
         }
     }
 
-    /// The ends of pipes that a process of the service gets.
+    /// The pipe ends that a process of the service gets as its standard streams.
     fn streams(&mut self, id: ServiceId, role: Role) -> Result<[Option<RawFd>; 3], StartError> {
         let is_main = match role {
             Role::Main => true,
@@ -387,7 +388,7 @@ impl Executor {
         Ok([stdin, stdout, stderr])
     }
 
-    /// A child has something to tell about its set-up.
+    /// A child's status pipe is readable: its set-up has succeeded or failed.
     pub fn set_up(&mut self, now: Time, pid: i32) {
         let is_main = self.supervisor.processes().main_of(Pid(pid)).is_some();
         if let Some(outcome) = self.children.outcome(&self.poller, pid, is_main)
@@ -397,7 +398,7 @@ impl Executor {
         }
     }
 
-    /// A child says, over its own descriptor, that it is ready.
+    /// A child's readiness descriptor (as with s6) is readable.
     pub fn read_notify(&mut self, now: Time, pid: i32) {
         if self.children.read_notify(&self.poller, pid)
             && let Some(service) = self.supervisor.processes().main_of(Pid(pid))
@@ -406,12 +407,12 @@ impl Executor {
         }
     }
 
-    /// A probe has written something.
+    /// A probe's output is readable.
     pub fn read_output(&mut self, pid: i32) {
         self.children.read_output(&self.poller, pid);
     }
 
-    /// What a main process has told of its set-up.
+    /// The event for the set-up result of a main process.
     pub(super) fn outcome_event(&self, pid: i32, outcome: &Outcome) -> Option<Event> {
         let pid = Pid(pid);
         match outcome {
@@ -426,7 +427,7 @@ impl Executor {
     }
 }
 
-/// A service number that does not exist: cannot come about, but must not end PID 1 either.
+/// The error for a service number that does not exist. It should not occur, but it must not end PID 1.
 fn lost() -> StartError {
     StartError { message: "no such service".to_owned(), transient: false, code: exit::OWN_FAILURE }
 }
@@ -449,7 +450,7 @@ mod tests {
         )
     }
 
-    /// Each answer has to be one to what was asked for, or the supervisor takes it for something else's.
+    /// The failure event must match the effect, or the supervisor takes it for another process's.
     #[test]
     fn a_service_that_does_not_exist_is_answered_for_what_was_asked() {
         let mut executor = executor();
@@ -464,7 +465,7 @@ mod tests {
         );
     }
 
-    /// The supervisor takes nothing in after the exit, not even that the group is gone.
+    /// After the exit the supervisor ignores events, so the group stays in its table.
     #[test]
     fn a_group_that_is_gone_after_the_exit_is_not_told_for_ever() {
         let (done, is_done) = mpsc::channel();

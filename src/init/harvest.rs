@@ -1,4 +1,4 @@
-//! Reaping: every child that has ended, ours and orphans, and what that means.
+//! Reaps every child that has ended, rinit's own and orphans, and tells the supervisor.
 
 use super::children::Ended;
 use super::executor::{Executor, Rest};
@@ -15,16 +15,16 @@ use crate::sys::process::{self, Reaped, Status};
 use crate::sys::spawn::{Outcome, Stage};
 use std::time::Duration;
 
-/// So many orphans are reaped or let go before the loop looks at anything else.
+/// Maximum number of orphans reaped, or traced processes released, per turn of the loop.
 const ORPHANS_A_TURN: usize = 256;
 
-/// How long before it is looked again who is left at the stop.
+/// Interval between checks for remaining processes during the stop.
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Executor {
-    /// Reaps the children that have ended and tells the supervisor. Returns whom it has found.
+    /// Reaps the children that have ended and tells the supervisor. Returns what kinds of children it found.
     pub fn reap(&mut self, now: Time) -> Harvest {
-        // Who has sent news and ended since can be told apart only as long as it is not reaped.
+        // Read notifications first: once its sender is reaped, a message cannot be assigned to a service.
         self.read_news(now, DATAGRAMS_IN_QUEUE);
         let mut ended = std::mem::take(&mut self.ended);
         let mut harvest = Harvest::default();
@@ -55,9 +55,9 @@ impl Executor {
             }
         }
         let has_others = harvest.orphans > 0 || !ended.is_empty();
-        // All of a group may have ended together: everything is reaped and marked before anyone looks at groups, and
-        // before the first of them is told. Main processes come first: nobody is to be stopped for a failed probe who has
-        // ended with it.
+        // A whole group may have ended together, so reap and mark all of it before checking groups and before telling the
+        // first end. Tell main processes first: a service that has ended must not be stopped because its probe failed with
+        // it.
         ended.sort_by_key(|(pid, _)| self.supervisor.processes().main_of(Pid(*pid)).is_none());
         for (pid, status) in ended.drain(..) {
             self.tell_end(now, pid, status);
@@ -70,7 +70,7 @@ impl Executor {
         if none_left && self.rest.is_some() {
             self.look_at_rest(now);
         } else if has_others && self.rest == Some(Rest::Killed) && !process::is_pid1() {
-            // The orphans of those who died are ours now.
+            // The orphans of the killed processes are rinit's children now.
             self.kill_rest_again(now);
         }
         harvest
@@ -82,11 +82,12 @@ impl Executor {
         log::log!(level, "reaped zombie process {pid}");
     }
 
-    /// Looks whether anybody is left, when the container stops and rinit has no child any more. If so, it looks again.
+    /// While the container stops and rinit has no child: checks for remaining processes, and schedules the next check if
+    /// there are some.
     pub fn look_at_rest(&mut self, now: Time) {
         self.look_at = None;
         if !process::has_no_child() {
-            // Its end will be told.
+            // SIGCHLD will tell when it ends.
         } else if proc_fs::is_anybody_left() {
             self.look_at = Some(now.saturating_add(LOOK));
         } else {
@@ -94,7 +95,7 @@ impl Executor {
         }
     }
 
-    /// Tells of the groups that are gone.
+    /// Tells the supervisor which groups are gone.
     fn look_at_groups(&mut self, now: Time) {
         for event in self.gone_groups() {
             self.feed(now, event);
@@ -106,9 +107,8 @@ impl Executor {
         gone.map(|pid| Event::GroupGone { pid }).collect()
     }
 
-    /// Before a deadline: tells of the groups that it is about and that are gone. One of which only zombies are left is
-    /// gone: nothing more can be done about these. To find them out takes a look at every process, so it is done once
-    /// for all groups.
+    /// Before a deadline expires: tells the supervisor which of the groups concerned are gone. A group of zombies counts as
+    /// gone, since no signal changes it. Finding zombies means reading all of `/proc`, so this is done once for all groups.
     pub fn look_at_groups_due(&mut self, now: Time) {
         let due = self.supervisor.groups_due(now);
         if due.is_empty() {
@@ -121,10 +121,10 @@ impl Executor {
         }
     }
 
-    /// Tells of the end of a process that rinit has made.
+    /// Tells the supervisor that a service's process has ended.
     fn tell_end(&mut self, now: Time, number: i32, status: Status) {
         let pid = Pid(number);
-        // What is heard under this number then is another process's.
+        // If the kernel has reused the number, what is read under it belongs to the new process.
         let is_displaced = self.supervisor.processes().is_displaced(pid);
         if !is_displaced {
             self.read_notify(now, number);
@@ -140,7 +140,7 @@ impl Executor {
                     self.feed(now, event);
                 }
             }
-            // That says nothing about the service, as where no process could be made.
+            // The probe itself could not run, which says nothing about the service.
             (Role::Probe, Some(Outcome::Failed(stage @ Stage::Environment, error))) => {
                 if let Some(definition) = self.services.get(service.0) {
                     let error = launch::setup_error(definition, Purpose::Probe, stage, &error);
@@ -169,7 +169,7 @@ impl Executor {
                 place.pipe.ended();
             }
         }
-        // One that has left the group of its predecessor may have been its last member: then the number is free.
+        // A process that left its predecessor's group may have been the last member, and the group's number is free.
         let is_anothers = (group != pid || is_displaced) && self.supervisor.processes().get(group).is_some();
         let group_left = !is_anothers && process::group_exists(group.0);
         let oom = role == Role::Main && status == Status::Signal(Signal::KILL.number()) && self.oom.risen();
@@ -180,7 +180,7 @@ impl Executor {
         self.feed(now, Event::Exited { pid, status, group_left, oom, output });
     }
 
-    /// What a probe or a hook has to say whose program could not be executed.
+    /// The error text for a probe or hook whose program could not be executed.
     fn setup_text(
         &self,
         service: ServiceId,

@@ -1,4 +1,4 @@
-//! What each child is for that rinit has, and so who learns that it has ended.
+//! Whose each of rinit's children is, which decides who learns that it has ended.
 
 #![forbid(unsafe_code)]
 
@@ -22,7 +22,7 @@ pub(super) enum Owner {
 }
 
 impl Executor {
-    /// Whose a child is that has not ended, or that was reaped a moment ago and was told to nobody yet.
+    /// Whose a child is, until its end has been told.
     pub(super) fn owner(&self, pid: i32) -> Owner {
         if self.supervisor.processes().get(Pid(pid)).is_some() {
             Owner::Service

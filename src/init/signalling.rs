@@ -1,6 +1,6 @@
-//! Sends the signals that the supervisor decides on. What cannot be sent is told to it.
+//! Sends the signals that the supervisor decides on, and tells it which could not be sent.
 //!
-//! Where rinit lacks the capability KILL and has SETUID, a child sends what is for others: see `couriers`.
+//! Where rinit has the capability SETUID but not KILL, a child sends signals to processes of other users: see `couriers`.
 
 #![forbid(unsafe_code)]
 
@@ -17,11 +17,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-/// What is missing where a signal is refused.
+/// Added to the message where the kernel refuses a signal.
 const HINT: &str = "(that takes the capability KILL)";
 
 impl Executor {
-    /// Sends a signal and tells the supervisor if that cannot be done.
+    /// Sends a signal that the supervisor has not decided on, and tells it if that fails.
     pub fn signal(&mut self, now: Time, pid: Pid, scope: Scope, signal: Signal) {
         let mut events: VecDeque<Event> = self.send(pid, scope, signal).into_iter().collect();
         self.dispatch(now, &mut events);
@@ -30,8 +30,7 @@ impl Executor {
         }
     }
 
-    /// Sends a signal to whom it can reach; to nobody who is known to be gone. What a child has to send goes out with the
-    /// next `dispatch`.
+    /// Sends a signal, unless the target is known to be gone. A signal for a child to send is queued until `dispatch`.
     pub(super) fn send(&mut self, pid: Pid, scope: Scope, signal: Signal) -> Option<Event> {
         let Some(target) = self.supervisor.processes().target(pid, scope) else {
             log::debug!("{signal} is not sent: process {} has ended", pid.0);
@@ -43,7 +42,7 @@ impl Executor {
         let message = Message { to: Some((pid, scope)), signal };
         let is_group = !matches!(target.reach(), Reach::Process(_));
         if self.couriers.means == Means::ByChild && is_group {
-            // The kernel is content when one member was reached.
+            // kill(2) succeeds if it reaches one member, so let the child signal each of them.
             return self.hand_over(message);
         }
         let sent = match at_present(target.reach()) {
@@ -69,7 +68,7 @@ impl Executor {
         self.refuse(&message, &error)
     }
 
-    /// Has a child send what waits, if none is at work. What cannot be sent becomes events.
+    /// Starts a child for the queued signals, if none is at work. Signals that cannot be sent become events.
     pub(super) fn dispatch(&mut self, now: Time, events: &mut VecDeque<Event>) {
         let (table, spares) = (self.supervisor.processes(), self.rest == Some(Rest::Terminated));
         let errand = |message: &Message| {
@@ -99,7 +98,7 @@ impl Executor {
         self.go_on(now, &unsent);
     }
 
-    /// Time has passed: a child that sends signals may have had too much of it.
+    /// Kills the child that sends signals if it hangs.
     pub fn look_at_courier(&mut self, now: Time) {
         let unsent = self.couriers.expire(now);
         self.go_on(now, &unsent);
@@ -122,7 +121,7 @@ impl Executor {
             None => self.couriers.rest_refused,
         };
         if signal == Signal::CONT && is_told {
-            // It only follows another one, of which that is told.
+            // It follows another signal, whose failure was told already.
             return None;
         }
         let hint = if error.kind() == io::ErrorKind::PermissionDenied { HINT } else { "" };
@@ -138,7 +137,7 @@ impl Executor {
         Some(Event::NotSignalled { pid, message: text })
     }
 
-    /// Everything that belongs to no service is to go.
+    /// Begins to terminate or kill all processes of no service.
     pub(super) fn rest(&mut self, how: Rest) -> Option<Event> {
         self.rest = Some(how);
         OUTPUT.make_no_relay();
@@ -156,7 +155,7 @@ impl Executor {
         None
     }
 
-    /// Sends signals to everything that belongs to no service. What a child has to send goes out with the next `dispatch`.
+    /// Signals all processes of no service. Signals for a child to send are queued until `dispatch`.
     pub(super) fn signal_rest(&mut self, signals: &[Signal]) {
         let messages = signals.iter().map(|signal| Message { to: None, signal: *signal });
         match self.couriers.means {
@@ -170,13 +169,13 @@ impl Executor {
         }
     }
 
-    /// Kills everything that belongs to no service once more: what was made meanwhile, or is rinit's child only now.
+    /// Kills the processes of no service again: some are new, or have become rinit's children.
     pub(super) fn kill_rest_again(&mut self, now: Time) {
         self.signal_rest(&[Signal::KILL]);
         self.go_on(now, &[]);
     }
 
-    /// Says at the start which services are out of reach.
+    /// Logs at the start which services rinit cannot signal by itself.
     pub fn tell_means(&self) {
         let others = self.services.iter().filter(|service| super::launch::has_other_user(service));
         let names: Vec<&str> = others.map(|service| service.name.as_str()).collect();
@@ -194,8 +193,8 @@ impl Executor {
     }
 }
 
-/// Who is meant by the group of a process that may have left it: the group that it leads now, if it does, or else the
-/// process alone. Other groups are not its own.
+/// Resolves the group of a process that may have left it: the group that it leads now, else the process alone. Any other
+/// group is not the service's.
 fn at_present(reach: Reach) -> Reach {
     let Reach::GroupOf(pid, group) = reach else { return reach };
     match process::group_of(pid.0) {
@@ -215,7 +214,7 @@ mod tests {
 
     const NOW: Time = Duration::ZERO;
 
-    /// An executor that has children send signals, and two services' processes.
+    /// An executor whose children send signals, and the processes of two services.
     fn executor() -> (Executor, [(Child, Pid); 2]) {
         let mut executor = Executor::new(
             Supervisor::new(&[], Duration::ZERO),
