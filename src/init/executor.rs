@@ -11,6 +11,7 @@ use super::oom::OomCounter;
 use super::places::Places;
 use super::reading::Reader;
 use super::report::Report;
+use super::scribe::Scribe;
 use super::state::State;
 use super::terminal::Terminal;
 use crate::model::{Control, Hook, Notify, Service, exit};
@@ -32,7 +33,7 @@ pub struct Executor {
     pub supervisor: Supervisor,
     pub services: Vec<Service>,
     pub poller: Poller,
-    pub state: State,
+    pub(super) scribe: Scribe,
     pub(super) surroundings: Surroundings,
     pub terminal: Terminal,
     pub events: Events,
@@ -88,7 +89,7 @@ impl Executor {
             supervisor,
             services,
             poller,
-            state,
+            scribe: Scribe::new(state),
             events: Events::default(),
             surroundings,
             terminal: Terminal::new(Session::Foreground),
@@ -240,7 +241,7 @@ impl Executor {
                 None
             }
             Effect::Remember { service, stopped } => {
-                self.state.remember(self.supervisor.name(service), stopped);
+                self.scribe.remember(self.supervisor.name(service), stopped);
                 None
             }
             Effect::Signal { pid, scope, signal } => {
@@ -261,7 +262,7 @@ impl Executor {
                 self.events.ended(events::wall_clock(), status, stop.took_ms, &stop.killed.join(", "));
                 // A plain COMMAND leaves no files behind.
                 if self.services.iter().any(|service| service.name != crate::model::MAIN) {
-                    self.state.record_stop(&stop);
+                    self.scribe.finish(&stop);
                 }
                 self.exit = Some(status);
                 None

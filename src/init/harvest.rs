@@ -42,6 +42,7 @@ impl Executor {
                         }
                         Owner::Reader => _ = self.reader.reaped(&self.poller, pid, status),
                         Owner::Couriers => couriers.push(pid),
+                        Owner::Scribe => self.scribe.reaped(status),
                         Owner::Output => OUTPUT.reaped(pid),
                         Owner::Nobody => {
                             harvest.orphans = harvest.orphans.saturating_add(1);

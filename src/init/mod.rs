@@ -34,6 +34,7 @@ mod places;
 mod reading;
 mod report;
 mod requests;
+mod scribe;
 mod senders;
 pub mod settings;
 mod signalling;

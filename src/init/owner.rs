@@ -15,6 +15,8 @@ pub(super) enum Owner {
     Reader,
     /// It sends signals.
     Couriers,
+    /// It writes to the state directory.
+    Scribe,
     /// It writes to standard error.
     Output,
     /// rinit has not made it: an orphan.
@@ -30,6 +32,8 @@ impl Executor {
             Owner::Reader
         } else if self.couriers.is_courier(pid) {
             Owner::Couriers
+        } else if self.scribe.is_child(pid) {
+            Owner::Scribe
         } else if OUTPUT.is_relay(pid) {
             Owner::Output
         } else {

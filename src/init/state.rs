@@ -5,7 +5,8 @@
 //! - `last-stop.json`: the report of the last stop.
 //!
 //! All of it is a convenience: rinit runs without, and on a read-only file system it does. Nothing is created before it
-//! is needed.
+//! is needed. It is read before anything is started, and written by a child (see `scribe`): the directory may be on a disk
+//! that does not answer.
 
 #![forbid(unsafe_code)]
 
@@ -85,18 +86,17 @@ impl State {
         })
     }
 
-    /// Remembers that a service was stopped by hand, or is not any more. Not to succeed has an effect only after the
-    /// next start of the container, so it is a warning.
-    pub fn remember(&mut self, name: &str, stopped: bool) {
-        let result = match (self.stopped_dir(), stopped) {
+    /// Whether there is a place for it.
+    pub fn has_place(&self) -> bool {
+        self.dir.is_some()
+    }
+
+    /// Writes down whether a service was stopped by hand. May wait for a disk.
+    pub fn write_stopped(&self, name: &str, stopped: bool) -> io::Result<()> {
+        match (self.stopped_dir(), stopped) {
             (Some(dir), true) => file::make_dir(&dir).and_then(|()| file::touch(&dir.join(name))),
             (Some(dir), false) => file::remove(&dir.join(name)),
-            (None, true) => Err(io::Error::other("there is no state directory: give --state-dir")),
-            (None, false) => Ok(()),
-        };
-        if let Err(e) = result {
-            let what = if stopped { "is stopped" } else { "is not stopped any more" };
-            log::warn!("cannot remember that {name} {what}: {}", cause(&e));
+            (None, _) => Ok(()),
         }
     }
 
@@ -111,17 +111,12 @@ impl State {
         parsed.inspect_err(|e| log::debug!("cannot read {}: {}", path.display(), cause(e))).ok()
     }
 
-    /// Writes down how this stop has gone. The container ends: there is nobody left whom a failure would help.
-    pub fn record_stop(&self, stop: &LastStop) {
-        let Some(path) = self.last_stop_file() else { return };
-        let text = serde_json::to_vec(stop).map_err(io::Error::from);
-        let written = text.and_then(|text| {
-            path.parent().map_or(Ok(()), file::make_dir)?;
-            file::replace(&path, &text)
-        });
-        if let Err(e) = written {
-            log::debug!("cannot write {}: {}", path.display(), cause(&e));
-        }
+    /// Writes down how this stop has gone. May wait for a disk.
+    pub fn write_stop(&self, stop: &LastStop) -> io::Result<()> {
+        let Some(path) = self.last_stop_file() else { return Ok(()) };
+        let text = serde_json::to_vec(stop)?;
+        path.parent().map_or(Ok(()), file::make_dir)?;
+        file::replace(&path, &text)
     }
 
     fn stopped_dir(&self) -> Option<PathBuf> {
@@ -163,14 +158,14 @@ mod tests {
         let dir = base.path().join("state");
         let open = || State::open(Some(&dir), false);
         assert_eq!(open().stopped(), [""; 0]);
-        open().remember("web", false);
+        open().write_stopped("web", false).unwrap();
         assert!(!dir.exists());
-        open().remember("web", true);
-        open().remember("db", true);
-        open().remember("db", true);
+        open().write_stopped("web", true).unwrap();
+        open().write_stopped("db", true).unwrap();
+        open().write_stopped("db", true).unwrap();
         assert_eq!(open().stopped(), ["db", "web"]);
-        open().remember("web", false);
-        open().remember("web", false);
+        open().write_stopped("web", false).unwrap();
+        open().write_stopped("web", false).unwrap();
         assert_eq!(open().stopped(), ["db"]);
     }
 
@@ -184,10 +179,10 @@ mod tests {
         let mut stop = LastStop::new("x".repeat(100_000), Duration::from_millis(1234), killed, 137);
         assert_eq!((stop.took_ms, stop.killed.len(), stop.cause.len()), (1234, MAX_KILLED, MAX_CAUSE));
         assert!(stop.when.ends_with('Z') && stop.when.len() == 20, "{}", stop.when);
-        open().record_stop(&stop);
+        open().write_stop(&stop).unwrap();
         assert_eq!(open().last_stop(), Some(stop.clone()));
         stop.cause = "SIGTERM".into();
-        open().record_stop(&stop);
+        open().write_stop(&stop).unwrap();
         assert_eq!(open().last_stop(), Some(stop));
         for broken in [&b""[..], b"{}", b"[", &b" ".repeat(MAX_REPORT + 1)] {
             std::fs::write(dir.join("last-stop.json"), broken).unwrap();
@@ -197,15 +192,16 @@ mod tests {
 
     #[test]
     fn without_a_place_nothing_fails() {
-        let mut nowhere = State { dir: None };
-        nowhere.remember("web", true);
-        nowhere.record_stop(&LastStop::new(String::new(), Duration::ZERO, Vec::new(), 0));
+        let stop = LastStop::new(String::new(), Duration::ZERO, Vec::new(), 0);
+        let nowhere = State { dir: None };
+        nowhere.write_stopped("web", true).unwrap();
+        nowhere.write_stop(&stop).unwrap();
         assert_eq!((nowhere.stopped(), nowhere.last_stop()), (Vec::new(), None));
         // A file is where the directory would be.
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut blocked = State::open(Some(file.path()), true);
-        blocked.remember("web", true);
-        blocked.record_stop(&LastStop::new(String::new(), Duration::ZERO, Vec::new(), 0));
+        let blocked = State::open(Some(file.path()), true);
+        assert!(blocked.write_stopped("web", true).is_err());
+        assert!(blocked.write_stop(&stop).is_err());
         assert_eq!((blocked.stopped(), blocked.last_stop()), (Vec::new(), None));
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::model::text::cause;
 
+pub mod aside;
 pub mod attributes;
 pub mod caps;
 pub mod cgroup;

@@ -3,6 +3,7 @@
 use crate::support::services::Status;
 use crate::support::{Launch, PATIENCE, Running, skip, wait_for};
 use crate::{require_namespace, skip};
+use nix::sys::signal::Signal;
 use std::path::Path;
 
 /// Mounts a file or a directory of FUSE and never serves it: whoever opens it waits for ever.
@@ -69,6 +70,24 @@ fn a_value_in_a_file_that_hangs_is_waited_for_by_the_service_alone() {
     assert!(open.lines().count() <= 6, "{open}");
     assert_eq!(init.rinit(&["stop", "web"]).status, 0);
     init.wait_state("web", "stopped");
+}
+
+/// Neither a stop by hand nor the end waits for a state directory that hangs.
+#[test]
+fn a_state_directory_that_hangs_hinders_nothing() {
+    require_fuse!();
+    let launch = Launch::pid1().file("state/x", "");
+    let state = launch.dir().join("state");
+    let sleep = "command = [\"sleep\", \"1000\"]\nrestart = \"unless-stopped\"\n";
+    let launch = launch.service("web", sleep).service("db", sleep).arg("--state-dir");
+    let mut init = start(launch.arg(state.to_str().unwrap()), "state", "40755");
+    assert_eq!(init.rinit(&["stop", "web"]).status, 0);
+    wait_child(&init);
+    assert_eq!(init.rinit(&["stop", "db"]).status, 0);
+    assert_eq!(init.rinit(&["start", "web"]).status, 0);
+    init.wait_state("web", "running");
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.wait_exit(PATIENCE).status, 0);
 }
 
 /// What cannot be read says so as before, and is tried again by the restart policy once it was there.

@@ -1,0 +1,82 @@
+//! Work that may wait for a disk, done by a short-lived child of rinit's that executes no program. PID 1 does not wait
+//! for it.
+
+use super::mask::Mask;
+use super::{descriptors, poll, spawn};
+use nix::libc;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+/// The exit code of a child whose error has no number.
+const UNKNOWN: i32 = libc::EIO;
+
+/// A child that works.
+pub struct Aside {
+    /// Its process ID.
+    pub pid: i32,
+    /// Its other end closes with the child.
+    end: OwnedFd,
+}
+
+/// Makes a child that does this. Its exit code is 0, or the number of the error. The work must not write to the log, as
+/// what waits to be written is copied with everything else.
+///
+/// # Errors
+/// There is no room for a pipe or a process.
+pub fn run(work: impl FnOnce() -> io::Result<()>) -> io::Result<Aside> {
+    let (end, writer) = spawn::output_pipe()?;
+    // SAFETY: rinit has one thread, so no lock can be held by another one in the child, which may allocate.
+    match unsafe { libc::fork() } {
+        0 => {
+            // One that hangs keeps nothing of rinit's open, and ends by any signal.
+            descriptors::close_marked(|fd| fd == writer.as_raw_fd());
+            let _ = Mask::default().block();
+            let code = work().err().map_or(0, |e| e.raw_os_error().unwrap_or(UNKNOWN));
+            // SAFETY: `_exit` runs nothing of the parent's.
+            unsafe { libc::_exit(code) }
+        }
+        -1 => Err(io::Error::last_os_error()),
+        pid => Ok(Aside { pid, end }),
+    }
+}
+
+impl Aside {
+    /// Waits for its end, for so long at most. For when there is nothing else to do. Whether it has ended.
+    pub fn wait(&self, limit: Duration) -> bool {
+        poll::either(Some(self.end.as_fd()), None, Some(limit)).is_ok_and(|(ended, _)| ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::wait::{WaitStatus, waitpid};
+    use nix::unistd::Pid;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn its_error_is_its_exit_code() {
+        for (error, code) in [(None, 0), (Some(libc::EROFS), libc::EROFS)] {
+            let aside =
+                run(|| error.map_or(Ok(()), |error| Err(io::Error::from_raw_os_error(error)))).unwrap();
+            assert!(aside.wait(LONG));
+            let pid = Pid::from_raw(aside.pid);
+            assert_eq!(waitpid(pid, None), Ok(WaitStatus::Exited(pid, code)));
+        }
+    }
+
+    #[test]
+    fn one_that_hangs_is_not_waited_for() {
+        let aside = run(|| {
+            std::thread::sleep(Duration::from_secs(1000));
+            Ok(())
+        });
+        let aside = aside.unwrap();
+        assert!(!aside.wait(Duration::from_millis(1)));
+        crate::sys::process::kill(aside.pid, crate::model::Signal::KILL).unwrap();
+        assert!(aside.wait(LONG));
+        waitpid(Pid::from_raw(aside.pid), None).unwrap();
+    }
+}
