@@ -1,20 +1,20 @@
-//! When orphans end one right after another: one reaping for several of them.
+//! Reaps several orphans at once when many end one right after another.
 //!
-//! Where orphans end by the thousand, waking up for each of them is what costs, not reaping it. So in such a storm the
-//! next reaping waits a moment for others to end. It does not where a child that rinit has made has ended: what follows
-//! from that is not to wait.
+//! When orphans end by the thousand, the wake-ups cost more than the reaping. In such a storm the next reaping waits a
+//! moment for other orphans to end. It does not wait after the end of a child that rinit has made, because a restart must
+//! not be delayed.
 
 #![forbid(unsafe_code)]
 
 use std::time::{Duration, Instant};
 
-/// Reapings closer together than this are many.
+/// Reapings closer together than this may be a storm.
 const CLOSE: Duration = Duration::from_micros(500);
 
-/// So many of these in a row are a storm.
+/// Number of close reapings in a row from which on they are a storm.
 const STORM: u32 = 4;
 
-/// Where so many have ended meanwhile, there is no need to wait for more.
+/// Number of orphans found at once from which on the next reaping does not wait.
 const FULL: usize = 64;
 
 /// How long a reaping waits in a storm.
@@ -37,12 +37,12 @@ pub struct Gather {
 }
 
 impl Gather {
-    /// Children are about to be reaped. Whether that was so a moment ago.
+    /// Notes that children are about to be reaped. Returns whether the last reaping was a moment ago.
     pub fn is_close(&mut self) -> bool {
         self.is_close_at(Instant::now())
     }
 
-    /// Children were reaped. Whether the next reaping shall wait for [`REST`].
+    /// Notes that children were reaped. Returns whether the next reaping shall wait for [`REST`].
     pub fn rests_after(&mut self, harvest: Harvest) -> bool {
         self.rests_at(Instant::now(), harvest)
     }
@@ -55,7 +55,7 @@ impl Gather {
     fn rests_at(&mut self, now: Instant, harvest: Harvest) -> bool {
         let is_storm = self.row >= STORM;
         let close = self.is_close_at(now);
-        // After a rest it goes on for as long as resting has brought more than one.
+        // A storm goes on as long as each rest finds more than one orphan.
         let goes_on = if is_storm { harvest.orphans > 1 } else { close && harvest.orphans > 0 };
         self.row = if goes_on && !harvest.own { self.row.saturating_add(1) } else { 0 };
         self.row >= STORM && harvest.orphans < FULL

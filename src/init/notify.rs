@@ -52,7 +52,7 @@ pub struct NotifySocket {
     socket: DatagramSocket,
     address: String,
     senders: Senders,
-    /// The same of processes that services name. An heir is none of the service's before it takes over.
+    /// The same for processes that services name by MAINPID=. Such a process need not belong to the service yet.
     named: Senders,
     /// When a line about a refused notification may be written again.
     may_complain: Time,
@@ -81,7 +81,7 @@ impl NotifySocket {
         }
     }
 
-    /// Whose a process is that a user's process names; at a bounded cost, which that user bears.
+    /// The service of a process that a user's process has named. The look-up counts for that user's share.
     pub fn whose_named(
         &mut self,
         now: Time,
@@ -92,10 +92,10 @@ impl NotifySocket {
     }
 
     /// The next datagram, with the service that it is from. `owner` knows the services of main processes. `None`: there is
-    /// none; `Some(None)`: it is passed over. One at a time, as what one says may decide whose the next one is.
+    /// no datagram; `Some(None)`: it is passed over. One datagram at a time, because it may decide which service the next
+    /// one belongs to.
     ///
-    /// To be called before children are reaped: as long as a sender is a zombie, it can still be found out whose it
-    /// was.
+    /// To be called before children are reaped: the service of a sender can be found only until the sender is reaped.
     pub fn receive(
         &mut self,
         now: Time,

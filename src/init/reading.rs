@@ -36,7 +36,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How long the next reading waits for the end of a child that was killed, before it is refused.
 const KILLED_LIMIT: Duration = Duration::from_secs(1);
 
-/// What is read of it at a time, and how often for one wake-up.
+/// Maximum number of bytes per read, and of reads per wake-up.
 const PIECE: usize = 16 * 1024;
 const PIECES_A_TURN: usize = 16;
 
@@ -65,7 +65,7 @@ struct Reading {
     status: Option<Status>,
 }
 
-/// What a reading has come to. `Err`: why there is nothing.
+/// The result of a reading. `Err`: why there is none.
 pub type Outcome = Result<wire::Read, String>;
 
 impl Reader {
@@ -123,7 +123,7 @@ impl Reader {
         true
     }
 
-    /// What has come of it, once it has ended or its time is over.
+    /// The result, once the child has ended or its time is over.
     pub fn outcome(&mut self, poller: &Poller, now: Time) -> Option<Outcome> {
         let reading = self.reading.as_ref()?;
         let outcome = match reading.status {
@@ -139,7 +139,7 @@ impl Reader {
         Some(outcome)
     }
 
-    /// Ends it. Nothing comes of it any more.
+    /// Ends the reading without a result.
     pub fn cancel(&mut self, poller: &Poller, now: Time) {
         let Some(mut reading) = self.reading.take() else { return };
         reading.close(poller);
@@ -202,7 +202,7 @@ impl Executor {
         self.reader.read(&self.poller);
     }
 
-    /// Has the definitions read. Without a way to do so, what stands in it.
+    /// Starts the child that reads the definitions. Returns why that cannot be done.
     pub fn begin_reading(&mut self, now: Time, sources: &[OsString]) -> Result<(), String> {
         if let Some(LeftBehind { pid, .. }) = self.reader.left_behind {
             return Err(format!(

@@ -1,7 +1,7 @@
 //! Which service a sender of notifications belongs to, at a bounded cost: anybody may send.
 //!
-//! A process belongs to a service if it is its main process, in that one's process group or session, or below it. The
-//! first three take a system call each. The last takes a read of `/proc` for each ancestor, so each user gets a few such
+//! A process belongs to a service if it is the main process, in the process group or session of the main process, or a
+//! descendant of it. The first three take a system call each. The last takes a read of `/proc` for each ancestor, so each user gets a few such
 //! look-ups a second, and the main process that was found is remembered for as long, but not whose it is. A sender that belongs to no service so costs a look
 //! at its user ID and a remembered answer, whatever it sends.
 
@@ -29,9 +29,9 @@ const MAX_ANCESTORS: usize = 32;
 pub enum Sender {
     /// It belongs to this service.
     Of(ServiceId),
-    /// To none that it could be told of.
+    /// It belongs to no service that could be found.
     Nobody,
-    /// Its user has had its share of look-ups.
+    /// Its user has used up its share of look-ups.
     NotLookedUp,
 }
 

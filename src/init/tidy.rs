@@ -1,4 +1,4 @@
-//! Giving memory back that was needed for a moment: an idle rinit keeps what it waits with, and no more.
+//! Gives memory back that was needed for a moment: an idle rinit keeps only what it needs to wait.
 
 #![forbid(unsafe_code)]
 
@@ -6,7 +6,7 @@ use crate::control::protocol::Verb;
 use crate::sys::memory;
 use std::time::Duration;
 
-/// When nothing has happened for so long, there is time for it.
+/// How long nothing has to have happened before memory is given back.
 pub const QUIET: Duration = Duration::from_millis(100);
 
 /// What is to be given back.
@@ -17,7 +17,7 @@ pub enum Tidy {
     Nothing,
     /// The pages of the program that served an answer.
     Program,
-    /// These, and the holes in the heap: a configuration was read.
+    /// These and the holes in the heap, after a configuration was read.
     Everything,
 }
 
