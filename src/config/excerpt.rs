@@ -54,12 +54,13 @@ impl Excerpt {
     }
 }
 
-/// A word of the user's for a message: in quotes, escaped, not too long.
+/// A word of the user's for a message: in quotes, escaped, not too long. Of several lines only the first is repeated: the
+/// others may be statements that an open quote has swallowed.
 pub(super) fn quote(word: &str) -> String {
     let mut text = String::from("\"");
-    let cut: String = word.chars().take(LONGEST_QUOTE).collect();
+    let cut: String = word.chars().take_while(|c| *c != '\n').take(LONGEST_QUOTE).collect();
     text.push_str(&escaped(&cut));
-    if word.chars().nth(LONGEST_QUOTE).is_some() {
+    if cut.len() < word.len() {
         text.push('…');
     }
     text.push('"');
@@ -128,5 +129,6 @@ mod tests {
     fn words_are_quoted_short_and_clean() {
         assert_eq!(quote("a\u{1b}b"), "\"a\\u{1b}b\"");
         assert_eq!(quote(&"x".repeat(99)), format!("\"{}…\"", "x".repeat(60)));
+        assert_eq!(quote("a\nb"), "\"a…\"");
     }
 }

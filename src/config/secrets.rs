@@ -188,6 +188,7 @@ mod tests {
                 "healthcheck = { test = 'a', env = ..., tcp = 'y' }",
             ),
             ("healthcheck = 'x'\nhealthcheck.http = 'y'", "healthcheck = ...\nhealthcheck.http = ..."),
+            ("user = '''a=b\n c d\ne = 'x'\n'y'\nz'''", "user = '''a=b\n c d\ne .....\n...\nz'''"),
             ("command = [{A = \"x\"}]", "command = [{A = ...}]"),
             (
                 "depends_on = {\n  db = \"service_healthy\", # c\n  c = 'x',\n}",

@@ -81,6 +81,8 @@ const NAMES: &[&str] = &[
     "env_file = [\"PASSWORD=hunter2\", { path = \"B=hunter2\" }]",
     "env_file = \"PASSWORD=hunter2\"",
     "environment = [\"${NO:-hunter2}=x\", \"A hunter2\"]",
+    "user = ''' 'nobody-here'\nenv = {A=\"hunter2\"}\n'''",
+    "working_dir = '''\nA = hunter2\n'hunter2'\n${NO:?x} A = 'hunter2'\n'''",
 ];
 
 /// Statements without a secret.

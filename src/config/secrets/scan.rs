@@ -221,8 +221,22 @@ impl<'t> Scan<'t> {
             (_, true) if self.in_damage => up_to(&['"', '\'', '\n']),
             (_, true) => length,
         };
-        self.advance(shown, true);
-        self.skip(length.saturating_sub(shown));
+        let end = self.at.saturating_add(length);
+        // A string in three quotes may have swallowed statements: of its later lines less is shown.
+        let first = rest.get(..shown).and_then(|shown| shown.find('\n'));
+        let first = first.map_or(shown, |end| end.saturating_add(1));
+        self.advance(first, true);
+        let close = if shown == length { open } else { 0 };
+        let later = rest.get(first..shown.saturating_sub(close)).unwrap_or_default();
+        for line in later.split_inclusive('\n') {
+            let length = line.find(['=', '"', '\'']).unwrap_or(line.len());
+            self.advance(length, true);
+            self.skip(line.len().saturating_sub(length));
+        }
+        if first < shown {
+            self.advance(close, true);
+        }
+        self.at = end;
         closed
     }
 
