@@ -46,6 +46,8 @@ struct Book {
     waited: Option<Duration>,
     /// Restarts since the last good run.
     restarts: u32,
+    /// It has waited for its last restart, beyond doubt: that is to be made good for.
+    has_waited: bool,
     started: Option<Time>,
     /// Restarts within the window of the limit, and when it began.
     window: Option<(Time, u32)>,
@@ -85,6 +87,7 @@ impl Book {
 
     fn forget(&mut self) {
         (self.waited, self.restarts, self.window) = (None, 0, None);
+        self.has_waited = false;
     }
 
     fn well_for(&self, now: Time) -> Duration {
@@ -93,9 +96,10 @@ impl Book {
 
     /// Whether it is about to have been well for long enough, and that matters: a freeze would count as well.
     fn makes_good(&self, now: Time, until: Time, reset_after: Duration) -> bool {
-        let counts = self.restarts > 0 || self.waited.is_some_and(|waited| !waited.is_zero());
-        let is_well = self.well_since.is_some();
-        counts && is_well && self.well_for(now) < reset_after && self.well_for(until) > reset_after
+        self.has_waited
+            && self.well_since.is_some()
+            && self.well_for(now) < reset_after
+            && self.well_for(until) > reset_after
     }
 
     /// Whether another restart is one too many; if not, it is counted.
@@ -193,6 +197,7 @@ impl Ends {
         holds(expected.iter().any(|it| alike(it, next)), || {
             format!("after the end of {name} follows {next:?}, expected {expected:?}")
         })?;
+        book.has_waited = expected.len() == 1 && matches!(next, Next::Restart(wait) if !wait.is_zero());
         book.due = match next {
             Next::Restart(wait) if book.why != Some(Why::Anew) => Some(scene.now + *wait),
             _ => None,
