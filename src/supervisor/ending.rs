@@ -30,6 +30,8 @@ pub(super) struct Ending {
     /// When to look whether anything is left of its group, and how long after that to look again.
     pub(super) look: Option<(Time, Duration)>,
     pub(super) killed: bool,
+    /// Another process has become the main process while `stop_command` ran, which may have told the old one.
+    pub(super) unheard: bool,
     /// SIGKILL was its stop signal.
     pub(super) struck: bool,
     /// The main process had ended by itself before it was ready.
@@ -149,6 +151,7 @@ impl Unit {
             drain_by: None,
             look: None,
             killed: false,
+            unheard: false,
             struck: false,
             unready,
             permanent: false,
@@ -238,7 +241,7 @@ impl Unit {
             (false, _) => self.finish(now, out),
             (true, Some(_)) if ending.killed => {}
             // It has done its part, and the process is to follow, be it stopped.
-            (true, Some(pid)) if !failed => {
+            (true, Some(pid)) if !failed && !ending.unheard => {
                 out.push(Effect::Signal { pid, scope: self.stop_scope(), signal: Signal::CONT });
                 self.after_word(out);
             }
@@ -246,12 +249,12 @@ impl Unit {
         }
     }
 
-    fn stop_signal(&self) -> Signal {
+    pub(super) fn stop_signal(&self) -> Signal {
         let given = self.ending.as_ref().and_then(|ending| ending.signal);
         given.or(self.policy.stop_signal).unwrap_or(Signal::TERM)
     }
 
-    fn stop_scope(&self) -> Scope {
+    pub(super) fn stop_scope(&self) -> Scope {
         match self.policy.kill_mode {
             KillMode::Group => Scope::Group,
             KillMode::Mixed | KillMode::Process => Scope::Process,
@@ -273,23 +276,6 @@ impl Unit {
         }
         if !self.after_word(out) && ended && !left {
             self.gone(now, out);
-        }
-    }
-
-    /// The main process has ended, and the one that it had named lives. What the first was told the second has not heard.
-    pub fn succeeded(&mut self, now: Time, by: Pid, group: Pid, out: &mut Vec<Effect>) {
-        let Some(process) = &mut self.process else { return };
-        let ended = std::mem::replace(&mut process.pid, by);
-        process.group = group;
-        process.struck = false;
-        out.push(Effect::Notice(Notice::Succeeded(self.id, ended, by)));
-        let Some(ending) = &self.ending else { return self.pause_anew(now, out) };
-        let is_told_later =
-            ending.drain_by.is_some() || self.hook.is_some_and(|running| running.hook.is_of_the_end());
-        if ending.killed {
-            self.kill_what_runs(false, out);
-        } else if !is_told_later {
-            terminate(by, self.stop_scope(), self.stop_signal(), out);
         }
     }
 
@@ -327,10 +313,11 @@ impl Unit {
             Purpose::Cycle | Purpose::Restart | Purpose::CleanUp => {}
         }
         let main_gone = self.process.as_ref().is_none_or(|process| process.exit.is_some());
-        // What undoes has no less than it would have if it began now.
+        // What undoes has no less than it would have if it began now: a limit of its own, but at the stop of the container.
         let undoes = self.hook.is_some_and(|running| running.hook == Hook::PostStop);
         let spare = self.through_by.filter(|_| undoes).map(|by| by.saturating_sub(now));
         let limit = match ending.killed {
+            false if undoes && !self.container_stops => None,
             false => Some(grace.max(spare.unwrap_or_default())),
             true => (main_gone || self.container_stops).then_some(KILL_PATIENCE),
         };
@@ -391,7 +378,7 @@ impl Unit {
         }
     }
 
-    fn kill_what_runs(&mut self, main_gone: bool, out: &mut Vec<Effect>) {
+    pub(super) fn kill_what_runs(&mut self, main_gone: bool, out: &mut Vec<Effect>) {
         if let Some(pid) = self.hook.and_then(|hook| hook.pid) {
             out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
         }
@@ -505,7 +492,7 @@ fn half(grace: Duration) -> Duration {
 }
 
 /// The stop signal, and SIGCONT after it: a stopped process could not act on the first without the second.
-fn terminate(pid: Pid, scope: Scope, signal: Signal, out: &mut Vec<Effect>) {
+pub(super) fn terminate(pid: Pid, scope: Scope, signal: Signal, out: &mut Vec<Effect>) {
     out.push(Effect::Signal { pid, scope, signal });
     if signal != Signal::CONT && signal != Signal::KILL {
         out.push(Effect::Signal { pid, scope, signal: Signal::CONT });

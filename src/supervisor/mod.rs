@@ -23,6 +23,7 @@ mod requests;
 mod shutdown;
 mod spread;
 mod state;
+mod succession;
 mod turns;
 mod unit;
 mod view;
@@ -58,6 +59,9 @@ pub struct Supervisor {
     /// A hook that could not be executed, and why, until its end is told.
     not_executed: Option<(Pid, StartError)>,
     generation: u64,
+    /// Units that had ended for good and are wanted again: whatever failed with them is wanted again too, before anything
+    /// is started.
+    revived: Vec<ServiceId>,
     /// Units that became `running` while the ends of others, or their own, were still to be told: they have started, even
     /// if they have ended by the time that anybody looks.
     came_up: BTreeSet<ServiceId>,
@@ -92,6 +96,7 @@ impl Supervisor {
             interrupted: VecDeque::new(),
             not_executed: None,
             generation: 0,
+            revived: Vec::new(),
             came_up: BTreeSet::new(),
             turns: BTreeMap::new(),
             turns_may_have_come: false,
@@ -236,6 +241,9 @@ impl Supervisor {
         act(unit);
         if before != State::Running && unit.state == State::Running && self.processes.has_untold() {
             self.came_up.insert(id);
+        }
+        if before.is_final() && !unit.state.is_final() {
+            self.revived.push(id);
         }
         if std::mem::take(&mut unit.interrupted) && self.shutdown.is_none() {
             self.interrupted.push_back(id);

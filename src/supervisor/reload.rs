@@ -225,6 +225,14 @@ impl Unit {
         }
     }
 
+    /// What it is defined as from now on holds when it has stopped.
+    pub(super) fn keep_definition(&mut self) {
+        if self.is_alive() && self.next.is_none() {
+            let (policy, hooks, reads) = (self.policy.clone(), self.hooks.clone(), self.reads);
+            self.next = Some(Box::new(Definition { policy, hooks, reads }));
+        }
+    }
+
     /// Takes over a changed definition. With a purpose it stops, as the old one says.
     pub(super) fn redefine(
         &mut self,
@@ -244,9 +252,8 @@ impl Unit {
         let had_health = self.health.is_some();
         self.come_back();
         // What stops by its old definition does so to the end: its signal, its grace and its hooks.
-        if purpose.is_some() && self.is_alive() && self.next.is_none() {
-            let (policy, hooks, reads) = (self.policy.clone(), self.hooks.clone(), self.reads);
-            self.next = Some(Box::new(Definition { policy, hooks, reads }));
+        if purpose.is_some() {
+            self.keep_definition();
         }
         self.define(now, service);
         if let Some(health) = &mut self.health

@@ -81,6 +81,7 @@ impl Supervisor {
         }
         let alive = self.units.iter().filter(|unit| unit.has_to_stop()).count();
         out.push(Effect::Notice(Notice::StopBegun(cause, alive, self.stop_timeout)));
+        self.forget_turns(now);
         let deadline = now.saturating_add(self.stop_timeout);
         self.shutdown =
             Some(Shutdown { since: now, deadline, cause, phase: Phase::Services, killed_all: false });
@@ -100,7 +101,6 @@ impl Supervisor {
             });
         }
         self.interrupted.clear();
-        self.forget_turns();
         self.queue.clear();
         self.queue.extend((0..self.units.len()).map(ServiceId));
     }

@@ -32,6 +32,10 @@ impl Supervisor {
                 self.restart_followers(id);
                 continue;
             }
+            if let Some(id) = self.revived.pop() {
+                self.revive_dependents(now, id);
+                continue;
+            }
             // What has to go goes before anything is started.
             if self.shutdown.is_none() && std::mem::take(&mut self.turns_may_have_come) {
                 self.take_turns(now, out);
@@ -47,9 +51,25 @@ impl Supervisor {
                 self.begin_stop(now, cause, out);
             } else if unit.state == State::Waiting {
                 self.start_if_met(now, id, out);
-            } else if unit.dragged && unit.wanted && !self.is_hopeless(unit) {
-                self.with(id, |unit| unit.want(now));
+            } else {
+                self.revive(now, id);
             }
+        }
+    }
+
+    /// A unit is wanted again, and so is what had failed because of it.
+    fn revive_dependents(&mut self, now: Time, id: ServiceId) {
+        let dependents = self.units.get(id.0).map_or_else(Vec::new, |unit| unit.needed_by.clone());
+        if self.shutdown.is_none() {
+            dependents.into_iter().for_each(|dependent| self.revive(now, dependent));
+        }
+    }
+
+    /// Wants a unit again that failed because of a dependency, if everything that it requires can come.
+    fn revive(&mut self, now: Time, id: ServiceId) {
+        let Some(unit) = self.units.get(id.0) else { return };
+        if unit.dragged && unit.wanted && !self.is_hopeless(unit) {
+            self.with(id, |unit| unit.want(now));
         }
     }
 

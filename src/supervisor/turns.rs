@@ -41,10 +41,11 @@ impl Supervisor {
     pub(super) fn stop_together(&mut self, set: Vec<(ServiceId, Turn)>) {
         let ids: BTreeSet<ServiceId> = set.iter().map(|(id, _)| *id).collect();
         for (id, turn) in set {
+            let known = self.turns.remove(&id);
+            self.pass_on(id, known.as_ref());
             let Some(unit) = self.units.get(id.0) else { continue };
             let halts = turn.purpose == Purpose::Halt;
             let mut after = if halts && !unit.has_to_stop() { Vec::new() } else { self.blockers(id, &ids) };
-            let known = self.turns.remove(&id);
             // What an earlier reload had wait for runs by definitions that nobody knows any more.
             if unit.retired || turn.next.is_some() {
                 after.extend(known.iter().flat_map(|known| &known.after));
@@ -63,6 +64,14 @@ impl Supervisor {
             }
             self.turns.insert(id, Turn { after, next: turn.next.or(known), ..turn });
             self.turns_may_have_come = true;
+        }
+    }
+
+    /// A service waits no longer for others: whoever waits for it waits for these.
+    fn pass_on(&mut self, id: ServiceId, turn: Option<&Turn>) {
+        let Some(turn) = turn.filter(|turn| !turn.after.is_empty()) else { return };
+        for waits in self.turns.values_mut().filter(|waits| waits.after.contains(&id)) {
+            waits.after.extend(&turn.after);
         }
     }
 
@@ -112,7 +121,9 @@ impl Supervisor {
 
     /// A service may have stopped that kept its definition until then.
     pub(super) fn take_over_needs(&mut self, id: ServiceId) {
-        if self.shutdown.is_some() || self.keeps_definition(id) {
+        // At the stop of the container only what reads the rest is started once more.
+        let goes_on = self.shutdown.is_none() || self.units.get(id.0).is_some_and(|unit| unit.lingers);
+        if !goes_on || self.keeps_definition(id) {
             return;
         }
         if let Some(needs) = self.needs_later.remove(&id) {
@@ -179,7 +190,8 @@ impl Supervisor {
                 self.renewed.insert(id);
             }
             Some(turn) if turn.purpose == Purpose::Halt => {
-                self.turns.remove(&id);
+                let turn = self.turns.remove(&id);
+                self.pass_on(id, turn.as_ref());
             }
             Some(_) | None => {}
         }
@@ -195,9 +207,19 @@ impl Supervisor {
         })
     }
 
-    /// The container stops, and everyone gets another turn.
-    pub(super) fn forget_turns(&mut self) {
-        self.turns.clear();
+    /// The container stops, and everyone gets another turn. What runs stops by the definition that it has, and is started
+    /// again by the new one, if it is.
+    pub(super) fn forget_turns(&mut self, now: Time) {
+        for (id, turn) in std::mem::take(&mut self.turns) {
+            if let Some(next) = turn.next {
+                self.with(id, |unit| {
+                    unit.keep_definition();
+                    if unit.is_alive() || !unit.has_to_stop() {
+                        unit.define(now, &next);
+                    }
+                });
+            }
+        }
         self.renewed.clear();
     }
 

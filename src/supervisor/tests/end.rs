@@ -259,3 +259,16 @@ fn a_finish_under_way_goes_on_when_the_container_stops() {
     assert_eq!(world.wait(), ms(4000), "it has five seconds in all");
     assert_eq!(world.take_story(), ["SIGKILL web:post_stop group"]);
 }
+
+/// It has a limit of its own, which the grace of a second stop does not shorten.
+#[test]
+fn a_post_stop_has_its_time_when_its_service_is_to_stop_once_more() {
+    let mut web = finishing(service("web"), s6());
+    web.policy.stop_grace_period = ms(0);
+    let mut world = World::boot(vec![web, service("other")]);
+    world.exits("web", 1);
+    world.take_story();
+    world.tell(Event::Stop { services: vec![ServiceId(0)] });
+    assert_eq!(world.wait(), ms(5000));
+    assert_eq!(world.take_story(), ["SIGKILL web:post_stop group"]);
+}

@@ -1,5 +1,6 @@
 //! Services that read what others write.
 
+use super::reload::reload;
 use super::*;
 use crate::model::Streams;
 
@@ -135,4 +136,18 @@ fn who_begins_to_read_is_restarted_and_who_ceases_to_is_not() {
     assert_eq!(plan(&old, &new).restart, ["web", "log"]);
     let back = plan(&new, &old);
     assert_eq!((back.restart, back.change), (vec!["web".to_owned()], vec!["log".to_owned()]));
+}
+
+/// It waits for its old writer to stop before it is started by its new definition, which reads nothing.
+#[test]
+fn what_is_not_to_read_any_more_is_not_started_by_the_stop() {
+    let old = vec![writes(service("web"), "log"), reader("log"), service("other")];
+    let mut world = World::boot(old.clone());
+    reload(&mut world, old, vec![service("log"), service("other")]);
+    world.exits("log", 1);
+    assert_eq!(world.state("log"), State::Backoff);
+    world.take_story();
+    stop(&mut world);
+    assert_eq!(world.state("log"), State::Stopped);
+    assert_eq!(world.take_story(), ["SIGTERM other"]);
 }

@@ -123,6 +123,25 @@ fn a_successor_of_one_that_stops_is_told_to_stop() {
     assert_eq!(world.state("web"), State::Stopped);
 }
 
+/// Whatever runs beside it at that moment.
+#[test]
+fn a_successor_during_a_hook_is_told_to_stop() {
+    let mut web = service("web");
+    web.hooks.control.push((Control::Down, vec!["down".into()]));
+    let mut other = service("other");
+    other.hooks.stop = Some(vec!["quit".into()]);
+    let mut world = World::boot(vec![web, other, service("third")]);
+    world.take_story();
+    world.tell(Event::Stop { services: vec![ServiceId(0), ServiceId(1)] });
+    assert_eq!(world.take_story(), ["SIGTERM web", "start web:down", "start other:stop_command"]);
+    world.succeeds("web", None);
+    assert_eq!(world.take_story(), ["SIGTERM web"]);
+    world.succeeds("other", None);
+    assert_eq!(world.take_story(), [""; 0], "the command goes on");
+    world.exits("other:stop_command", 0);
+    assert_eq!(world.take_story(), ["SIGTERM other"], "the command has told the old one");
+}
+
 /// What was paused stays so, and can be resumed.
 #[test]
 fn a_successor_of_a_paused_one_is_paused() {

@@ -84,6 +84,22 @@ fn a_later_request_for_one_alone_does_not_wait() {
     assert_eq!(world.take_story(), ["SIGTERM db"]);
 }
 
+/// What waits for it waits for what that waited for.
+#[test]
+fn a_later_request_for_one_alone_does_not_let_another_one_pass() {
+    let app = needs(service("app"), "db", Condition::Started);
+    let web = needs(service("web"), "app", Condition::Started);
+    let mut world = World::boot(vec![service("db"), app, web, service("other")]);
+    world.take_story();
+    world.tell(Event::Restart { services: all(3) });
+    world.tell(Event::Stop { services: vec![ServiceId(1)] });
+    assert_eq!(world.take_story(), ["SIGTERM web", "SIGTERM app"]);
+    world.exits("app", 0);
+    assert_eq!(world.take_story(), [""; 0], "web depends on db, by way of app");
+    world.exits("web", 0);
+    assert_eq!(world.take_story(), ["SIGTERM db"]);
+}
+
 #[test]
 fn one_that_is_wanted_again_before_its_turn_goes_on() {
     let mut world = World::boot(web_and_db());
@@ -261,6 +277,23 @@ fn what_failed_with_a_dependency_starts_with_it() {
         assert_eq!(world.take_story(), ["start migrate", "start app", "start web"], "{way}");
         assert_eq!(world.state("x"), State::Failed, "it was stopped by hand");
     }
+}
+
+/// The dependency is not required, so a failure of it is not waited for. But it is about to come.
+#[test]
+fn what_will_start_with_its_dependency_is_waited_for_at_once() {
+    let mut app = needs(service("app"), "cache", Condition::CompletedSuccessfully);
+    app.policy.depends_on[0].required = false;
+    app.policy.autostart = false;
+    let cache = needs(task("cache"), "db", Condition::CompletedSuccessfully);
+    let mut world = World::boot(vec![app, cache, task("db"), service("other")]);
+    world.exits("db", 1);
+    assert_eq!(world.state("cache"), State::Failed);
+    world.tell(Event::Restart { services: vec![ServiceId(0), ServiceId(2)] });
+    assert_eq!((world.state("db"), world.state("app")), (State::Running, State::Waiting));
+    world.exits("db", 0);
+    world.exits("cache", 0);
+    assert_eq!(world.state("app"), State::Running);
 }
 
 #[test]

@@ -333,7 +333,9 @@ fn life(r: &mut Random, mood: &Mood) -> Life {
 fn member(r: &mut Random, mood: &Mood) -> Member {
     let conduct = conduct(r, mood);
     // Those times are few: that a zombie is not reaped at once is rare.
-    Member { conduct, reaped_outside: r.maybe(30, |r| r.time(&[0, 0, 0, 100, 2000])) }
+    let reaped_outside = r.maybe(30, |r| r.time(&[0, 0, 0, 100, 2000]));
+    let heir = reaped_outside.is_none() && r.percent(30);
+    Member { conduct, reaped_outside, heir, own_group: heir && r.percent(30) }
 }
 
 fn news(r: &mut Random) -> News {

@@ -24,6 +24,10 @@ pub struct Process {
     conduct: Conduct,
     /// Its parent is another process, which is not of its group, and reaps it so long after its end.
     reaped_outside: Option<Duration>,
+    /// The main process that has made it.
+    parent: Option<Pid>,
+    /// That has named it as its successor.
+    heir: bool,
     /// The outcome of its set-up, as long as it was not told.
     pub exec: Option<Making>,
     life: Option<Life>,
@@ -199,6 +203,8 @@ impl Kernel {
             role,
             conduct,
             reaped_outside: None,
+            parent: None,
+            heir: false,
             exec: None,
             life: None,
             notify: None,
@@ -247,10 +253,11 @@ impl Kernel {
         for (after, news) in life.says {
             self.plan(now + after, Act::Say(pid, news));
         }
-        for Member { conduct, reaped_outside } in life.members {
-            let member = self.process(now, Some(pid), Role::Member, conduct);
+        for Member { conduct, reaped_outside, heir, own_group } in life.members {
+            let group = (!own_group).then_some(pid);
+            let member = self.process(now, group, Role::Member, conduct);
             if let Some(process) = self.processes.get_mut(&member) {
-                process.reaped_outside = reaped_outside;
+                (process.reaped_outside, process.parent, process.heir) = (reaped_outside, Some(pid), heir);
             }
         }
         Some(outcome)
@@ -283,9 +290,9 @@ impl Kernel {
         if let Some(after) = process.reaped_outside {
             return self.plan(now + after, Act::Vanish(pid));
         }
-        let leader = process.group;
         // One whose parent is the main process is reaped by that.
-        if process.role == Role::Member && self.get(leader).is_some_and(|leader| leader.dead.is_none()) {
+        let parent = process.parent.filter(|_| process.role == Role::Member);
+        if parent.and_then(|parent| self.get(parent)).is_some_and(|parent| parent.dead.is_none()) {
             self.processes.remove(&pid);
             return;
         }
@@ -302,6 +309,19 @@ impl Kernel {
         self.ended.push(pid);
     }
 
+    /// The process that takes the place of a main process, which is reaped, and its group.
+    pub fn succeed(&mut self, main: &Process) -> Option<(Pid, Pid)> {
+        let may = |it: &&mut Process| it.heir && it.parent == Some(main.pid) && it.dead.is_none();
+        let heir = self.processes.values_mut().filter(|_| main.notify == Some(Notify::Systemd)).find(may)?;
+        (heir.role, heir.notify, heir.heir, heir.parent) = (main.role, main.notify, false, None);
+        Some((heir.pid, heir.group))
+    }
+
+    /// The process group of a process, or the group of that number.
+    pub fn group_of(&self, pid: Pid) -> Pid {
+        self.get(pid).map_or(pid, |process| process.group)
+    }
+
     pub fn signal(&mut self, now: Time, pid: Pid, scope: Scope, signal: Signal) {
         for target in self.targets(pid, scope) {
             self.signal_one(now, target, signal);
@@ -311,7 +331,10 @@ impl Kernel {
     fn targets(&self, pid: Pid, scope: Scope) -> Vec<Pid> {
         match scope {
             Scope::Process => vec![pid],
-            Scope::Group => self.all().filter(|process| process.group == pid).map(|it| it.pid).collect(),
+            Scope::Group => {
+                let group = self.group_of(pid);
+                self.all().filter(|process| process.group == group).map(|it| it.pid).collect()
+            }
         }
     }
 

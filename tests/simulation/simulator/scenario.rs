@@ -113,6 +113,10 @@ pub struct Member {
     pub conduct: Conduct,
     /// Its parent is outside of the group, and reaps it so long after its end: rinit sees no child end.
     pub reaped_outside: Option<Duration>,
+    /// The main process has named it by MAINPID=: it takes that place when the main process has ended.
+    pub heir: bool,
+    /// It has a process group of its own.
+    pub own_group: bool,
 }
 
 /// A probe, or a hook.

@@ -183,6 +183,13 @@ fn players(scenario: &Scenario, at: usize, with: &mut dyn FnMut(Edit<'_>)) {
         with(&|it| {
             it.players[at].lives[life].members.pop();
         });
+        with(&|it| {
+            it.players[at].lives[life].members.iter_mut().for_each(|member| member.own_group = false);
+        });
+        with(&|it| {
+            let members = it.players[at].lives[life].members.iter_mut();
+            members.for_each(|member| (member.heir, member.own_group) = (false, false));
+        });
         with(&|it| it.players[at].lives[life].conduct.end = None);
         with(&|it| it.players[at].lives[life].conduct.on_stop = Conduct::PLAIN.on_stop);
         with(&|it| it.players[at].lives[life].conduct.stuck = Conduct::PLAIN.stuck);

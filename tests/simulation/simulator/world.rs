@@ -270,7 +270,7 @@ impl World<'_> {
             | Effect::Notice(Notice::DependencyFailed(service, _)) => service.0,
             _ => return,
         };
-        let Some(defined) = self.defined.get(starts).filter(|_| !self.stops) else { return };
+        let Some(defined) = self.defined.get(starts) else { return };
         for known in [&mut self.services, &mut self.stops_by] {
             if let Some(service) = known.get_mut(starts) {
                 service.clone_from(defined);
@@ -473,7 +473,11 @@ impl World<'_> {
             {
                 self.kernel.signal(self.now, main, Scope::Group, Signal::CONT);
             }
-            let group_left = self.kernel.watch_group(process.pid);
+            if main && let Some((by, group)) = self.kernel.succeed(&process) {
+                self.feed(Event::Succeeded { pid: process.pid, by, group })?;
+                continue;
+            }
+            let group_left = self.kernel.watch_group(process.group);
             let output = if matches!(process.role, Role::Probe(_)) { b"said".to_vec() } else { Vec::new() };
             self.feed(Event::Exited { pid: process.pid, status, group_left, oom: main && oom, output })?;
         }

@@ -177,6 +177,9 @@ impl Rule for Controls {
         self.forwarded = matches!(event, Event::Forward { .. });
         let main = |service: ServiceId| scene.kernel.main_of(service.0).map(|main| main.pid);
         match event {
+            Event::Succeeded { pid, by, .. } => {
+                self.mains.extend(self.mains.get(pid).map(|service| (*by, *service)));
+            }
             Event::Spawned { service, pid } => {
                 self.mains.insert(*pid, service.0);
             }

@@ -59,6 +59,10 @@ struct Book {
     /// It is told to begin anew, by request or by a reload, as soon as its turn comes.
     anew: bool,
     changed: bool,
+    /// Its last life has ended for good, be it for this step alone.
+    over: bool,
+    /// It waits for its turn to stop.
+    waits: bool,
     /// It was ready in this life.
     ready: bool,
     exit: Option<ExitStatus>,
@@ -204,13 +208,18 @@ impl Ends {
         };
         (book.why, book.started, book.ready, book.problem) = (None, None, false, None);
         book.permanent = false;
+        book.over = matches!(next, Next::Completed | Next::Failed(_) | Next::Stopped);
         Ok(())
     }
 
     fn notice(&mut self, scene: &Scene<'_>, notice: &Notice) -> Check {
         let now = scene.now;
         match notice {
-            Notice::StopBegun(..) => self.stopping = true,
+            Notice::StopBegun(..) => {
+                self.stopping = true;
+                // Everyone gets another turn, whatever it was to be restarted for.
+                self.books.values_mut().for_each(|book| (book.anew, book.waits) = (false, false));
+            }
             Notice::Died(service, status, _, ran, next) => {
                 let name = scene.name(service.0);
                 let book = self.book(*service);
@@ -268,8 +277,10 @@ impl Ends {
                 for service in services {
                     let book = self.book(*service);
                     book.wanted = Wanted::No;
-                    book.anew = false;
-                    if scene.state(service.0).is_alive() {
+                    (book.anew, book.waits) = (false, true);
+                    // One that stops for a reason of its own does so until its turn comes.
+                    let is_other = matches!(book.why, Some(Why::Unwell | Why::Ended));
+                    if scene.state(service.0).is_alive() && !is_other {
                         book.why = Some(Why::Halt);
                     }
                 }
@@ -410,12 +421,19 @@ impl Rule for Ends {
         for service in scene.all() {
             let (was, is) = (scene.was(service), scene.state(service));
             let book = self.book(ServiceId(service));
-            if matches!(was, State::Stopped | State::Completed | State::Failed) && was != is {
+            let is_over = |state| matches!(state, State::Stopped | State::Completed | State::Failed);
+            if (is_over(was) || book.over) && !is_over(is) {
                 book.forget();
             }
+            book.over = false;
             if scene.supervisor.waits_for_turn(ServiceId(service)) {
                 book.anew |= scene.supervisor.is_renewed(ServiceId(service));
+                book.waits = true;
             } else {
+                // Its turn to stop has come, though it stopped already for another reason.
+                if std::mem::take(&mut book.waits) && book.wanted == Wanted::No && is == State::Stopping {
+                    book.why = Some(Why::Halt);
+                }
                 if std::mem::take(&mut book.changed) {
                     book.forget();
                     book.proven = false;

@@ -223,6 +223,13 @@ impl Rule for Healths {
                     format!("{} is unhealthy sooner than with Docker: {from:?}", scene.name(service.0))
                 })
             }
+            Effect::Notice(Notice::Resumed(service)) => {
+                if let Some(model) = self.models.get_mut(&service.0) {
+                    (model.probe, model.asked) = (None, false);
+                    model.next(scene.now, Kind::Regular);
+                }
+                Ok(())
+            }
             Effect::Signal { pid, signal: Signal::KILL, .. } => {
                 self.killed(scene, *pid);
                 Ok(())
@@ -234,7 +241,7 @@ impl Rule for Healths {
     fn after(&mut self, scene: &Scene<'_>) -> Check {
         let stopping = scene.supervisor.is_stopping();
         for service in scene.all() {
-            let (was, is) = (scene.was(service), scene.state(service));
+            let is = scene.state(service);
             let runs = matches!(is, State::Running | State::Paused);
             match timing(scene, service) {
                 Some(timing) if runs && !stopping => {
@@ -243,8 +250,6 @@ impl Rule for Healths {
                     if is == State::Paused {
                         model.probe = None;
                         model.asked = false;
-                    } else if was == State::Paused {
-                        model.next(scene.now, Kind::Regular);
                     }
                     if model.timing != *timing {
                         model.retime(scene.now, timing);

@@ -18,6 +18,8 @@ pub struct Input {
     told: BTreeSet<Pid>,
     /// What read, or was about to, when the stop began.
     lingering: BTreeSet<usize>,
+    /// Services that were to stop by hand: they need not go on if they end before their turn comes.
+    by_hand: BTreeSet<usize>,
     given_up: BTreeSet<usize>,
 }
 
@@ -56,6 +58,8 @@ impl Rule for Input {
     fn event(&mut self, _: &Scene<'_>, event: &Event) -> Check {
         self.no_grace |= *event == Event::KillRequested;
         match event {
+            Event::Stop { services } => self.by_hand.extend(services.iter().map(|service| service.0)),
+            Event::Start { .. } | Event::Restart { .. } => self.by_hand.clear(),
             // What is left of the stop timeout is shared anew.
             Event::Overslept { .. } if self.stopping => {
                 self.drains.clear();
@@ -73,6 +77,7 @@ impl Rule for Input {
     fn forget(&mut self, service: usize) {
         self.graces.remove(&service);
         self.lingering.remove(&service);
+        self.by_hand.remove(&service);
         self.given_up.remove(&service);
     }
 
@@ -88,7 +93,8 @@ impl Rule for Input {
                     .filter(|it| {
                         let state = scene.was(*it);
                         let runs = matches!(state, State::Starting | State::Running | State::Paused);
-                        scene.reads(*it) && (runs || state == State::Backoff) && scene.state(*it) == state
+                        let goes_on = scene.reads(*it) && !self.by_hand.contains(it);
+                        goes_on && (runs || state == State::Backoff) && scene.state(*it) == state
                     })
                     .collect();
             }

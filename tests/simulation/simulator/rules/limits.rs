@@ -7,6 +7,9 @@ use rinit::supervisor::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// What shares of a time may differ by.
+const ROUNDING: Duration = Duration::from_micros(1);
+
 #[derive(Default)]
 pub struct Limits {
     books: BTreeMap<usize, Book>,
@@ -37,6 +40,8 @@ struct Book {
     spare: Option<Time>,
     /// Its `post_stop` was started.
     undone: bool,
+    /// It was told to stop when its turn came at the stop of the container.
+    in_turn: bool,
 }
 
 impl Book {
@@ -91,9 +96,10 @@ impl Limits {
             Notice::Stopping(service, _, grace) => {
                 let below = chain(scene, service.0, true).saturating_sub(grace_of(service));
                 let spare = self.end.map(|end| end.saturating_sub(below));
+                let in_turn = self.stopping;
                 let book = self.book(*service);
                 book.grace(now + *grace);
-                book.spare = spare;
+                (book.spare, book.in_turn) = (spare, in_turn);
             }
             Notice::Stopped(service, ..) => {
                 let (end, name) = (self.end, scene.name(service.0));
@@ -134,6 +140,22 @@ impl Limits {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Limits move, but the stop timeout does not: each that stops in turn has its share of what is left of that.
+    fn overslept(&mut self, scene: &Scene<'_>, by: Duration) {
+        let left = self.end.map(|end| end.saturating_sub(scene.now));
+        for (service, book) in &mut self.books {
+            book.moves(by);
+            let counts = book.in_turn && !book.killed && !book.undone && !scene.reads(*service);
+            let (Some(left), Some(kill_by)) = (left, book.kill_by.filter(|_| counts)) else { continue };
+            let own = kill_by.saturating_sub(scene.now);
+            let below = chain(scene, *service, false).saturating_sub(scene.grace(*service));
+            if own + below > left {
+                let share = left.as_secs_f64() * (own.as_secs_f64() / (own + below).as_secs_f64());
+                book.kill_by = Some(scene.now + Duration::from_secs_f64(share) + ROUNDING);
+            }
+        }
     }
 
     /// A limit that is over, or will be before anything else happens.
@@ -179,7 +201,7 @@ impl Rule for Limits {
                 }
             }
             Event::KillRequested => self.end = Some(scene.now),
-            Event::Overslept { by } => self.books.values_mut().for_each(|book| book.moves(*by)),
+            Event::Overslept { by } => self.overslept(scene, *by),
             Event::Notified { service, news } => self.said(scene, *service, news),
             // One that stops already stops no later for being told again.
             Event::Stop { services } | Event::Restart { services } => {

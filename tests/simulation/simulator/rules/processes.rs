@@ -18,6 +18,8 @@ pub struct Processes {
     groups: BTreeSet<Pid>,
     /// Whose group it is.
     owners: BTreeMap<Pid, usize>,
+    /// Groups of main processes that do not lead them.
+    led: BTreeMap<Pid, Pid>,
     /// Main processes, or the groups that they had, that were given up.
     given_up: BTreeSet<Pid>,
 }
@@ -142,10 +144,16 @@ impl Rule for Processes {
             Event::Spawned { service, pid } => {
                 self.owners.insert(*pid, service.0);
             }
+            Event::Succeeded { pid, by, group } => {
+                self.gone.insert(*pid);
+                self.owners.extend(self.owners.get(pid).map(|owner| (*by, *owner)));
+                self.led.insert(*by, *group);
+                self.given_up.extend(self.given_up.get(pid).map(|_| *by));
+            }
             Event::Exited { pid, group_left, .. } => {
                 self.gone.insert(*pid);
                 if *group_left {
-                    self.groups.insert(*pid);
+                    self.groups.insert(self.led.get(pid).copied().unwrap_or(*pid));
                 }
             }
             Event::GroupGone { pid } => {

@@ -117,6 +117,12 @@ impl Rule for Starts {
         Ok(())
     }
 
+    fn reload(&mut self, scene: &Scene<'_>, plan: &Plan) -> Check {
+        // What is gone, and comes back perhaps, is not wanted for having been wanted before.
+        self.dragged.retain(|service| plan.stop.iter().all(|name| name != scene.name(*service)));
+        Ok(())
+    }
+
     fn forget(&mut self, service: usize) {
         self.by_hand.remove(&service);
         self.dragged.remove(&service);

@@ -68,14 +68,21 @@ impl Status {
 impl Rule for Status {
     fn event(&mut self, scene: &Scene<'_>, event: &Event) -> Check {
         match event {
+            Event::Succeeded { pid, by, .. } => {
+                self.mains.extend(self.mains.get(pid).map(|service| (*by, *service)));
+                self.given_up.extend(self.given_up.get(pid).map(|_| *by));
+            }
             Event::Spawned { service, pid } => {
                 self.mains.insert(*pid, service.0);
                 self.started.insert(service.0);
                 self.refused.remove(&service.0);
                 self.not_signalled.remove(&service.0);
             }
-            Event::SpawnFailed { service, error } if !error.transient => {
-                self.refused.insert(service.0, error.code);
+            Event::SpawnFailed { service, error } => {
+                self.not_signalled.remove(&service.0);
+                if !error.transient {
+                    self.refused.insert(service.0, error.code);
+                }
             }
             // Another start has begun: what was wrong with the last one is over.
             Event::HookSpawned { service, hook: Hook::PreStart | Hook::Control(Control::Up), .. }

@@ -1,5 +1,6 @@
 //! The stop of the container: in order, in time, and everyone is told before it is killed.
 
+use super::super::kernel::Role;
 use super::{Check, Rule, Scene, holds};
 use rinit::model::{Hook, KillMode, MAIN, Signal};
 use rinit::supervisor::*;
@@ -16,6 +17,10 @@ pub struct Stop {
     no_grace: Option<Time>,
     /// Main processes that were told to stop, or whose `pre_stop` was started.
     told: BTreeSet<Pid>,
+    /// Main processes that were killed: whoever takes their place has no grace either.
+    killed: BTreeSet<Pid>,
+    /// Groups of main processes that do not lead them.
+    led: BTreeMap<Pid, Pid>,
     mains: BTreeMap<Pid, usize>,
     given_up: BTreeSet<usize>,
     /// Services that a reload has changed: they are stopped as their old definition says.
@@ -98,6 +103,12 @@ impl Stop {
     fn signal(&mut self, scene: &Scene<'_>, pid: Pid, scope: Scope, signal: Signal) -> Check {
         let Some(service) = self.mains.get(&pid) else { return Ok(()) };
         let Some(definition) = scene.services.get(*service) else { return Ok(()) };
+        if signal == Signal::KILL {
+            self.killed.insert(pid);
+        } else if !matches!(signal, Signal::STOP | Signal::CONT | Signal::HUP | Signal::USR1) {
+            // What is left of the group is told with its last main process.
+            self.told.extend(self.led.get(&pid));
+        }
         match signal {
             Signal::STOP | Signal::CONT | Signal::HUP | Signal::USR1 => Ok(()),
             Signal::KILL if definition.policy.stop_signal == Some(Signal::KILL) => {
@@ -160,6 +171,15 @@ impl Rule for Stop {
             Event::KillRequested => {
                 self.no_grace = self.no_grace.or(Some(scene.now));
             }
+            Event::Succeeded { pid, by, group } => {
+                self.led.insert(*by, *group);
+                self.mains.extend(self.mains.get(pid).map(|service| (*by, *service)));
+                self.told.extend(self.killed.get(pid).map(|_| *by));
+                // Its stop_command is still under way.
+                let of = self.mains.get(pid).copied();
+                let stops = |role| of.is_some_and(|of| role == Role::Hook(of, Hook::Stop));
+                self.told.extend(scene.kernel.all().find(|it| stops(it.role)).map(|_| *by));
+            }
             Event::Spawned { service, pid } => {
                 self.mains.insert(*pid, service.0);
             }
@@ -186,7 +206,10 @@ impl Rule for Stop {
             }
             Effect::Notice(Notice::Unkillable(service)) => {
                 self.given_up.insert(service.0);
-                holds(scene.scenario.has_stuck(), || format!("{} is given up", scene.name(service.0)))
+                // What was frozen for less than rinit minds had no time to die.
+                let frozen = scene.stalled.is_some_and(|until| until + LAST_PATIENCE >= scene.now);
+                let excused = scene.scenario.has_stuck() || frozen;
+                holds(excused, || format!("{} is given up", scene.name(service.0)))
             }
             Effect::Hook { service, hook: Hook::PreStop | Hook::Stop, .. } | Effect::CloseInput(service) => {
                 self.told.extend(scene.kernel.main_of(service.0).map(|process| process.pid));

@@ -58,6 +58,8 @@ impl Together {
     }
 
     fn starts(&mut self, scene: &Scene<'_>, service: usize) -> Check {
+        // What comes now is another life, which was not to stop.
+        self.stops_after.remove(&service);
         let before = self.starts_after.remove(&service).unwrap_or_default();
         holds(self.stopping || before.is_empty(), || {
             format!("{} is started again before what it depends on has stopped", scene.name(service))
@@ -83,6 +85,13 @@ impl Rule for Together {
             Event::Start { .. } => {
                 self.stops_after.clear();
                 self.starts_after.clear();
+            }
+            Event::Succeeded { pid, by, .. } => {
+                for before in self.stops_after.values_mut().chain(self.starts_after.values_mut()) {
+                    if before.remove(pid) {
+                        before.insert(*by);
+                    }
+                }
             }
             Event::Exited { pid, .. } => {
                 for before in self.stops_after.values_mut().chain(self.starts_after.values_mut()) {
