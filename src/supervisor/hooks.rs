@@ -155,6 +155,14 @@ impl Unit {
         }
     }
 
+    /// What comes before its start is done. It is started when its turn to stop has come, by its new definition.
+    pub(super) fn put_off(&mut self, now: Time, hook: Hook, pid: Pid) {
+        if self.hook.is_some_and(|running| running.hook == hook && running.pid == Some(pid)) {
+            self.hook = None;
+            self.back_off(now, Duration::ZERO);
+        }
+    }
+
     /// The start comes to nothing: it waits for its turn to stop.
     fn break_off(&mut self, now: Time, out: &mut Vec<Effect>) {
         out.push(Effect::Notice(Notice::Stopped(self.id, None, Duration::ZERO)));

@@ -36,7 +36,7 @@ pub use reload::{Plan, merge, plan};
 pub use state::State;
 pub use view::{Exit, Problem, Scale, Tie, View};
 
-use crate::model::{Service, Signal, text};
+use crate::model::{Control, Hook, Service, Signal, text};
 use shutdown::Shutdown;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -348,6 +348,12 @@ impl Supervisor {
             Role::Probe => {
                 self.with(service, |unit| unit.probe_exited(now, pid, status, &output, out));
             }
+            // Its turn to stop has not come, and it is to be started by another definition after that.
+            Role::Hook(hook @ (Hook::PreStart | Hook::Control(Control::Up)))
+                if self.defers_definition(service) && self.is_starting(service) =>
+            {
+                self.with(service, |unit| unit.put_off(now, hook, pid));
+            }
             Role::Hook(hook) => {
                 let said = text::printable(&output, OUTPUT_LIMIT);
                 let message = if said.is_empty() { status.to_string() } else { said };
@@ -359,6 +365,10 @@ impl Supervisor {
                 self.with(service, |unit| unit.hook_done(now, hook, Some(pid), problem, out));
             }
         }
+    }
+
+    fn is_starting(&self, id: ServiceId) -> bool {
+        self.units.get(id.0).is_some_and(|unit| unit.state == State::Starting)
     }
 
     /// Whether this service is the only one, and its end that of the container.

@@ -170,7 +170,7 @@ impl Unit {
         Next::Failed(error.message)
     }
 
-    fn back_off(&mut self, now: Time, wait: Duration) {
+    pub(super) fn back_off(&mut self, now: Time, wait: Duration) {
         self.start_by = None;
         self.retry_at = Some(now.saturating_add(wait));
         self.enter(now, State::Backoff);

@@ -101,6 +101,25 @@ fn a_later_request_for_one_alone_does_not_let_another_one_pass() {
 }
 
 #[test]
+fn what_waits_for_its_turn_is_started_once_and_by_its_new_definition() {
+    let mut db = service("db");
+    db.hooks.pre_start = Some(vec!["prepare".into()]);
+    let old = vec![db, needs(service("web"), "db", Condition::Started)];
+    let mut world = World::boot(old.clone());
+    world.exits("db:pre_start", 0);
+    world.exits("db", 1);
+    world.wait();
+    world.take_story();
+    reload(&mut world, old.clone(), old.into_iter().map(changed).collect());
+    assert_eq!(world.take_story(), ["SIGTERM web"]);
+    world.exits("db:pre_start", 0);
+    assert_eq!((world.take_story(), world.state("db")), (vec![], State::Waiting));
+    world.exits("web", 0);
+    world.exits("db:pre_start", 0);
+    assert_eq!(world.take_story(), ["start db:pre_start", "start db", "start web"]);
+}
+
+#[test]
 fn one_that_is_wanted_again_before_its_turn_goes_on() {
     let mut world = World::boot(web_and_db());
     world.tell(Event::Stop { services: all(2) });

@@ -178,6 +178,12 @@ impl Scenario {
         }
     }
 
+    /// Whether rinit is not the parent of some process, and has to look whether it is gone.
+    pub fn has_reaped_outside(&self) -> bool {
+        let lives = self.players.iter().flat_map(|player| &player.lives);
+        lives.flat_map(|life| &life.members).any(|member| member.reaped_outside.is_some())
+    }
+
     /// Whether some process of it hangs in the kernel, or gets signals late or not at all, so that a kill does not end it at once.
     pub fn has_stuck(&self) -> bool {
         let stuck = |conduct: &Conduct| !conduct.stuck.is_zero();

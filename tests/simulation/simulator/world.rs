@@ -243,8 +243,8 @@ impl World<'_> {
         for (index, defined) in self.defined.iter().enumerate() {
             let id = ServiceId(index);
             let state = self.supervisor.state(id).map(|(state, _)| state);
-            let runs = state.is_some_and(|state| state.is_alive() || state == State::Completed);
-            let kept = self.stops && runs;
+            let waited = state.is_some_and(State::is_alive) && self.supervisor.keeps_definition(id);
+            let kept = self.stops && (waited || state == Some(State::Completed));
             match (self.services.get_mut(index), self.stops_by.get_mut(index)) {
                 (Some(service), Some(known)) => {
                     if !kept && !self.supervisor.defers_definition(id) {

@@ -144,7 +144,9 @@ impl Stop {
         // What reads may stop twice, the second time with a share of almost nothing, which ends with the stop timeout.
         let after_reader =
             scene.all().any(|it| scene.reads(it) && scene.needs(it).any(|(on, _)| on == service));
-        let excused = no_time || scene.scenario.has_stuck() || after_reader;
+        // So does it to see that what others have to reap is gone.
+        let takes_time = scene.scenario.has_stuck() || scene.scenario.has_reaped_outside();
+        let excused = no_time || takes_time || after_reader;
         holds(excused || self.told.contains(&pid), || {
             format!("{} is killed without having been told to stop", scene.name(service))
         })

@@ -1,6 +1,7 @@
 //! What is stopped together: nobody stops before those of the others that depend on it, nobody starts again before those
 //! that it depends on have stopped.
 
+use super::super::kernel::Role;
 use super::{Check, Rule, Scene, holds};
 use rinit::model::{Control, Hook};
 use rinit::supervisor::*;
@@ -60,7 +61,12 @@ impl Together {
     fn starts(&mut self, scene: &Scene<'_>, service: usize) -> Check {
         // What comes now is another life, which was not to stop.
         self.stops_after.remove(&service);
-        let before = self.starts_after.remove(&service).unwrap_or_default();
+        let mut before = self.starts_after.remove(&service).unwrap_or_default();
+        // By its new definition it may depend on other services.
+        before.retain(|pid| match scene.kernel.get(*pid).map(|process| process.role) {
+            Some(Role::Main(of)) => scene.depends_on_any(service, |on| on == of),
+            _ => true,
+        });
         holds(self.stopping || before.is_empty(), || {
             format!("{} is started again before what it depends on has stopped", scene.name(service))
         })
