@@ -19,7 +19,7 @@ pub(super) struct Turn {
     /// For good, or to be started anew.
     purpose: Purpose,
     /// What has to have stopped before.
-    pub(super) after: Vec<ServiceId>,
+    pub(super) after: BTreeSet<ServiceId>,
     /// By what definition it is started again, if that is another one.
     next: Option<Box<Service>>,
 }
@@ -27,7 +27,7 @@ pub(super) struct Turn {
 impl Turn {
     /// It is to stop for good.
     pub fn halt() -> Turn {
-        Turn { purpose: Purpose::Halt, after: Vec::new(), next: None }
+        Turn { purpose: Purpose::Halt, after: BTreeSet::new(), next: None }
     }
 
     /// It is to stop and to be started again, perhaps by another definition.
@@ -45,10 +45,12 @@ impl Supervisor {
             self.pass_on(id, known.as_ref());
             let Some(unit) = self.units.get(id.0) else { continue };
             let halts = turn.purpose == Purpose::Halt;
-            let mut after = if halts && !unit.has_to_stop() { Vec::new() } else { self.blockers(id, &ids) };
+            let mut after =
+                if halts && !unit.has_to_stop() { BTreeSet::new() } else { self.blockers(id, &ids) };
             // What an earlier reload had wait for runs by definitions that nobody knows any more.
             if unit.retired || turn.next.is_some() {
-                after.extend(known.iter().flat_map(|known| &known.after));
+                let known = known.iter().flat_map(|known| &known.after).copied();
+                after.extend(known.filter(|id| !self.is_out_of_the_way(*id)));
             }
             // The definition that an earlier reload has brought is not forgotten.
             let known = known.and_then(|turn| turn.next).filter(|_| !unit.retired);
@@ -69,15 +71,16 @@ impl Supervisor {
 
     /// A service waits no longer for others: whoever waits for it waits for these.
     fn pass_on(&mut self, id: ServiceId, turn: Option<&Turn>) {
-        let Some(turn) = turn.filter(|turn| !turn.after.is_empty()) else { return };
+        let after = turn.iter().flat_map(|turn| &turn.after).copied();
+        let after: Vec<ServiceId> = after.filter(|id| !self.is_out_of_the_way(*id)).collect();
         for waits in self.turns.values_mut().filter(|waits| waits.after.contains(&id)) {
-            waits.after.extend(&turn.after);
+            waits.after.extend(&after);
         }
     }
 
     /// The nearest of these that depend on a service and have something to stop; and what is gone for good and has.
-    fn blockers(&self, id: ServiceId, set: &BTreeSet<ServiceId>) -> Vec<ServiceId> {
-        let mut found = Vec::new();
+    fn blockers(&self, id: ServiceId, set: &BTreeSet<ServiceId>) -> BTreeSet<ServiceId> {
+        let mut found = BTreeSet::new();
         let mut seen = BTreeSet::from([id]);
         let mut todo = vec![id];
         while let Some(unit) = todo.pop().and_then(|id| self.units.get(id.0)) {
@@ -86,9 +89,10 @@ impl Supervisor {
                     continue;
                 }
                 let together = set.contains(&dependent.id) || dependent.retired;
-                match together && dependent.has_to_stop() {
-                    true => found.push(dependent.id),
-                    false => todo.push(dependent.id),
+                if together && dependent.has_to_stop() {
+                    found.insert(dependent.id);
+                } else {
+                    todo.push(dependent.id);
                 }
             }
         }
@@ -144,8 +148,8 @@ impl Supervisor {
 
     /// What has to stop before a service that waits for its turn.
     pub fn turn_after(&self, id: ServiceId) -> Vec<&str> {
-        let after = self.turns.get(&id).map(|turn| turn.after.as_slice()).unwrap_or_default();
-        after.iter().filter(|id| !self.is_out_of_the_way(**id)).map(|id| self.name(*id)).collect()
+        let after = self.turns.get(&id).into_iter().flat_map(|turn| &turn.after);
+        after.filter(|id| !self.is_out_of_the_way(**id)).map(|id| self.name(*id)).collect()
     }
 
     fn is_out_of_the_way(&self, id: ServiceId) -> bool {

@@ -100,6 +100,31 @@ fn a_later_request_for_one_alone_does_not_let_another_one_pass() {
     assert_eq!(world.take_story(), ["SIGTERM db"]);
 }
 
+/// Each of a chain is changed by each reload, while the last one drains.
+#[test]
+fn reloads_during_a_drain_name_each_service_once() {
+    let mut old = vec![service("a0")];
+    for number in 1..6 {
+        old.push(needs(service(&format!("a{number}")), &format!("a{}", number - 1), Condition::Started));
+    }
+    let mut world = World::boot(old.clone());
+    for round in 0..20 {
+        let mut new = old.clone();
+        for service in &mut new {
+            service.exec.command = vec![format!("version {round}").into()];
+        }
+        reload(&mut world, old, new.clone());
+        old = new;
+    }
+    for number in 0..5 {
+        let mut after = world.supervisor.turn_after(ServiceId(number));
+        after.sort_unstable();
+        let count = after.len();
+        after.dedup();
+        assert!(count == after.len() && count <= 5, "{after:?}");
+    }
+}
+
 #[test]
 fn what_waits_for_its_turn_is_started_once_and_by_its_new_definition() {
     let mut db = service("db");

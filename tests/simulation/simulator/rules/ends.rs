@@ -426,6 +426,7 @@ impl Rule for Ends {
                 book.forget();
             }
             book.over = false;
+            let had_turn = book.waits;
             if scene.supervisor.waits_for_turn(ServiceId(service)) {
                 book.anew |= scene.supervisor.is_renewed(ServiceId(service));
                 book.waits = true;
@@ -444,7 +445,9 @@ impl Rule for Ends {
             }
             let health = scene.services.get(service).is_some_and(|service| service.healthcheck.is_some());
             let healthy = || scene.view(service).and_then(|view| view.health) == Some(HealthState::Healthy);
-            let well = is == State::Running && (!health || healthy());
+            // While the container stops it is not probed any more: it stays what it was.
+            let stays = stopping && book.well_since.is_some();
+            let well = is == State::Running && (!health || stays || healthy());
             match book.well_since {
                 Some(_) if well => {}
                 Some(since) => (book.well, book.well_since) = (book.well + (scene.now - since), None),
@@ -454,7 +457,9 @@ impl Rule for Ends {
                 (book.well, book.well_since) = (Duration::ZERO, None);
             }
             book.ready |= is == State::Running;
+            // When its turn comes it is restarted with others, however long it was to wait.
             let early = tick
+                && !had_turn
                 && !(stopping && scene.reads(service))
                 && was == State::Backoff
                 && !matches!(is, State::Backoff | State::Stopped);
