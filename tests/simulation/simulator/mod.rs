@@ -5,10 +5,12 @@
 //! alone, and tells its story.
 
 mod couriers;
+mod definitions;
 mod generate;
 mod hardships;
 mod kernel;
 mod random;
+mod requests;
 mod rules;
 mod scenario;
 mod shrink;

@@ -7,8 +7,7 @@ use super::rules::{self, Rule, Scene};
 use super::scenario::*;
 use rinit::model::{Control, Hook, Notify, Service, Signal};
 use rinit::supervisor::{
-    Effect, Event, News, Notice, Pid, Plan, Scope, ServiceId, StartError, State, Supervisor, Time, merge,
-    plan,
+    Effect, Event, News, Pid, Plan, Scope, ServiceId, StartError, State, Supervisor, Time,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -43,13 +42,13 @@ pub struct World<'s> {
     pub(super) scenario: &'s Scenario,
     pub(super) supervisor: Supervisor,
     /// The definitions as they are now.
-    defined: Vec<Service>,
+    pub(super) defined: Vec<Service>,
     /// The same, but the old one of each service that waits for its turn to stop.
-    services: Vec<Service>,
+    pub(super) services: Vec<Service>,
     /// The same, but the old one of each until it has stopped.
-    stops_by: Vec<Service>,
+    pub(super) stops_by: Vec<Service>,
     /// The container stops since an earlier step.
-    stops: bool,
+    pub(super) stops: bool,
     pub(super) kernel: Kernel,
     pub(super) now: Time,
     /// What has become of the scenario's hardships.
@@ -58,15 +57,15 @@ pub struct World<'s> {
     made: BTreeMap<(String, u8), usize>,
     rest: Option<Signal>,
     /// What the next start of the container would know of services that were stopped by hand.
-    remembered: BTreeMap<usize, bool>,
+    pub(super) remembered: BTreeMap<usize, bool>,
     /// Services to whose input nothing more comes from rinit, and their main processes that know it.
-    closed: BTreeSet<usize>,
+    pub(super) closed: BTreeSet<usize>,
     at_end: BTreeSet<Pid>,
-    interrupts: u32,
+    pub(super) interrupts: u32,
     pub(super) exit: Option<u8>,
-    rules: Vec<Box<dyn Rule>>,
-    states: Vec<State>,
-    steps: Vec<(Time, Step)>,
+    pub(super) rules: Vec<Box<dyn Rule>>,
+    pub(super) states: Vec<State>,
+    pub(super) steps: Vec<(Time, Step)>,
     seen: BTreeSet<(State, State)>,
     total: usize,
 }
@@ -216,7 +215,7 @@ impl World<'_> {
         Ok(())
     }
 
-    fn carry_out_all(&mut self, effects: Vec<Effect>, answers: &mut VecDeque<Event>) -> Check {
+    pub(super) fn carry_out_all(&mut self, effects: Vec<Effect>, answers: &mut VecDeque<Event>) -> Check {
         for effect in effects {
             if self.exit.is_some() {
                 return Err(format!("after the exit was told: {effect:?}"));
@@ -231,51 +230,6 @@ impl World<'_> {
         self.states = self.current_states();
         self.time_passes();
         Ok(())
-    }
-
-    /// Services whose turn to stop has come are what a reload has made of them, and need it when they have stopped.
-    fn take_over(&mut self) {
-        // When the container stops, what runs stops by what it is.
-        if self.stops {
-            return;
-        }
-        self.stops = self.supervisor.is_stopping();
-        for (index, defined) in self.defined.iter().enumerate() {
-            let id = ServiceId(index);
-            let state = self.supervisor.state(id).map(|(state, _)| state);
-            let waited = state.is_some_and(State::is_alive) && self.supervisor.keeps_definition(id);
-            let kept = self.stops && (waited || state == Some(State::Completed));
-            match (self.services.get_mut(index), self.stops_by.get_mut(index)) {
-                (Some(service), Some(known)) => {
-                    if !kept && !self.supervisor.defers_definition(id) {
-                        service.clone_from(defined);
-                    }
-                    if !kept && !self.supervisor.keeps_definition(id) {
-                        known.clone_from(defined);
-                    }
-                }
-                _ => {
-                    self.services.push(defined.clone());
-                    self.stops_by.push(defined.clone());
-                }
-            }
-        }
-    }
-
-    /// One that has stopped in this step is started, or cannot be, by its new definition.
-    fn take_over_for(&mut self, effect: &Effect) {
-        let starts = match effect {
-            Effect::Spawn(service)
-            | Effect::Hook { service, hook: Hook::PreStart | Hook::Control(Control::Up), .. }
-            | Effect::Notice(Notice::DependencyFailed(service, _)) => service.0,
-            _ => return,
-        };
-        let Some(defined) = self.defined.get(starts) else { return };
-        for known in [&mut self.services, &mut self.stops_by] {
-            if let Some(service) = known.get_mut(starts) {
-                service.clone_from(defined);
-            }
-        }
     }
 
     fn current_states(&self) -> Vec<State> {
@@ -488,100 +442,6 @@ impl World<'_> {
             self.kernel.signal_all(self.now, Signal::KILL);
         }
         Ok(())
-    }
-
-    fn ask(&mut self, index: usize) -> Check {
-        let Some((_, request)) = self.scenario.requests.get(index) else { return Ok(()) };
-        let targets = Scenario::targets(request);
-        // Refused: there is no such service, or the container stops.
-        let Some(services) =
-            targets.iter().map(|name| self.supervisor.find(name)).collect::<Option<Vec<_>>>()
-        else {
-            return Ok(());
-        };
-        if services.iter().any(|service| self.is_refused(*service, request)) {
-            return Ok(());
-        }
-        let service = services.first().copied().unwrap_or(ServiceId(usize::MAX));
-        let event = match request {
-            Request::Start(_) => Event::Start { services },
-            Request::Stop(_) => Event::Stop { services },
-            Request::Restart(_) => Event::Restart { services },
-            Request::Pause(_) => Event::Pause { service },
-            Request::Resume(_) => Event::Resume { service },
-            Request::Signal(_, scope, signal) => Event::Signal { service, scope: *scope, signal: *signal },
-            Request::Nudge(_) => {
-                if let Some(pid) = self.kernel.main_of(service.0).map(|process| process.pid) {
-                    self.kernel.signal(self.now, pid, Scope::Group, Signal::CONT);
-                }
-                return Ok(());
-            }
-            Request::ProbeNow(_) => Event::ProbeNow { service },
-            Request::Reload(services) => return self.reload(services),
-            Request::StopContainer(signal) => return self.stop(*signal),
-            Request::Kill => Event::KillRequested,
-            Request::Forward(signal) => Event::Forward { signal: *signal },
-        };
-        self.feed(event)
-    }
-
-    /// What is asked of a service while the container stops, and a signal where there is nobody to get it.
-    fn is_refused(&self, service: ServiceId, request: &Request) -> bool {
-        let stopping = self.supervisor.is_stopping();
-        match request {
-            Request::ProbeNow(_) => false,
-            // Somebody else's SIGKILL, which nobody has to foresee.
-            Request::Signal(.., Signal::KILL) if stopping => true,
-            Request::Signal(..) => {
-                let view = self.supervisor.view(self.now, service);
-                view.is_none_or(|view| view.pid.is_none())
-            }
-            _ => stopping,
-        }
-    }
-
-    /// As the event loop understands a signal that asks for the stop.
-    fn stop(&mut self, signal: Option<Signal>) -> Check {
-        self.interrupts += u32::from(signal == Some(Signal::INT));
-        self.feed(match signal {
-            Some(_) if !self.supervisor.is_stopping() => Event::StopRequested { signal },
-            Some(_) if self.interrupts >= 2 => Event::KillRequested,
-            Some(signal) => Event::Forward { signal },
-            None => Event::StopRequested { signal },
-        })
-    }
-
-    fn reload(&mut self, services: &[Service]) -> Check {
-        if self.supervisor.is_stopping() {
-            return Ok(());
-        }
-        let current: Vec<Service> =
-            self.supervisor.current().map(|ServiceId(index)| self.defined[index].clone()).collect();
-        let plan = plan(&current, services);
-        let free = self.supervisor.free();
-        self.defined = merge(std::mem::take(&mut self.defined), services.to_vec(), &free);
-        for ServiceId(index) in free {
-            // Another may have its place now.
-            if self.defined[index].name != self.supervisor.name(ServiceId(index)) {
-                self.states[index] = State::Stopped;
-                self.services[index].clone_from(&self.defined[index]);
-                self.stops_by[index].clone_from(&self.defined[index]);
-                self.remembered.remove(&index);
-                self.closed.remove(&index);
-                self.rules.iter_mut().for_each(|rule| rule.forget(index));
-            }
-        }
-        self.states.resize(self.defined.len(), State::Stopped);
-        let mut effects = Vec::new();
-        let old = std::mem::replace(&mut self.services, self.defined.clone());
-        self.judge(|rule, scene| rule.reload(scene, &plan))?;
-        self.supervisor.reload(self.now, &self.defined, &plan, &mut effects);
-        self.services = old;
-        self.take_over();
-        self.steps.push((self.now, Step::Reload(plan, effects.clone())));
-        let mut answers = VecDeque::new();
-        self.carry_out_all(effects, &mut answers)?;
-        answers.into_iter().try_for_each(|answer| self.feed(answer))
     }
 }
 
