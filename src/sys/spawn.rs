@@ -2,6 +2,8 @@
 //! cannot do over a pipe, so that the caller waits for nothing. Where values of its environment are in files, the child
 //! reads these and allocates memory for them.
 
+mod execute;
+
 use super::attributes::Attributes;
 use super::listen_pid::ListenPid;
 use super::mask::Mask;
@@ -125,7 +127,7 @@ pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned>
         paths: Vec::new(),
         problem: String::new(),
         listen_pid: &listen_pid,
-        script: script_arguments(&spec.arguments),
+        script: execute::script_arguments(&spec.arguments),
         output: output.map(|fd| fd.as_raw_fd()),
         notify: spec.notify.zip(notify_writer.as_ref().map(AsRawFd::as_raw_fd)),
         own: Descriptors::new(spec, writer.as_raw_fd()),
@@ -206,13 +208,6 @@ fn pointers(strings: &[impl AsRef<CStr>]) -> Vec<*const libc::c_char> {
     strings.iter().map(|string| string.as_ref().as_ptr()).chain([std::ptr::null()]).collect()
 }
 
-/// The arguments with which `/bin/sh` runs a script that has no `#!`; the script's path goes into the second place.
-fn script_arguments(arguments: &[CString]) -> Vec<*const libc::c_char> {
-    let rest = arguments.iter().skip(1).map(|argument| argument.as_ptr());
-    [SHELL.as_ptr(), std::ptr::null()].into_iter().chain(rest).chain([std::ptr::null()]).collect()
-}
-
-const SHELL: &CStr = c"/bin/sh";
 const NULL: &CStr = c"/dev/null";
 
 /// What the child needs, prepared by the parent. It allocates nothing, but where values are in files.
@@ -274,8 +269,7 @@ impl Child<'_> {
         let stage = match self.set_up() {
             Ok(()) => {
                 self.listen_pid.fill(std::process::id());
-                self.execute();
-                Stage::Execute
+                self.execute()
             }
             Err(stage) => stage,
         };
@@ -441,9 +435,9 @@ impl Child<'_> {
     }
 
     /// Returns only if it fails, with the reason in errno.
-    fn execute(&mut self) {
+    fn execute(&mut self) -> Stage {
         let (arguments, environment) = (self.arguments.as_ptr(), self.environment.as_ptr());
-        match &self.spec.program {
+        let paths = match &self.spec.program {
             // SAFETY: `_exit` runs nothing of the parent's.
             Program::Nothing => unsafe { libc::_exit(0) },
             // SAFETY: both arrays end with a null pointer, and point to strings that the parent keeps.
@@ -456,40 +450,14 @@ impl Child<'_> {
                     environment,
                     libc::AT_EMPTY_PATH,
                 );
+                return Stage::Execute;
             },
-            Program::Paths(paths) => execute_first(paths, arguments, environment, &mut self.script),
-            Program::Named(_) => execute_first(&self.paths, arguments, environment, &mut self.script),
-        }
+            Program::Paths(paths) => paths,
+            Program::Named(_) => &self.paths,
+        };
+        // SAFETY: as above, and `script` ends with a null pointer too.
+        unsafe { execute::first(paths, arguments, environment, &mut self.script) }
     }
-}
-
-/// Executes the first program that is there, as `execvp` does. Returns only if it fails, with the reason in errno. Both
-/// arrays end with a null pointer, and point to strings that stay.
-fn execute_first(
-    paths: &[CString],
-    arguments: *const *const libc::c_char,
-    environment: *const *const libc::c_char,
-    script: &mut [*const libc::c_char],
-) {
-    let mut denied = false;
-    for path in paths {
-        // SAFETY: the arrays are as they have to be, and the path ends with a null byte.
-        unsafe { libc::execve(path.as_ptr(), arguments, environment) };
-        match io::Error::last_os_error().raw_os_error() {
-            Some(libc::ENOENT | libc::ENOTDIR) => {}
-            Some(libc::EACCES) => denied = true,
-            Some(libc::ENOEXEC) => {
-                if let Some(place) = script.get_mut(1) {
-                    *place = path.as_ptr();
-                }
-                // SAFETY: as above; `script` ends with a null pointer too.
-                unsafe { libc::execve(SHELL.as_ptr(), script.as_ptr(), environment) };
-                return;
-            }
-            _ => return,
-        }
-    }
-    set_errno(if denied { libc::EACCES } else { libc::ENOENT });
 }
 
 /// Ignores a signal, or else does what is the default for it. What cannot be changed is refused without effect.
@@ -507,10 +475,6 @@ fn set_disposition(number: i32, ignore: bool) {
             std::mem::size_of::<u64>(),
         );
     }
-}
-
-fn set_errno(error: i32) {
-    nix::errno::Errno::from_raw(error).set();
 }
 
 pub(super) fn check(result: i32) -> Result<(), ()> {

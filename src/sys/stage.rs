@@ -42,11 +42,13 @@ pub enum Stage {
     WorkingDir,
     /// The program itself.
     Execute,
+    /// The same, where the program's file is there, but not the interpreter or dynamic loader that it names.
+    Interpreter,
 }
 
 impl Stage {
     /// Each at the place that its number says.
-    pub(crate) const ALL: [Stage; 17] = [
+    pub(crate) const ALL: [Stage; 18] = [
         Stage::Session,
         Stage::Signals,
         Stage::Stdio,
@@ -64,6 +66,7 @@ impl Stage {
         Stage::NoNewPrivileges,
         Stage::WorkingDir,
         Stage::Execute,
+        Stage::Interpreter,
     ];
 }
 
@@ -118,6 +121,6 @@ mod tests {
         for (number, stage) in Stage::ALL.iter().enumerate() {
             assert_eq!(usize::from(*stage as u8), number, "{stage:?}");
         }
-        assert_eq!(Stage::ALL.last(), Some(&Stage::Execute));
+        assert_eq!(Stage::ALL.last(), Some(&Stage::Interpreter));
     }
 }

@@ -76,6 +76,8 @@ pub fn setup_error(service: &Service, purpose: Purpose, stage: Stage, error: &io
     let mut message = format!("cannot {what}: {}", cause(error));
     if stage == Stage::Execute {
         message.push_str(execute_hint(purpose.program(service), error));
+    } else if stage == Stage::Interpreter {
+        message.push_str(" (the file is there, but its interpreter or dynamic loader is not)");
     } else if stage == Stage::Stdio && service.name != MAIN && spawn::is_no_device(error) {
         message.push_str(" (/dev/null cannot be opened: is /dev mounted?)");
     } else if stage == Stage::OomScore && error.kind() == io::ErrorKind::NotFound {
@@ -84,8 +86,8 @@ pub fn setup_error(service: &Service, purpose: Purpose, stage: Stage, error: &io
         message.push_str(permission_hint(stage));
     }
     let code = match (stage, error.kind()) {
-        (Stage::Execute, io::ErrorKind::NotFound) => exit::NOT_FOUND,
-        (Stage::Execute, _) => exit::NOT_EXECUTABLE,
+        (Stage::Execute | Stage::Interpreter, io::ErrorKind::NotFound) => exit::NOT_FOUND,
+        (Stage::Execute | Stage::Interpreter, _) => exit::NOT_EXECUTABLE,
         _ => exit::OWN_FAILURE,
     };
     StartError { message: located(service, key, &message), transient: spawn::may_pass(error), code }
@@ -121,7 +123,9 @@ fn described(service: &Service, purpose: Purpose, stage: Stage) -> (&'static str
         Stage::Groups | Stage::Group | Stage::User => ("user", switch_text(service)),
         Stage::NoNewPrivileges => ("no_new_privileges", "give privileges up".to_owned()),
         Stage::WorkingDir => ("working_dir", dir_text(service)),
-        Stage::Execute => (purpose.key(), format!("execute {}", purpose.program(service).display())),
+        Stage::Execute | Stage::Interpreter => {
+            (purpose.key(), format!("execute {}", purpose.program(service).display()))
+        }
     }
 }
 
@@ -150,9 +154,6 @@ fn execute_hint(program: &OsStr, error: &io::Error) -> &'static str {
             " (/proc is not mounted, by which rinit finds its own program)"
         }
         io::ErrorKind::NotFound if !is_path => " in PATH",
-        io::ErrorKind::NotFound if Path::new(program).exists() => {
-            " (the file is there, but its interpreter or dynamic loader is not)"
-        }
         io::ErrorKind::PermissionDenied if is_path => " (is it executable, and may this user reach it?)",
         _ => "",
     }
@@ -176,6 +177,7 @@ fn permission_hint(stage: Stage) -> &'static str {
         | Stage::CapAdd
         | Stage::NoNewPrivileges
         | Stage::WorkingDir
-        | Stage::Execute => "",
+        | Stage::Execute
+        | Stage::Interpreter => "",
     }
 }

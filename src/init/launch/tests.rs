@@ -311,6 +311,35 @@ fn what_cannot_be_set_up_is_said_with_its_key() {
     assert_eq!(setup_failure(&self::service(&["/nonexistent"])).code, 127);
 }
 
+/// The child tells, which is in the directory and has the PATH that count.
+#[test]
+fn a_program_without_its_interpreter_is_told_from_one_that_is_not_there() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tool");
+    std::fs::write(&path, "#!/nonexistent/interpreter\n").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let gone = "No such file or directory";
+    let there = format!("{gone} (the file is there, but its interpreter or dynamic loader is not)");
+    let by_path = format!("{gone} in PATH");
+    for (program, expected) in [
+        (path.to_str().unwrap(), there.as_str()),
+        ("./tool", &there),
+        ("tool", &there),
+        ("./other", gone),
+        ("other", &by_path),
+        // rinit's own directory does not count.
+        ("./Cargo.toml", gone),
+    ] {
+        let mut service = service(&[program]);
+        service.exec.working_dir = Some(dir.path().into());
+        service.exec.environment.insert("PATH".into(), Variable::Text(dir.path().into()));
+        let error = setup_failure(&service);
+        let message = format!("web.toml: command: cannot execute {program}: {expected}");
+        assert_eq!((error.message, error.code), (message, 127));
+    }
+}
+
 #[test]
 fn every_stage_has_a_description() {
     let mut service = shell("true");
