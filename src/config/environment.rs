@@ -122,9 +122,21 @@ fn add(
         return reader.report(span, &message, help);
     }
     let variable = variable.unwrap_or(Variable::Text(OsString::new()));
+    let shown = is_surely_name(name, &variable);
     if draft.environment.insert(name.into(), variable).is_some() {
-        reader.report(span, &format!("{} is set twice", quote_name(reader, span, name)), None);
+        let shown = if shown { quote_name(reader, span, name) } else { "this variable".to_owned() };
+        reader.report(span, &format!("{shown} is set twice"), None);
     }
+}
+
+/// Whether what stands before a `=` is no piece of a value: `PASSWORD: VALUE=` and a line in base64 look like a name without
+/// a value. The place of the message tells which entry is meant.
+fn is_surely_name(name: &str, variable: &Variable) -> bool {
+    let has_value = match variable {
+        Variable::Text(text) | Variable::Hidden(text, _) => !text.is_empty() && text != "=",
+        Variable::File(_) => true,
+    };
+    has_value && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
 /// The name of a variable in quotes. An array hides it together with its value, and in a broken file it may be a value.

@@ -81,6 +81,10 @@ const NAMES: &[&str] = &[
     "env_file = [\"PASSWORD=hunter2\", { path = \"B=hunter2\" }]",
     "env_file = \"PASSWORD=hunter2\"",
     "environment = [\"${NO:-hunter2}=x\", \"A hunter2\"]",
+    "environment = [\"PASSWORD: hunter2=\", \"PASSWORD: hunter2=\"]",
+    "environment = [\"PASSWORD: hunter2=x\", \"PASSWORD: hunter2=x\"]",
+    "environment = [\"hunter2=\", \"hunter2=\"]",
+    "environment = [\"hunter2==\", \"hunter2==\"]",
     "user = ''' 'nobody-here'\nenv = {A=\"hunter2\"}\n'''",
     "working_dir = '''\nA = hunter2\n'hunter2'\n${NO:?x} A = 'hunter2'\n'''",
 ];
