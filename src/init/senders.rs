@@ -1,9 +1,10 @@
 //! Which service a sender of notifications belongs to, at a bounded cost: anybody may send.
 //!
 //! A process belongs to a service if it is the main process, in the process group or session of the main process, or a
-//! descendant of it. The first three take a system call each. The last takes a read of `/proc` for each ancestor, so each user gets a few such
-//! look-ups a second, and the main process that was found is remembered for as long, but not whose it is. A sender that belongs to no service so costs a look
-//! at its user ID and a remembered answer, whatever it sends.
+//! descendant of it. The first three take a system call each. The last takes a read of `/proc` for each ancestor.
+//!
+//! Each user gets a few such look-ups a second. The main process that was found is remembered for a second, but not its
+//! service. A sender that belongs to no service costs a look at its user ID and a remembered answer, whatever it sends.
 
 #![forbid(unsafe_code)]
 
