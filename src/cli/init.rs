@@ -36,6 +36,11 @@ pub(super) fn run(words: &Words) -> Result<u8, UsageError> {
 fn verb_hint(command: &[OsString]) -> Option<String> {
     let name = command.first()?.to_str()?;
     let near = near::verb(name)?;
+    if near == name {
+        return Some(format!(
+            "rinit: {name:?} was taken for a COMMAND; in a running container it is a verb: docker exec CONTAINER rinit {name}"
+        ));
+    }
     Some(format!("rinit: {name:?} was taken for a COMMAND; did you mean {near:?}? Try 'rinit --help'."))
 }
 

@@ -32,12 +32,24 @@ pub(super) fn role(words: &Words) -> Result<Role, UsageError> {
         return Ok(Role::Init);
     }
     if words.has(Opt::Services) {
-        return Ok(Role::Second);
+        return second(words);
     }
     match running(words)? {
         None => Ok(Role::Init),
         Some(pid) => beside(words, pid),
     }
+}
+
+/// A second init needs a socket of its own: under PID 1 the verbs would reach one of the two, and nobody knows which.
+fn second(words: &Words) -> Result<Role, UsageError> {
+    let given = values::socket(words).map_err(UsageError::of_init)?;
+    let is_alone = given.is_some() || running::find(None).all(|running| running.pid != Some(1));
+    if is_alone {
+        return Ok(Role::Second);
+    }
+    let message = "rinit runs here already, as process 1, so nothing was started; a second one with its own services \
+                   needs a --socket of its own";
+    Err(UsageError::of_init(message.to_owned()))
 }
 
 /// The process of the init that runs here, as far as it is known. One that runs COMMAND alone and is not PID 1 is none:

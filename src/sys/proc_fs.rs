@@ -75,16 +75,14 @@ pub fn is_anybody_left() -> bool {
     }
     let found = Found::look();
     // Without /proc it is known only that there is somebody.
-    found.all.is_empty()
-        || found.targets().any(|pid| found.all.get(&pid).is_some_and(|it| !found.is_client(it)))
+    found.all.is_empty() || found.targets().any(|pid| !found.is_client(pid))
 }
 
 /// Every process that is left but this one, and but those of other containers. For a PID 1 these are the ones whose
 /// cgroup is outside of its own and who are not its descendants. Any other process has nobody but its descendants.
 pub fn rest(spare_clients: bool) -> Rest {
     let found = Found::look();
-    let is_spared = |pid: &i32| spare_clients && found.all.get(pid).is_some_and(|it| found.is_client(it));
-    let pids: Vec<i32> = found.targets().filter(|pid| !is_spared(pid)).collect();
+    let pids: Vec<i32> = found.targets().filter(|pid| !(spare_clients && found.is_client(*pid))).collect();
     let others = found.all.values().filter(|stat| !stat.is_dead).count().saturating_sub(1);
     Rest { is_everybody: process::is_pid1() && pids.len() == others, pids }
 }
@@ -155,10 +153,11 @@ impl Found {
         })
     }
 
-    /// Whether it is a client of rinit's, which has come from outside: its request ends with rinit.
-    fn is_client(&self, stat: &Stat) -> bool {
-        let own = self.all.get(&self.own);
-        stat.parent == 0 && own.is_some_and(|own| stat.name == own.name)
+    /// Whether it is a client of rinit's, which has come from outside: its request ends with rinit. A second init, or a
+    /// reaper for one command, is none.
+    fn is_client(&self, pid: i32) -> bool {
+        let (Some(stat), Some(own)) = (self.all.get(&pid), self.all.get(&self.own)) else { return false };
+        stat.parent == 0 && stat.name == own.name && !read(pid, "cmdline").is_some_and(|it| is_init_line(&it))
     }
 
     /// In ascending order.
@@ -177,6 +176,11 @@ impl Found {
         found.sort_unstable();
         found
     }
+}
+
+/// Whether the command line is that of a rinit that runs services or a command.
+fn is_init_line(line: &[u8]) -> bool {
+    line.split(|byte| *byte == 0).skip(1).any(|word| word == b"--" || word.starts_with(b"--services"))
 }
 
 /// Whether each of its cgroups is one of ours, or below it.

@@ -91,3 +91,41 @@ fn a_mistyped_verb_of_docker_run_starts_no_service() {
     container.wait_log(&["nothing was started"], PATIENCE);
     container.wait_log(&["did you mean \"status\"?"], PATIENCE);
 }
+
+#[test]
+fn a_verb_of_docker_run_is_told_where_it_is_one() {
+    require_docker!();
+    let container = ContainerBuilder::new(SCRATCH).command(&["status"]).start();
+    assert_eq!(container.wait_exit(PATIENCE), 127);
+    container.wait_log(&["docker exec CONTAINER rinit status"], PATIENCE);
+}
+
+#[test]
+fn services_are_not_given_to_a_second_init_without_a_socket_of_its_own() {
+    require_docker!();
+    let container = container(&[]);
+    let told = container.exec(&["/sbin/rinit", "--services", "/etc/services.d"]);
+    assert_eq!(told.status, 125, "{told:?}");
+    let said = "rinit runs here already, as process 1, so nothing was started; a second one";
+    assert!(told.stderr.contains(said), "{told:?}");
+    assert_eq!(container.exec(&["cat", "/count/migrations"]).ok(), "once");
+}
+
+/// A second init is no client: it stops its own services at the stop of the container, and is waited for.
+#[test]
+fn a_second_init_stops_its_services_with_the_container() {
+    require_docker!();
+    let container = container(&[]);
+    let script = "mkdir /tmp/two; cat > /tmp/two/second.toml; exec /sbin/rinit --services /tmp/two --socket /tmp/two.sock";
+    let drains = "trap 'echo drained > /count/second; exit' TERM; sleep 1001 & wait";
+    let definition = format!("command = [\"sh\", \"-c\", \"{drains}\"]");
+    let script = script.replace("cat >", &format!("echo '{}' >", definition.replace('\'', "'\\''")));
+    container.exec_detached("0", &["sh", "-c", &script]);
+    container.wait_processes("sleep 1001", 1);
+    container.stop();
+    assert_eq!(container.exit_code(), 0);
+    let second = container.dir().join("shared/second");
+    assert_eq!(std::fs::read_to_string(second).unwrap().trim(), "drained");
+    assert_eq!(container.count_log(&["were left: killed"]), 0);
+    assert_eq!(container.count_log(&["restarting"]), 0);
+}
