@@ -29,8 +29,9 @@ pub const CROWDED_LIMIT: Duration = Duration::from_millis(250);
 /// How long the listener rests when the system lacks what a connection needs.
 const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 
-/// Maximum number of connections accepted for one wake-up.
-const ACCEPTS_A_TURN: usize = 32;
+/// Maximum number of connections accepted for one wake-up. The kernel's queue holds up to 4096, and who waits in it waits
+/// behind everybody else, also behind those that have closed their end already.
+const ACCEPTS_A_TURN: usize = 512;
 
 /// Maximum number of invalid lines of one client answered in its turn.
 const LINES_A_TURN: usize = 16;
@@ -327,7 +328,8 @@ impl Server {
         }
     }
 
-    /// Takes a new client in and reads what it has sent already.
+    /// Takes a new client in and reads what it has sent already. In a crowd only root's and rinit's own user's is read at
+    /// once: reading what hostile clients send, one after the other, would hold these up.
     fn admit(&mut self, poller: &Poller, now: Instant, stream: UnixStream) {
         let Ok(cred) = socket::peer(&stream) else { return };
         let may_change = cred.uid == 0 || cred.uid == self.own_uid;
@@ -338,7 +340,10 @@ impl Server {
             let _ = connection.dismiss(&Response::refused("you are in another PID namespace"), now);
             return;
         }
-        match self.places.admit(peer, &self.holders(now)) {
+        let holders = self.holders(now);
+        let of_user = holders.iter().filter(|holder| holder.peer.uid == peer.uid).count();
+        let reads_now = peer.may_change || !self.places.is_crowded(peer, holders.len(), of_user);
+        match self.places.admit(peer, &holders) {
             Verdict::Free => {}
             Verdict::InPlaceOf(other) => {
                 self.cut_off(poller, now, other, &Response::busy("others need your place: try again later"));
@@ -353,7 +358,11 @@ impl Server {
         self.next_id = self.next_id.saturating_add(1);
         let id = ClientId(self.next_id);
         self.clients.push((id, connection));
-        self.read(poller, now, id);
+        if reads_now {
+            self.read(poller, now, id);
+        } else {
+            self.settle(poller, id, Ok(()));
+        }
     }
 
     /// Reads what a client has sent, unless that is more than can be held.
