@@ -1,11 +1,15 @@
 //! The queue of signals that a child of rinit sends, and that child: see `sys::courier`.
 //!
 //! One child runs at a time, so that signals arrive in the order in which they were decided. It takes everything that waits,
-//! up to `courier::MOST` signals, and reports the result of each. A child that makes no progress for [`LIMIT`] is killed: the
-//! signal that it was about to send counts as not sent, and the next child goes on with the rest.
+//! up to `courier::MOST` signals, and reports the result of each. A child that makes no progress for [`LIMIT`] is killed, and
+//! the next child goes on with the rest. It is not known whether the signal that the child was about to send was sent.
+//! SIGKILL, SIGSTOP and SIGCONT are then sent again, once, since that does no harm. Others are not, and rinit says so.
 //!
-//! A signal that already waits for a process or group is not queued again; the kernel treats pending signals in the same way.
-//! When [`MOST_WAITING`] signals wait, further ones are refused.
+//! Where no child can be made, rinit tries again for as long as [`LIMIT`].
+//!
+//! Signals wait as they do in the kernel: each one once for a process or group, real-time signals each time, and SIGCONT
+//! cancels those that stop, and they cancel SIGCONT. A signal that waits already moves to the end, because what the
+//! supervisor has decided last counts. When [`MOST_WAITING`] signals wait, further ones are refused.
 
 #![forbid(unsafe_code)]
 
@@ -13,12 +17,16 @@ use crate::model::Signal;
 use crate::supervisor::{Notice, Pid, Scope, ServiceId, Supervisor, Time};
 use crate::sys::courier::{self, Courier, Errand, Means};
 use crate::sys::process;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::time::Duration;
 
-/// How long a child may make no progress.
-pub const LIMIT: Duration = Duration::from_secs(1);
+/// How long a child may make no progress. The supervisor waits longer for the end of a killed process, so that it learns
+/// before whether SIGKILL was sent, be it at the second attempt.
+pub const LIMIT: Duration = Duration::from_millis(250);
+
+/// When to try again where no child could be made.
+const RETRY: Duration = Duration::from_millis(50);
 
 /// Maximum number of waiting signals.
 pub const MOST_WAITING: usize = 1 << 15;
@@ -43,11 +51,21 @@ struct Running {
     deadline: Time,
 }
 
-/// Messages in order, without duplicates.
+/// Messages in order.
 #[derive(Default)]
 struct Queue {
-    order: VecDeque<Message>,
-    all: BTreeSet<Message>,
+    order: BTreeMap<u64, Message>,
+    /// Where those are that wait once.
+    places: BTreeMap<Message, u64>,
+    next: u64,
+}
+
+/// What comes of messages for which no child could be made.
+pub(super) enum Unstarted {
+    /// They wait again.
+    Waits,
+    /// They are refused.
+    Refused(VecDeque<Message>, io::Error),
 }
 
 /// Signals that are waiting or being sent by a child.
@@ -57,6 +75,10 @@ pub struct Couriers {
     /// Children that were killed at the limit and have not ended.
     killed: BTreeSet<i32>,
     waiting: Queue,
+    /// The message at which a child was interrupted, and which waits again.
+    interrupted: Option<Message>,
+    /// Since when no child could be made, and when to try again.
+    failing: Option<(Time, Time)>,
     /// Services that a signal could not be sent to since `forget_refused`.
     refused: BTreeSet<ServiceId>,
     /// The processes of no service could not be signalled.
@@ -70,6 +92,8 @@ impl Couriers {
             running: None,
             killed: BTreeSet::new(),
             waiting: Queue::default(),
+            interrupted: None,
+            failing: None,
             refused: BTreeSet::new(),
             rest_refused: false,
         }
@@ -82,8 +106,25 @@ impl Couriers {
 
     /// Whether a signal for this process is waiting or being sent.
     pub fn has_for(&self, pid: Pid) -> bool {
+        self.unsent().any(|message| message.to.is_some_and(|(to, _)| to == pid))
+    }
+
+    /// Whether SIGKILL for what the notice is about is waiting or being sent.
+    pub fn has_to_kill(&self, supervisor: &Supervisor, notice: &Notice) -> bool {
+        let whose = |pid| supervisor.processes().whose(pid).map(|process| process.service);
+        let mut kills = self.unsent().filter(|message| message.signal == Signal::KILL);
+        match notice {
+            Notice::Killed(id, _) | Notice::Unkillable(id) => {
+                kills.any(|message| message.to.and_then(|(pid, _)| whose(pid)) == Some(*id))
+            }
+            Notice::RestKilled => kills.any(|message| message.to.is_none()),
+            _ => false,
+        }
+    }
+
+    fn unsent(&self) -> impl Iterator<Item = &Message> {
         let running = self.running.iter().flat_map(|running| &running.messages);
-        running.chain(&self.waiting.order).any(|message| message.to.is_some_and(|(to, _)| to == pid))
+        running.chain(self.waiting.order.values())
     }
 
     /// Called before the supervisor decides anew.
@@ -114,7 +155,7 @@ impl Couriers {
 
     /// Queues a message.
     pub(super) fn push(&mut self, message: Message) -> io::Result<()> {
-        if self.waiting.all.len() >= MOST_WAITING && !self.waiting.all.contains(&message) {
+        if self.waiting.order.len() >= MOST_WAITING && !self.waiting.places.contains_key(&message) {
             return Err(io::Error::other(format!("{MOST_WAITING} signals wait to be sent")));
         }
         self.waiting.push(message);
@@ -139,13 +180,13 @@ impl Couriers {
         (!errands.is_empty()).then_some((messages, errands))
     }
 
-    /// Starts a child that sends these messages. Returns them if it cannot be started.
+    /// Starts a child that sends these messages.
     pub(super) fn start(
         &mut self,
         now: Time,
         messages: VecDeque<Message>,
         errands: &[Errand],
-    ) -> Result<(), (VecDeque<Message>, io::Error)> {
+    ) -> Result<(), Unstarted> {
         let made = match self.killed.len() {
             MOST_KILLED.. => Err(io::Error::other("the processes that are to send it do not end")),
             _ => courier::send(errands),
@@ -154,9 +195,25 @@ impl Couriers {
             Ok(courier) => {
                 let deadline = now.saturating_add(LIMIT);
                 self.running = Some(Running { courier, messages, failed: Vec::new(), deadline });
+                self.failing = None;
                 Ok(())
             }
-            Err(error) => Err((messages, error)),
+            Err(error) => {
+                let since = self.failing.map_or(now, |(since, _)| since);
+                self.failing = Some((since, now.saturating_add(RETRY)));
+                if now < since.saturating_add(LIMIT) {
+                    self.waiting.put_before(messages);
+                    return Err(Unstarted::Waits);
+                }
+                Err(Unstarted::Refused(messages, error))
+            }
+        }
+    }
+
+    /// Everything that waited was tried.
+    pub(super) fn tried(&mut self) {
+        if self.waiting.order.is_empty() {
+            self.failing = None;
         }
     }
 
@@ -169,12 +226,12 @@ impl Couriers {
         let Some(running) = self.running.take_if(|running| running.courier.pid == pid) else {
             return Vec::new();
         };
-        self.close(running, || io::Error::other("the process that was to send it ended too early"))
+        self.close(running, "the process that was to send it ended too early")
     }
 
-    /// When the child must have made progress.
+    /// When the child must have made progress, or when to try again to make one.
     pub fn deadline(&self) -> Option<Time> {
-        self.running.as_ref().map(|running| running.deadline)
+        self.running.as_ref().map(|running| running.deadline).or(self.failing.map(|(_, again)| again))
     }
 
     /// rinit has overslept, and the child perhaps too: it gets the whole limit again.
@@ -182,6 +239,7 @@ impl Couriers {
         if let Some(running) = &mut self.running {
             running.deadline = now.saturating_add(LIMIT);
         }
+        self.failing = self.failing.map(|_| (now, now));
     }
 
     /// If the deadline has come, kills a child without progress and returns what could not be sent.
@@ -197,7 +255,7 @@ impl Couriers {
         // Its real and saved user are rinit's, so this needs no capability.
         let _ = process::kill(running.courier.pid, Signal::KILL);
         self.killed.insert(running.courier.pid);
-        self.close(running, || io::Error::other("the process that was to send it hung, and was killed"))
+        self.close(running, "the process that was to send it hung, and was killed")
     }
 
     /// For tests: no child can be made.
@@ -206,10 +264,18 @@ impl Couriers {
         self.killed = (i32::MIN..).take(MOST_KILLED).collect();
     }
 
-    fn close(&mut self, mut running: Running, why: impl Fn() -> io::Error) -> Vec<(Message, io::Error)> {
+    fn close(&mut self, mut running: Running, why: &str) -> Vec<(Message, io::Error)> {
         running.read();
-        let next = running.messages.pop_front().map(|message| (message, why()));
-        running.failed.extend(next);
+        let next = running.messages.front().copied();
+        let again = next.filter(|it| matches!(it.signal, Signal::KILL | Signal::STOP | Signal::CONT));
+        let before = std::mem::replace(&mut self.interrupted, again);
+        if let Some(message) = next
+            && (again.is_none() || again == before)
+        {
+            self.interrupted = None;
+            running.messages.pop_front();
+            running.failed.push((message, io::Error::new(io::ErrorKind::Interrupted, why)));
+        }
         self.waiting.put_before(running.messages);
         running.failed
     }
@@ -231,22 +297,38 @@ impl Running {
 
 impl Queue {
     fn push(&mut self, message: Message) {
-        if self.all.insert(message) {
-            self.order.push_back(message);
+        let cancelled: &[Signal] = match message.signal {
+            Signal::CONT => &STOPPING,
+            signal if STOPPING.contains(&signal) => &[Signal::CONT],
+            _ => &[],
+        };
+        let same = (!message.signal.is_real_time()).then_some(message.signal);
+        for signal in same.iter().chain(cancelled) {
+            if let Some(place) = self.places.remove(&Message { signal: *signal, ..message }) {
+                self.order.remove(&place);
+            }
         }
+        if same.is_some() {
+            self.places.insert(message, self.next);
+        }
+        self.order.insert(self.next, message);
+        self.next = self.next.saturating_add(1);
     }
 
     fn pop(&mut self) -> Option<Message> {
-        let message = self.order.pop_front()?;
-        self.all.remove(&message);
+        let (_, message) = self.order.pop_first()?;
+        self.places.remove(&message);
         Some(message)
     }
 
     fn put_before(&mut self, messages: impl IntoIterator<Item = Message>) {
         let later = std::mem::take(self);
-        messages.into_iter().chain(later.order).for_each(|message| self.push(message));
+        messages.into_iter().chain(later.order.into_values()).for_each(|message| self.push(message));
     }
 }
+
+/// Signals that stop a process.
+const STOPPING: [Signal; 4] = [Signal::STOP, Signal::TSTP, Signal::TTIN, Signal::TTOU];
 
 #[cfg(test)]
 mod tests {
@@ -272,6 +354,50 @@ mod tests {
         child.wait().unwrap();
     }
 
+    fn waiting(couriers: &Couriers) -> Vec<Message> {
+        couriers.waiting.order.values().copied().collect()
+    }
+
+    /// What waits after these signals to one process, behind a child that is at work.
+    fn after(signals: &[Signal]) -> Vec<Signal> {
+        let mut couriers = Couriers::new();
+        running(&mut couriers, 7, &[], &[message(1, Signal::STOP)]);
+        for signal in signals {
+            couriers.push(message(1, *signal)).unwrap();
+        }
+        waiting(&couriers).iter().map(|message| message.signal).collect()
+    }
+
+    #[test]
+    fn the_last_of_stop_and_go_on_is_the_one_that_counts() {
+        const STOP: Signal = Signal::STOP;
+        const CONT: Signal = Signal::CONT;
+        const TERM: Signal = Signal::TERM;
+        assert_eq!(after(&[CONT, STOP, CONT]), [CONT]);
+        assert_eq!(after(&[CONT, STOP]), [STOP]);
+        assert_eq!(after(&[Signal::TSTP, Signal::TTIN, Signal::TTOU, STOP, CONT]), [CONT]);
+        assert_eq!(after(&[CONT, STOP, TERM, CONT]), [TERM, CONT]);
+        assert_eq!(after(&[TERM, CONT, STOP, TERM, CONT]), [TERM, CONT]);
+        assert_eq!(after(&[TERM, CONT, Signal::KILL]), [TERM, CONT, Signal::KILL]);
+    }
+
+    #[test]
+    fn the_order_holds_where_a_child_has_left_signals() {
+        let mut couriers = Couriers::new();
+        let [first, go_on, stop] = [Signal::TERM, Signal::CONT, Signal::STOP].map(|it| message(1, it));
+        let other = message(2, Signal::CONT);
+        couriers.push(stop).unwrap();
+        running(&mut couriers, 7, &[], &[first, go_on, other]);
+        couriers.ended(7);
+        assert_eq!(waiting(&couriers), [other, stop]);
+    }
+
+    #[test]
+    fn each_real_time_signal_is_sent() {
+        let signal = Signal::new(40).unwrap();
+        assert_eq!(after(&[signal, Signal::HUP, signal, Signal::HUP]), [signal, signal, Signal::HUP]);
+    }
+
     /// Pretends that a child with these results sends these messages.
     fn running(couriers: &mut Couriers, pid: i32, results: &[u8], messages: &[Message]) {
         let courier = Courier::told(pid, results);
@@ -291,11 +417,11 @@ mod tests {
         assert_eq!(couriers.deadline(), Some(SECOND));
         // It has got on since.
         assert!(couriers.expire(SECOND).is_empty());
-        assert_eq!(couriers.deadline(), Some(2 * SECOND));
+        assert_eq!(couriers.deadline(), Some(SECOND + LIMIT));
         assert!(couriers.has_for(Pid(3)) && !couriers.has_for(Pid(2)));
-        let unsent: Vec<Message> = couriers.expire(2 * SECOND).into_iter().map(|(it, _)| it).collect();
+        let unsent: Vec<Message> = couriers.expire(SECOND + LIMIT).into_iter().map(|(it, _)| it).collect();
         assert_eq!((unsent, couriers.deadline()), (vec![first, third], None));
-        assert_eq!(couriers.waiting.order, [fourth, fifth], "in their order, and once");
+        assert_eq!(waiting(&couriers), [fifth, fourth], "once, as decided last");
         assert!(couriers.is_courier(pid));
         assert!(couriers.ended(pid).is_empty() && !couriers.is_courier(pid));
         end(child);
@@ -309,7 +435,20 @@ mod tests {
         assert!(couriers.ended(8).is_empty());
         let unsent: Vec<Message> = couriers.ended(7).into_iter().map(|(it, _)| it).collect();
         assert_eq!(unsent, [second]);
-        assert_eq!(couriers.waiting.order, [third]);
+        assert_eq!(waiting(&couriers), [third]);
+    }
+
+    #[test]
+    fn a_child_that_is_killed_at_a_kill_has_it_sent_again_once() {
+        let mut couriers = Couriers::new();
+        let (kill, second) = (message(1, Signal::KILL), message(2, Signal::TERM));
+        running(&mut couriers, 7, &[], &[kill, second]);
+        assert!(couriers.ended(7).is_empty());
+        assert_eq!(waiting(&couriers), [kill, second]);
+        couriers.waiting = Queue::default();
+        running(&mut couriers, 8, &[], &[kill, second]);
+        let unsent: Vec<Message> = couriers.ended(8).into_iter().map(|(it, _)| it).collect();
+        assert_eq!((unsent, waiting(&couriers)), (vec![kill], vec![second]));
     }
 
     #[test]
@@ -318,7 +457,7 @@ mod tests {
         running(&mut couriers, 7, &[], &[message(1, Signal::TERM)]);
         couriers.overslept(5 * SECOND);
         assert!(couriers.expire(5 * SECOND).is_empty());
-        assert_eq!(couriers.deadline(), Some(6 * SECOND));
+        assert_eq!(couriers.deadline(), Some(5 * SECOND + LIMIT));
     }
 
     #[test]
@@ -340,7 +479,8 @@ mod tests {
             })
             .unwrap();
         assert_eq!((messages.len(), errands.len()), (courier::MOST, courier::MOST));
-        assert!(messages.iter().zip(0..).all(|(it, n)| *it == message(2 * n, Signal::TERM)));
+        // The first one has moved to the end.
+        assert!(messages.iter().zip(1..).all(|(it, n)| *it == message(2 * n, Signal::TERM)));
     }
 
     #[test]
@@ -348,6 +488,10 @@ mod tests {
         let mut couriers = Couriers::new();
         couriers.make_none();
         let messages = VecDeque::from([message(1, Signal::TERM)]);
-        assert!(couriers.start(SECOND, messages, &[]).is_err_and(|(messages, _)| messages.len() == 1));
+        let result = couriers.start(SECOND, messages.clone(), &[]);
+        assert!(matches!(result, Err(Unstarted::Waits)) && messages == waiting(&couriers));
+        assert_eq!(couriers.deadline(), Some(SECOND + RETRY));
+        let result = couriers.start(SECOND + LIMIT, messages.clone(), &[]);
+        assert!(matches!(result, Err(Unstarted::Refused(refused, _)) if refused == messages));
     }
 }

@@ -10,6 +10,7 @@ use super::output::OUTPUT;
 use super::owner::Owner;
 use crate::model::Signal;
 use crate::supervisor::{Event, ExitStatus, Pid, Process, Role, ServiceId, Time};
+use crate::sys::courier::Means;
 use crate::sys::proc_fs;
 use crate::sys::process::{self, Reaped, Status};
 use crate::sys::spawn::{Outcome, Stage};
@@ -70,11 +71,16 @@ impl Executor {
         }
         if none_left && self.rest.is_some() {
             self.look_at_rest(now);
-        } else if has_others && self.rest == Some(Rest::Killed) && !process::is_pid1() {
-            // The orphans of the killed processes are rinit's children now.
+        } else if has_others && self.rest == Some(Rest::Killed) && self.kills_one_by_one() {
+            // The orphans of the killed processes are rinit's children now, or were made after the others were listed.
             self.kill_rest_again(now);
         }
         harvest
+    }
+
+    /// Whether SIGKILL goes to a list of processes, and not to everybody at once.
+    fn kills_one_by_one(&self) -> bool {
+        !process::is_pid1() || self.couriers.means == Means::ByChild
     }
 
     fn orphan_ended(&mut self, pid: i32) {

@@ -5,9 +5,9 @@ use crate::supervisor::{Next, Notice, Scope, ServiceId, StopBy, StopCause, Super
 use log::Level;
 use std::time::Duration;
 
-/// Writes one piece of news to the log.
-pub fn narrate(supervisor: &Supervisor, notice: &Notice) {
-    let Some((service, level, text)) = words(supervisor, notice) else { return };
+/// Writes one piece of news to the log. `kill_waits`: the SIGKILL that it is about is not sent yet.
+pub fn narrate(supervisor: &Supervisor, notice: &Notice, kill_waits: bool) {
+    let Some((service, level, text)) = words(supervisor, notice, kill_waits) else { return };
     match service {
         Some(id) => log::log!(target: supervisor.name(id), level, "{text}"),
         None => log::log!(level, "{text}"),
@@ -15,9 +15,14 @@ pub fn narrate(supervisor: &Supervisor, notice: &Notice) {
 }
 
 /// `None`: that is for `rinit events` alone.
-fn words(supervisor: &Supervisor, notice: &Notice) -> Option<(Option<ServiceId>, Level, String)> {
+fn words(
+    supervisor: &Supervisor,
+    notice: &Notice,
+    kill_waits: bool,
+) -> Option<(Option<ServiceId>, Level, String)> {
     let name = |id: &ServiceId| supervisor.name(*id).to_owned();
     let time = duration::format;
+    let killed = if kill_waits { "killing" } else { "killed" };
     let (id, level, text) = match notice {
         Notice::Started(id, pid) => (id, Level::Info, format!("started, pid {}", pid.0)),
         Notice::StartFailed(id, why, Next::Failed(_)) => (id, Level::Error, why.clone()),
@@ -57,8 +62,10 @@ fn words(supervisor: &Supervisor, notice: &Notice) -> Option<(Option<ServiceId>,
         Notice::Stopping(id, way, grace) => {
             (id, Level::Info, format!("stopping with {}, grace {}", by(*way), time(*grace)))
         }
-        Notice::Killed(id, grace) if grace.is_zero() => (id, Level::Warn, "killed".to_owned()),
-        Notice::Killed(id, grace) => (id, Level::Warn, format!("still there after {}: killed", time(*grace))),
+        Notice::Killed(id, grace) if grace.is_zero() => (id, Level::Warn, killed.to_owned()),
+        Notice::Killed(id, grace) => {
+            (id, Level::Warn, format!("still there after {}: {killed}", time(*grace)))
+        }
         // It is still there.
         Notice::Stopped(id, ..) if supervisor.refusal(*id).is_some() => return None,
         Notice::Stopped(id, status, took) => {
@@ -69,12 +76,15 @@ fn words(supervisor: &Supervisor, notice: &Notice) -> Option<(Option<ServiceId>,
         Notice::Unkillable(id) if supervisor.refusal(*id).is_some() => {
             (id, Level::Error, "it cannot be killed: given up".to_owned())
         }
+        Notice::Unkillable(id) if kill_waits => {
+            (id, Level::Error, "SIGKILL could not be sent in time: given up".to_owned())
+        }
         Notice::Unkillable(id) => (id, Level::Error, "not even SIGKILL ended it: given up".to_owned()),
         Notice::StopBegun(cause, count, limit) => {
             return Some((None, Level::Info, stop_begun(supervisor, cause, *count, *limit)));
         }
         Notice::RestKilled => {
-            return Some((None, Level::Warn, "processes of no service were left: killed".to_owned()));
+            return Some((None, Level::Warn, format!("processes of no service were left: {killed}")));
         }
         Notice::StopDone(took, killed) if killed.is_empty() => {
             return Some((None, Level::Info, format!("stopped in {}", time(*took))));

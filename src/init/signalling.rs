@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::couriers::Message;
+use super::couriers::{Message, Unstarted};
 use super::executor::{Executor, Rest};
 use super::output::OUTPUT;
 use crate::model::Signal;
@@ -53,6 +53,17 @@ impl Executor {
             }
         };
         match sent {
+            Ok(()) if is_group && self.couriers.means == Means::Own => {
+                // kill(2) succeeds if it reaches one member.
+                let group = match target.reach() {
+                    Reach::Process(pid)
+                    | Reach::Group(pid)
+                    | Reach::GroupOf(_, pid)
+                    | Reach::GroupLeft(pid) => pid,
+                };
+                let error = proc_fs::reach_all(&proc_fs::members(group.0)).err()?;
+                self.refuse(&message, &error)
+            }
             Ok(()) => None,
             Err(e)
                 if e.kind() == io::ErrorKind::PermissionDenied && self.couriers.means == Means::ByChild =>
@@ -76,17 +87,20 @@ impl Executor {
                 None => Recipients::Processes(proc_fs::rest(spares).recipients()),
                 Some((pid, scope)) => match at_present(table.target(pid, scope)?.reach()) {
                     Reach::Process(pid) => Recipients::Processes(vec![pid.0]),
-                    Reach::Group(leader) | Reach::GroupOf(_, leader) | Reach::GroupLeft(leader) => {
-                        Recipients::Group(leader.0)
-                    }
+                    Reach::Group(leader) => Recipients::Group(leader.0),
+                    Reach::GroupOf(_, leader) | Reach::GroupLeft(leader) => Recipients::GroupLeft(leader.0),
                 },
             };
             Some(Errand { to, signal: message.signal })
         };
         let mut unsent = Vec::new();
         while let Some((messages, errands)) = self.couriers.next_batch(errand) {
-            unsent.extend(self.couriers.start(now, messages, &errands).err());
+            match self.couriers.start(now, messages, &errands) {
+                Ok(()) | Err(Unstarted::Waits) => break,
+                Err(Unstarted::Refused(messages, error)) => unsent.push((messages, error)),
+            }
         }
+        self.couriers.tried();
         for (messages, error) in unsent {
             events.extend(messages.iter().filter_map(|message| self.refuse(message, &error)));
         }
@@ -125,7 +139,11 @@ impl Executor {
             return None;
         }
         let hint = if error.kind() == io::ErrorKind::PermissionDenied { HINT } else { "" };
-        let text = format!("cannot send {signal}: {} {hint}", cause(error)).trim_end().to_owned();
+        let what = match error.kind() {
+            io::ErrorKind::Interrupted => format!("it is not known whether {signal} was sent"),
+            _ => format!("cannot send {signal}"),
+        };
+        let text = format!("{what}: {} {hint}", cause(error)).trim_end().to_owned();
         let Some((pid, _)) = to else {
             self.couriers.rest_refused = true;
             log::warn!("{text}: processes of no service are left");
@@ -140,6 +158,7 @@ impl Executor {
     /// Begins to terminate or kill all processes of no service.
     pub(super) fn rest(&mut self, how: Rest) -> Option<Event> {
         self.rest = Some(how);
+        self.couriers.rest_refused = false;
         OUTPUT.make_no_relay();
         if process::has_no_child() && !proc_fs::is_anybody_left() {
             return Some(Event::NothingLeft);
@@ -207,6 +226,7 @@ fn at_present(reach: Reach) -> Reach {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::init::couriers::LIMIT;
     use crate::supervisor::{Role, ServiceId, Supervisor};
     use crate::sys::poll::Poller;
     use std::os::unix::process::ExitStatusExt;
@@ -261,6 +281,10 @@ mod tests {
         executor.couriers.make_none();
         let mut events = VecDeque::new();
         executor.dispatch(NOW, &mut events);
+        assert!(events.is_empty() && executor.couriers.has_for(processes[0].1), "it is tried again");
+        assert!(executor.couriers.deadline().is_some_and(|at| at < LIMIT));
+        executor.dispatch(LIMIT, &mut events);
+        assert_eq!(executor.couriers.deadline(), None);
         let told: Vec<Pid> = events
             .iter()
             .filter_map(|event| match event {

@@ -112,6 +112,11 @@ impl Signal {
         i32::from(self.0)
     }
 
+    /// Whether it is a real-time signal: the kernel delivers each of them.
+    pub fn is_real_time(self) -> bool {
+        self.0 >= RTMIN
+    }
+
     /// Every signal there is.
     pub fn all() -> impl Iterator<Item = Signal> {
         (1..=31).chain(RTMIN..=RTMAX).map(Signal)

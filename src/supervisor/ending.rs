@@ -369,8 +369,9 @@ impl Unit {
         out.push(Effect::Notice(Notice::Killed(self.id, waited)));
     }
 
-    /// A signal could not be sent to it.
+    /// A signal could not be sent to it, so it was not killed.
     pub(super) fn not_signalled(&mut self, message: String, out: &mut Vec<Effect>) {
+        self.killed = false;
         // Each time that it is stopped or killed there are two of them.
         if self.refused.as_ref() != Some(&message) {
             out.push(Effect::Notice(Notice::NotSignalled(self.id, message.clone())));

@@ -6,7 +6,7 @@
 //! neither stop nor kill it.
 
 use super::signals::Blocked;
-use super::{caps, proc_fs, process, spawn};
+use super::{caps, descriptors, proc_fs, process, spawn};
 use crate::model::{Signal, capability};
 use nix::libc;
 use std::io;
@@ -43,8 +43,10 @@ pub const MOST: usize = 1024;
 pub enum Recipients {
     /// These processes.
     Processes(Vec<i32>),
-    /// All members of a process group.
+    /// All members of the process group of this leader. If it is not made yet, the leader.
     Group(i32),
+    /// All members of a process group whose leader was reaped or has left it.
+    GroupLeft(i32),
 }
 
 /// A signal to be sent.
@@ -73,6 +75,7 @@ pub fn send(errands: &[Errand]) -> io::Result<Courier> {
     // SAFETY: rinit has one thread, so no lock can be held by another one in the child, which may allocate.
     match unsafe { libc::fork() } {
         0 => {
+            descriptors::close_marked(|fd| fd == writer.as_raw_fd());
             let status = i32::from(deliver_all(errands, writer.as_raw_fd()).is_none());
             // SAFETY: `_exit` runs nothing of the parent's.
             unsafe { libc::_exit(status) }
@@ -123,17 +126,23 @@ fn deliver_all(errands: &[Errand], results: RawFd) -> Option<()> {
 
 /// Sends to as many as can be reached, and returns the first error.
 fn deliver(to: &Recipients, signal: Signal) -> io::Result<()> {
+    let members;
     let pids = match to {
-        Recipients::Processes(pids) => pids.clone(),
-        Recipients::Group(leader) if !proc_fs::is_mounted() => {
-            // Nobody knows the members: those of rinit's own user can be reached, or else it is told.
-            return process::kill_group_left(*leader, signal);
+        Recipients::Processes(pids) => pids,
+        Recipients::Group(leader) | Recipients::GroupLeft(leader) => {
+            members = proc_fs::members(*leader);
+            &members
         }
-        Recipients::Group(leader) => proc_fs::members(*leader),
     };
-    let mut result = Ok(());
+    // A group without members has ended or is not made yet, or `/proc` does not show them. The kernel says whether it can
+    // be reached; where it reaches one of several, it does not say so.
+    let mut result = match to {
+        Recipients::Group(leader) if pids.is_empty() => process::kill_group(*leader, signal),
+        Recipients::GroupLeft(leader) if pids.is_empty() => process::kill_group_left(*leader, signal),
+        _ => Ok(()),
+    };
     for pid in pids {
-        result = result.and(deliver_one(pid, signal));
+        result = result.and(deliver_one(*pid, signal));
     }
     result
 }
@@ -141,7 +150,10 @@ fn deliver(to: &Recipients, signal: Signal) -> io::Result<()> {
 fn deliver_one(pid: i32, signal: Signal) -> io::Result<()> {
     match process::kill(pid, signal) {
         Err(e) if e.raw_os_error() == Some(libc::EPERM) => {
-            let Some(user) = proc_fs::real_user_of(pid) else { return Err(e) };
+            let Some(user) = proc_fs::real_user_of(pid) else {
+                // It may have ended meanwhile.
+                return process::may_signal(pid);
+            };
             let own = process::user_id();
             act_as(user)?;
             let sent = process::kill(pid, signal);
@@ -160,5 +172,21 @@ fn act_as(user: u32) -> io::Result<()> {
     match unsafe { libc::setresuid(UNCHANGED, user, UNCHANGED) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    /// The leader has not made its group yet.
+    #[test]
+    fn a_group_that_is_not_made_yet_is_its_leader() {
+        let mut child = Command::new("sleep").arg("3").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        assert!(deliver(&Recipients::Group(pid), Signal::KILL).is_ok());
+        assert_eq!(child.wait().unwrap().signal(), Some(Signal::KILL.number()));
     }
 }

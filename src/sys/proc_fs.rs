@@ -109,8 +109,14 @@ impl Rest {
                 result = result.and(process::kill(*pid, *signal));
             }
         }
-        result
+        // For everybody the kernel does not say whom it has left out.
+        if self.is_everybody { result.and(reach_all(&self.pids)) } else { result }
     }
+}
+
+/// Whether this process may signal all of these; if not, the error. That one is gone is none.
+pub fn reach_all(pids: &[i32]) -> std::io::Result<()> {
+    pids.iter().try_for_each(|pid| process::may_signal(*pid))
 }
 
 /// The members of a process group that are not zombies.

@@ -129,6 +129,11 @@ pub fn kill(pid: i32, signal: Signal) -> io::Result<()> {
     send(pid, signal.number())
 }
 
+/// Whether this process may signal that one; if not, the error. That it is gone already is none.
+pub fn may_signal(pid: i32) -> io::Result<()> {
+    send(pid, 0)
+}
+
 /// Sends a signal to a process group. Where the group is not made yet, because its leader was forked a moment ago,
 /// to the leader.
 pub fn kill_group(leader: i32, signal: Signal) -> io::Result<()> {

@@ -354,6 +354,10 @@ int main(int argc, char **argv)
         if (setgid(number) || setuid(number)) return 99;
         execute(rest + 1);
     }
+    if (!strcmp(what, "become")) { /* become UID COMMAND...: the same without a capability, by the mode of its file */
+        if (setresuid(number, number, number)) return 99;
+        execute(rest + 1);
+    }
     if (!strcmp(what, "with")) { /* with BLOCKED IGNORED COMMAND...: sets of signals in hexadecimal */
         uint64_t blocked = strtoull(rest[0], NULL, 16), ignored = strtoull(rest[1], NULL, 16);
         for (int signal = 1; signal <= 64; signal++)

@@ -4,6 +4,8 @@ use crate::pid1::puppeteer;
 use crate::support::{Launch, PATIENCE, wait_for};
 use crate::{require_namespace, require_root};
 use nix::sys::signal::Signal;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 
 const NO_KILL: [&str; 3] = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill"];
 
@@ -77,7 +79,9 @@ fn a_child_that_hangs_costs_one_signal() {
     }
     wait_for("a child that hangs", PATIENCE, || {
         init.signal(Signal::SIGUSR1);
-        init.stderr().contains("cannot send SIGUSR1: the process that was to send it hung").then_some(())
+        init.stderr()
+            .contains("not known whether SIGUSR1 was sent: the process that was to send it hung")
+            .then_some(())
     });
     std::fs::write(init.dir().join("calm"), "").unwrap();
     init.wait_line("calm", |line| line == "calm");
@@ -86,6 +90,99 @@ fn a_child_that_hangs_costs_one_signal() {
     init.wait_line_after(before, "its signal", |line| line == "heard");
     init.signal(Signal::SIGTERM);
     assert_eq!(init.wait_exit(PATIENCE).status, 5, "{}", init.stderr());
+}
+
+/// rinit says what it did, and not what a child of rinit has yet to do.
+#[test]
+fn a_kill_that_a_child_has_to_send_is_not_said_to_be_sent() {
+    require_namespace!();
+    require_root!();
+    let web = "command = [\"sh\", \"-c\", \"trap '' TERM; echo up; while :; do sleep 0.05; done\"]\n\
+               user = \"1000:1000\"\nstop_grace_period = \"100ms\"\n";
+    let mut init = Launch::pid1().service("web", web).through(&NO_KILL).start();
+    init.wait_line("it is up", |line| line == "up");
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.wait_exit(PATIENCE).status, 137, "{}", init.stderr());
+    let said = init.stderr();
+    assert!(said.contains("web: still there after") && said.contains(": killing"), "{said}");
+    assert!(!said.contains("ms: killed"), "{said}");
+    assert!(!said.contains("cannot send") && !said.contains("not known"), "{said}");
+}
+
+/// A process that has come from outside, of a user whom rinit cannot signal.
+#[test]
+fn without_setuid_what_is_left_of_others_is_told() {
+    require_namespace!();
+    require_root!();
+    let none = ["setpriv", "--bounding-set=-kill,-setuid", "--inh-caps=-kill,-setuid"];
+    let mut init = Launch::pid1()
+        .service("web", "command = [\"sleep\", \"1000\"]\n")
+        .arg("--stop-timeout")
+        .arg("1s")
+        .through(&none)
+        .start();
+    init.wait_line("it is up", |line| line.contains("web: started"));
+    let stranger = ["setpriv", "--reuid=61234", "--clear-groups", "sh", "-c", "echo there; exec sleep 1000"];
+    let mut stranger = init.command(&stranger).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = [0; 5];
+    stranger.stdout.take().unwrap().read_exact(&mut line).unwrap();
+    init.signal(Signal::SIGTERM);
+    init.wait_exit(PATIENCE);
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    let said = init.stderr();
+    assert!(said.contains("cannot send SIGTERM") && said.contains("cannot send SIGKILL"), "{said}");
+    assert!(said.contains("processes of no service are left"), "{said}");
+    assert!(!said.contains("were left: kill"), "{said}");
+}
+
+/// A member of its group is of a user whom rinit cannot signal.
+#[test]
+fn without_setuid_a_group_that_is_reached_in_part_is_told() {
+    require_namespace!();
+    require_root!();
+    let none = ["setpriv", "--bounding-set=-kill,-setuid", "--inh-caps=-kill,-setuid"];
+    let init = Launch::pid1().arg("--stop-timeout").arg("1s").through(&none);
+    // A program that may become this user without the capability.
+    let copy = init.dir().join("puppet");
+    std::fs::copy(puppeteer(&[])[0], &copy).unwrap();
+    std::os::unix::fs::chown(&copy, Some(61234), None).unwrap();
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o4755)).unwrap();
+    let script =
+        format!("{} become 61234 sh -c 'echo up; exec sleep 1000' & exec sleep 1000", copy.display());
+    let web = format!(
+        "command = [\"sh\", \"-c\", \"{script}\"]\nkill_mode = \"group\"\nstop_grace_period = \"100ms\"\n"
+    );
+    let mut init = init.service("web", &web).start();
+    init.wait_line("it is up", |line| line == "up");
+    init.signal(Signal::SIGTERM);
+    init.wait_exit(PATIENCE);
+    let said = init.stderr();
+    assert!(said.contains("web: cannot send SIGTERM") && said.contains("web: cannot send SIGKILL"), "{said}");
+    assert!(!said.contains(": killed"), "{said}");
+}
+
+/// Without SYS_PTRACE such a `/proc` shows no processes of other users.
+#[test]
+fn where_proc_hides_others_a_signal_that_cannot_be_sent_is_told() {
+    require_namespace!();
+    require_root!();
+    let web = "command = [\"sh\", \"-c\", \"echo up; exec sleep 1000\"]\nuser = \"1000:1000\"\n\
+               kill_mode = \"group\"\nstop_grace_period = \"100ms\"\n";
+    let hidden = ["sh", "-c", "mount -t proc -o hidepid=2,gid=4000 none /proc && exec \"$@\"", "sh"];
+    let less = ["setpriv", "--bounding-set=-kill,-sys_ptrace", "--inh-caps=-kill,-sys_ptrace"];
+    let mut init = Launch::pid1()
+        .service("web", web)
+        .arg("--stop-timeout")
+        .arg("1s")
+        .through(&[&hidden[..], &less].concat())
+        .start();
+    init.wait_line("it is up", |line| line == "up");
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.wait_exit(PATIENCE).status, 125, "{}", init.stderr());
+    let said = init.stderr();
+    assert!(said.contains("cannot send SIGTERM") && said.contains("web: cannot send SIGKILL"), "{said}");
+    assert!(!said.contains(": killed"), "{said}");
 }
 
 /// Without `/proc` nobody knows of which users the members of a group are.

@@ -129,3 +129,15 @@ fn what_is_left_at_the_end_is_killed_at_the_deadline() {
     world.tell(Event::NothingLeft);
     assert_eq!(world.exit, Some(0));
 }
+
+#[test]
+fn who_was_to_be_killed_and_could_not_be_does_not_count_as_killed() {
+    let mut world = World::boot(vec![service("web")]);
+    world.tell(Event::StopRequested { signal: Some(Signal::TERM) });
+    let id = world.supervisor.find("web").unwrap();
+    world.supervisor.with(id, |unit| {
+        unit.killed = true;
+        unit.not_signalled("cannot send SIGKILL".to_owned(), &mut Vec::new());
+        assert!(!unit.killed);
+    });
+}

@@ -20,8 +20,8 @@ pub struct Status {
     /// Services that a failed dependency has made fail.
     dragged: BTreeMap<usize, Vec<u8>>,
     cause: Option<StopCause>,
-    /// Some service had to be killed, when the container was to stop.
-    killed: bool,
+    /// Services that were killed when the container was to stop.
+    killed: BTreeSet<usize>,
     oom: BTreeMap<usize, bool>,
     struck: BTreeSet<Pid>,
     /// Services that run, and could not be sent a signal.
@@ -60,7 +60,7 @@ impl Status {
                 failed.next().map_or(vec![0], |it| self.failed(it))
             }
             (_, Some(main)) => self.ended(scene, main),
-            (_, None) => vec![if self.killed { 137 } else { 0 }],
+            (_, None) => vec![if self.killed.is_empty() { 0 } else { 137 }],
         }
     }
 }
@@ -90,7 +90,12 @@ impl Rule for Status {
                 self.refused.remove(&service.0);
                 self.not_signalled.remove(&service.0);
             }
-            Event::NotSignalled { pid, .. } => self.not_signalled.extend(self.mains.get(pid)),
+            Event::NotSignalled { pid, .. } => {
+                if let Some(service) = self.mains.get(pid) {
+                    self.not_signalled.insert(*service);
+                    self.killed.remove(service);
+                }
+            }
             Event::SetupFailed { pid, error } => {
                 if let Some(service) = self.mains.get(pid) {
                     self.unset.insert(*pid);
@@ -135,8 +140,10 @@ impl Rule for Status {
             Effect::Notice(Notice::Unkillable(service)) => {
                 self.given_up.extend(self.mains.iter().filter(|it| *it.1 == service.0).map(|it| *it.0));
             }
-            Effect::Notice(Notice::Killed(service, _)) if self.cause.is_some() => {
-                self.killed |= !self.not_signalled.contains(&service.0);
+            Effect::Notice(Notice::Killed(service, _))
+                if self.cause.is_some() && !self.not_signalled.contains(&service.0) =>
+            {
+                self.killed.insert(service.0);
             }
             Effect::Signal { pid, signal: rinit::model::Signal::KILL, .. } => {
                 self.struck.insert(*pid);
