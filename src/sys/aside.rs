@@ -29,8 +29,11 @@ pub fn run(work: impl FnOnce() -> io::Result<()>) -> io::Result<Aside> {
     // SAFETY: rinit has one thread, so no lock can be held by another one in the child, which may allocate.
     match unsafe { libc::fork() } {
         0 => {
-            // One that hangs keeps nothing of rinit's open, and ends by any signal.
+            // One that hangs keeps nothing of rinit's open, standard error included, whose reader would wait for its end.
             descriptors::close_marked(|fd| fd == writer.as_raw_fd());
+            give_up_streams();
+            // SIGTERM ends it, also where that was ignored when rinit was started.
+            spawn::set_disposition(libc::SIGTERM, false);
             let _ = Mask::default().block();
             let code = work().err().map_or(0, |e| e.raw_os_error().unwrap_or(UNKNOWN));
             // SAFETY: `_exit` runs nothing of the parent's.
@@ -38,6 +41,25 @@ pub fn run(work: impl FnOnce() -> io::Result<()>) -> io::Result<Aside> {
         }
         -1 => Err(io::Error::last_os_error()),
         pid => Ok(Aside { pid, end }),
+    }
+}
+
+/// Has the three standard streams be /dev/null, or closed where that is not to be had.
+fn give_up_streams() {
+    // SAFETY: the string ends with a null byte, and the other calls take numbers. The child owns all its descriptors, and
+    // nothing refers to these three.
+    unsafe {
+        let null = libc::open(spawn::NULL.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+        for stream in 0..=2 {
+            if null < 0 {
+                libc::close(stream);
+            } else {
+                libc::dup2(null, stream);
+            }
+        }
+        if null > 2 {
+            libc::close(null);
+        }
     }
 }
 
@@ -65,6 +87,37 @@ mod tests {
             let pid = Pid::from_raw(aside.pid);
             assert_eq!(waitpid(pid, None), Ok(WaitStatus::Exited(pid, code)));
         }
+    }
+
+    /// Who reads what rinit writes to standard error waits for all who have it.
+    #[test]
+    fn it_keeps_no_stream_and_ends_by_sigterm() {
+        let check = || -> io::Result<()> {
+            for stream in 0..=2 {
+                if std::fs::read_link(format!("/proc/self/fd/{stream}"))? != std::path::Path::new("/dev/null")
+                {
+                    return Err(io::Error::from_raw_os_error(libc::EBADF));
+                }
+            }
+            let status = std::fs::read_to_string("/proc/self/status")?;
+            let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
+            let ignored = u64::from_str_radix(ignored.trim(), 16).unwrap_or(u64::MAX);
+            match ignored & (1 << (libc::SIGTERM - 1)) {
+                0 => Ok(()),
+                _ => Err(io::Error::from_raw_os_error(libc::EINTR)),
+            }
+        };
+        let outer = run(|| {
+            spawn::set_disposition(libc::SIGTERM, true);
+            let inner = run(check)?;
+            match waitpid(Pid::from_raw(inner.pid), None) {
+                Ok(WaitStatus::Exited(_, 0)) => Ok(()),
+                Ok(WaitStatus::Exited(_, code)) => Err(io::Error::from_raw_os_error(code)),
+                _ => Err(io::Error::from_raw_os_error(libc::ECHILD)),
+            }
+        });
+        let pid = Pid::from_raw(outer.unwrap().pid);
+        assert_eq!(waitpid(pid, None), Ok(WaitStatus::Exited(pid, 0)));
     }
 
     #[test]

@@ -208,7 +208,7 @@ fn pointers(strings: &[impl AsRef<CStr>]) -> Vec<*const libc::c_char> {
     strings.iter().map(|string| string.as_ref().as_ptr()).chain([std::ptr::null()]).collect()
 }
 
-const NULL: &CStr = c"/dev/null";
+pub(super) const NULL: &CStr = c"/dev/null";
 
 /// What the child needs, prepared by the parent. It allocates nothing, but where values are in files.
 struct Child<'a> {
@@ -461,7 +461,7 @@ impl Child<'_> {
 }
 
 /// Ignores a signal, or else does what is the default for it. What cannot be changed is refused without effect.
-fn set_disposition(number: i32, ignore: bool) {
+pub(super) fn set_disposition(number: i32, ignore: bool) {
     // Not by the C library's function, which refuses the signals that it keeps for itself. In the kernel's structure
     // the handler is the first, and without flags all else is zero.
     let action = [if ignore { libc::SIG_IGN } else { libc::SIG_DFL }, 0, 0, 0, 0, 0, 0, 0];
