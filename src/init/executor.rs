@@ -261,9 +261,10 @@ impl Executor {
             Effect::Exit(status) => {
                 let stop = self.report.finish(status);
                 self.events.ended(events::wall_clock(), status, stop.took_ms, &stop.killed.join(", "));
+                super::output::OUTPUT.end_within(self.report.time_left());
                 // A plain COMMAND leaves no files behind.
                 if self.services.iter().any(|service| service.name != crate::model::MAIN) {
-                    self.scribe.finish(&stop);
+                    self.scribe.finish(&stop, self.report.time_left_for_state());
                 }
                 self.exit = Some(status);
                 None

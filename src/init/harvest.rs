@@ -29,12 +29,12 @@ impl Executor {
         self.read_news(now, DATAGRAMS_IN_QUEUE);
         let mut ended = std::mem::take(&mut self.ended);
         let mut harvest = Harvest::default();
-        let (mut none_left, mut couriers, mut detached) = (false, Vec::new(), 0_usize);
+        let (mut none_left, mut couriers, mut scribe, mut detached) = (false, Vec::new(), None, 0_usize);
         self.more_to_reap = true;
         while self.more_to_reap && harvest.orphans.saturating_add(detached) < ORPHANS_A_TURN {
             match process::reap() {
                 Reaped::Child(pid, status) => {
-                    let owner = self.owner(pid);
+                    let owner = self.owner_of_reaped(pid);
                     harvest.own |= owner != Owner::Nobody;
                     match owner {
                         Owner::Service => {
@@ -43,7 +43,7 @@ impl Executor {
                         }
                         Owner::Reader => _ = self.reader.reaped(&self.poller, pid, status),
                         Owner::Couriers => couriers.push(pid),
-                        Owner::Scribe => self.scribe.reaped(status),
+                        Owner::Scribe => scribe = Some(status),
                         Owner::Output => OUTPUT.reaped(pid),
                         Owner::Nobody => {
                             harvest.orphans = harvest.orphans.saturating_add(1);
@@ -66,6 +66,10 @@ impl Executor {
         }
         self.ended = ended;
         self.look_at_groups(now);
+        // These may make another child, which may get the number of one whose end was not told before.
+        if let Some(status) = scribe {
+            self.scribe.reaped(status);
+        }
         for pid in couriers {
             self.courier_ended(now, pid);
         }

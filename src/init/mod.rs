@@ -272,6 +272,7 @@ impl Init {
             self.executor.look_at_rest(self.now());
         }
         self.executor.look_at_courier(self.now());
+        self.executor.scribe.pass(Instant::now());
         if self.is_due() {
             self.executor.look_at_groups_due(self.now());
             self.feed(Event::Tick);
@@ -357,6 +358,7 @@ impl Init {
                 "woken up {late} too late, as if stopped or frozen: time limits of services are extended"
             );
             self.executor.reader.overslept(by);
+            self.executor.scribe.overslept(by);
             self.executor.couriers.overslept(self.now());
             self.feed(Event::Overslept { by });
         }
@@ -407,8 +409,9 @@ impl Init {
         let look = self.executor.look_at.map(|at| at.saturating_sub(self.now()));
         let reading = self.executor.reader.deadline().map(|at| at.saturating_sub(self.now()));
         let couriers = self.executor.couriers.deadline().map(|at| at.saturating_sub(self.now()));
-        let output = OUTPUT.deadline().map(|at| at.saturating_duration_since(Instant::now()));
-        [supervisor, requests, rest, look, reading, couriers, output].into_iter().flatten().min()
+        let others = [OUTPUT.deadline(), self.executor.scribe.deadline()].into_iter().flatten().min();
+        let others = others.map(|at| at.saturating_duration_since(Instant::now()));
+        [supervisor, requests, rest, look, reading, couriers, others].into_iter().flatten().min()
     }
 
     fn signals(&mut self) {

@@ -47,6 +47,8 @@ struct Inner {
     may_relay: bool,
     /// Attempts in a row that were for nothing.
     stalls: u32,
+    /// When rinit has to have ended.
+    end_by: Option<Instant>,
 }
 
 /// When the next attempt to write is made.
@@ -74,7 +76,7 @@ enum Attempt {
 impl Output {
     const fn new() -> Output {
         let queue = Queue::new(super::logger::note_text);
-        let inner = Inner { queue, stderr: None, flow: Flow::Free, may_relay: true, stalls: 0 };
+        let inner = Inner { queue, stderr: None, flow: Flow::Free, may_relay: true, stalls: 0, end_by: None };
         Output(Mutex::new(inner))
     }
 
@@ -172,10 +174,16 @@ impl Output {
         }
     }
 
+    /// The end of the process is near: `finish` waits no longer than until then.
+    pub fn end_within(&self, left: Duration) {
+        self.lock().end_by = Instant::now().checked_add(left);
+    }
+
     /// The end of the process: writes what waits, for so long at most. A disk that is full is not waited for.
     pub fn finish(&self, limit: Duration) {
         let mut inner = self.lock();
-        let Some(deadline) = Instant::now().checked_add(limit) else { return };
+        let deadline = Instant::now().checked_add(limit);
+        let Some(deadline) = deadline.into_iter().chain(inner.end_by).min() else { return };
         inner.may_relay = true;
         if let Some(stderr) = &mut inner.stderr {
             stderr.renew();

@@ -26,18 +26,61 @@ pub(super) enum Owner {
 impl Executor {
     /// Whose a child is, until its end has been told.
     pub(super) fn owner(&self, pid: i32) -> Owner {
-        if self.supervisor.processes().get(Pid(pid)).is_some() {
-            Owner::Service
-        } else if self.reader.is_child(pid) {
+        match self.supervisor.processes().get(Pid(pid)) {
+            Some(_) => Owner::Service,
+            None => self.owner_beside_services(pid),
+        }
+    }
+
+    /// Whose a child is that was reaped just now. An end that is not told yet is that of another process with the same
+    /// number.
+    pub(super) fn owner_of_reaped(&self, pid: i32) -> Owner {
+        match self.supervisor.processes().is_reaped(Pid(pid)) {
+            true => self.owner_beside_services(pid),
+            false => self.owner(pid),
+        }
+    }
+
+    fn owner_beside_services(&self, pid: i32) -> Owner {
+        if self.reader.is_child(pid) {
             Owner::Reader
         } else if self.couriers.is_courier(pid) {
             Owner::Couriers
-        } else if self.scribe.is_child(pid) {
+        } else if self.scribe.child() == Some(pid) {
             Owner::Scribe
         } else if OUTPUT.is_relay(pid) {
             Owner::Output
         } else {
             Owner::Nobody
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::init::launch::Surroundings;
+    use crate::init::state::State;
+    use crate::supervisor::{Role, ServiceId, Supervisor};
+    use crate::sys::poll::Poller;
+    use std::time::Duration;
+
+    /// The kernel gives a number to another process as soon as it is free.
+    #[test]
+    fn a_number_that_was_reaped_already_is_that_of_another_child() {
+        let base = tempfile::tempdir().unwrap();
+        let state = State::open(Some(&base.path().join("state")), false);
+        let supervisor = Supervisor::new(&[], Duration::ZERO);
+        let mut executor =
+            Executor::new(supervisor, Vec::new(), Surroundings::record(), Poller::new().unwrap(), state);
+        executor.scribe.remember("web", true);
+        let pid = executor.scribe.child().unwrap();
+        assert_eq!(executor.owner_of_reaped(pid), Owner::Scribe);
+        executor.supervisor.record(Pid(pid), ServiceId(0), Role::Main);
+        assert_eq!(executor.owner_of_reaped(pid), Owner::Service);
+        executor.supervisor.reaped(Pid(pid));
+        assert_eq!(executor.owner_of_reaped(pid), Owner::Scribe);
+        assert_eq!(executor.owner(pid), Owner::Service, "its end is still to be told");
+        nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid), None).unwrap();
     }
 }

@@ -5,10 +5,18 @@ use super::state::LastStop;
 use crate::supervisor::{Notice, Supervisor};
 use std::time::Duration;
 
+/// How long the end of rinit may take after the stop timeout, all of it together. Docker waits one second longer than the
+/// default of that.
+const LAST_TIME: Duration = Duration::from_millis(800);
+
+/// What the state directory leaves of that to standard error.
+const FOR_LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// What is known so far.
 #[derive(Default)]
 pub struct Report {
     cause: String,
+    timeout: Duration,
     took: Duration,
     killed: Vec<String>,
 }
@@ -17,7 +25,10 @@ impl Report {
     /// Takes one piece of news in, if it is about the stop.
     pub fn take_in(&mut self, supervisor: &Supervisor, notice: &Notice) {
         match notice {
-            Notice::StopBegun(cause, _, _) => self.cause = narrate::why(supervisor, cause),
+            Notice::StopBegun(cause, _, timeout) => {
+                self.cause = narrate::why(supervisor, cause);
+                self.timeout = *timeout;
+            }
             Notice::StopDone(took, killed) => {
                 self.took = *took;
                 self.killed = killed.iter().map(|id| supervisor.name(*id).to_owned()).collect();
@@ -52,8 +63,37 @@ impl Report {
         }
     }
 
+    /// How long the end of rinit may still take, once the stop is done.
+    pub fn time_left(&self) -> Duration {
+        self.timeout.saturating_add(LAST_TIME).saturating_sub(self.took)
+    }
+
+    /// The same, for the state directory alone.
+    pub fn time_left_for_state(&self) -> Duration {
+        self.time_left().saturating_sub(FOR_LAST_WORDS)
+    }
+
     /// The whole of it.
     pub fn finish(&self, exit_status: u8) -> LastStop {
         LastStop::new(self.cause.clone(), self.took, self.killed.clone(), exit_status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisor::StopCause;
+
+    #[test]
+    fn what_the_stop_has_taken_is_missing_at_the_end() {
+        let supervisor = Supervisor::new(&[], Duration::ZERO);
+        let timeout = Duration::from_secs(9);
+        for (took, left) in [(0, 9800), (9000, 800), (9300, 500), (60_000, 0)] {
+            let mut report = Report::default();
+            report.take_in(&supervisor, &Notice::StopBegun(StopCause::Requested(None), 0, timeout));
+            report.take_in(&supervisor, &Notice::StopDone(Duration::from_millis(took), Vec::new()));
+            assert_eq!(report.time_left().as_millis(), left, "{took}");
+            assert_eq!(report.time_left_for_state().as_millis(), left.saturating_sub(200), "{took}");
+        }
     }
 }

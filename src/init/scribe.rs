@@ -1,18 +1,28 @@
 //! Writes to the state directory, by a child: it may be on a disk that does not answer. One child at a time, so that a
 //! later word about a service goes after an earlier one. What is to be written meanwhile waits, one word for each service.
+//!
+//! A child that takes too long is killed. If it waits in the kernel, it stays, and everything waits for its end. What it
+//! had to write is tried again with the next word, or at the end of rinit.
 
 #![forbid(unsafe_code)]
 
 use super::state::{LastStop, State};
 use crate::model::text::cause;
+use crate::model::{Signal, duration};
 use crate::sys::aside::{self, Aside};
-use crate::sys::process::Status;
+use crate::sys::process::{self, Status};
 use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How long the end of rinit waits for what is written.
+/// How long the end of rinit waits for what is written at most.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long a child may take before that is told and it is killed.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Maximum number of services whose words wait: reloads may bring new names while a disk does not answer.
+const MOST_WAITING: usize = 4096;
 
 /// The child and what it has to do next.
 pub struct Scribe {
@@ -20,28 +30,36 @@ pub struct Scribe {
     running: Option<Running>,
     /// By the name of the service: whether it was stopped by hand.
     waiting: BTreeMap<String, bool>,
+    /// That the directory does not answer was told, and it has not answered since.
+    is_told: bool,
 }
 
 struct Running {
     child: Aside,
     name: String,
     stopped: bool,
+    /// `None`: it was killed, or has no limit that the clock knows.
+    deadline: Option<Instant>,
 }
 
 impl Scribe {
     pub fn new(state: State) -> Scribe {
-        Scribe { state, running: None, waiting: BTreeMap::new() }
+        Scribe { state, running: None, waiting: BTreeMap::new(), is_told: false }
     }
 
-    /// Whether this child is the one that writes.
-    pub fn is_child(&self, pid: i32) -> bool {
-        self.running.as_ref().is_some_and(|running| running.child.pid == pid)
+    /// The child that writes, if there is one.
+    pub fn child(&self) -> Option<i32> {
+        self.running.as_ref().map(|running| running.child.pid)
     }
 
     /// A service was stopped by hand, or is not any more. Not to succeed has an effect only after the next start of the
     /// container, so it is a warning.
     pub fn remember(&mut self, name: &str, stopped: bool) {
         if self.state.has_place() {
+            if self.waiting.len() >= MOST_WAITING && !self.waiting.contains_key(name) {
+                let error = format!("{MOST_WAITING} others wait to be written");
+                return warn(name, stopped, &io::Error::other(error));
+            }
             self.waiting.insert(name.to_owned(), stopped);
             self.write_next();
         } else if stopped {
@@ -54,7 +72,7 @@ impl Scribe {
     pub fn reaped(&mut self, status: Status) {
         let Some(Running { name, stopped, .. }) = self.running.take() else { return };
         match status {
-            Status::Code(0) => {}
+            Status::Code(0) => self.is_told = false,
             Status::Code(error) => warn(&name, stopped, &io::Error::from_raw_os_error(error)),
             Status::Signal(_) => {
                 self.waiting.entry(name).or_insert(stopped);
@@ -64,24 +82,56 @@ impl Scribe {
         self.write_next();
     }
 
+    /// When the child has to have ended.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.running.as_ref().and_then(|running| running.deadline)
+    }
+
+    /// Nothing has run for this long, perhaps: the child has as much time left as it had before.
+    pub fn overslept(&mut self, by: Duration) {
+        if let Some(running) = &mut self.running {
+            running.deadline = running.deadline.and_then(|at| at.checked_add(by));
+        }
+    }
+
+    /// Time has passed: kills a child that takes too long, and warns of the first one.
+    pub fn pass(&mut self, now: Instant) {
+        let Some(running) = self.running.as_mut() else { return };
+        if running.deadline.take_if(|at| *at <= now).is_none() {
+            return;
+        }
+        let _ = process::kill(running.child.pid, Signal::KILL);
+        if !std::mem::replace(&mut self.is_told, true) {
+            let limit = duration::format(LIMIT);
+            log::warn!(
+                "the state directory does not answer within {limit}: until it does, it is not remembered which services are \
+                 stopped by hand"
+            );
+        }
+    }
+
     fn write_next(&mut self) {
         while self.running.is_none() {
             let Some((name, stopped)) = self.waiting.pop_first() else { return };
             let state = &self.state;
             match aside::run(|| state.write_stopped(&name, stopped)) {
-                Ok(child) => self.running = Some(Running { child, name, stopped }),
+                Ok(child) => {
+                    let deadline = Instant::now().checked_add(LIMIT);
+                    self.running = Some(Running { child, name, stopped, deadline });
+                }
                 Err(e) => warn(&name, stopped, &e),
             }
         }
     }
 
-    /// rinit ends: writes what waits and how the stop has gone. There is nobody left whom a failure would help.
-    pub fn finish(&mut self, stop: &LastStop) {
+    /// rinit ends: writes what waits and how the stop has gone, and waits for that as long as `left` allows. There is
+    /// nobody left whom a failure would help.
+    pub fn finish(&mut self, stop: &LastStop, left: Duration) {
         if !self.state.has_place() {
             return;
         }
-        let begun = Instant::now();
-        if self.running.as_ref().is_some_and(|running| !running.child.wait(PATIENCE)) {
+        let (begun, patience) = (Instant::now(), PATIENCE.min(left));
+        if self.running.as_ref().is_some_and(|running| !running.child.wait(patience)) {
             return tell_no_answer();
         }
         let (state, waiting) = (&self.state, std::mem::take(&mut self.waiting));
@@ -92,7 +142,7 @@ impl Scribe {
             state.write_stop(stop)
         });
         match written {
-            Ok(child) if child.wait(PATIENCE.saturating_sub(begun.elapsed())) => {}
+            Ok(child) if child.wait(patience.saturating_sub(begun.elapsed())) => {}
             Ok(_) => tell_no_answer(),
             Err(e) => log::debug!("cannot write how this stop has gone: {}", cause(&e)),
         }
@@ -117,7 +167,6 @@ mod tests {
     /// Waits for the child, and has the scribe know its end.
     fn reap(scribe: &mut Scribe) {
         let pid = Pid::from_raw(scribe.running.as_ref().unwrap().child.pid);
-        assert!(scribe.is_child(pid.as_raw()));
         match waitpid(pid, None).unwrap() {
             WaitStatus::Exited(_, code) => scribe.reaped(Status::Code(code)),
             other => panic!("{other:?}"),
@@ -142,6 +191,55 @@ mod tests {
     }
 
     #[test]
+    fn a_child_that_takes_too_long_is_killed_and_everything_waits_for_its_end() {
+        let base = tempfile::tempdir().unwrap();
+        let dir = base.path().join("state");
+        let mut scribe = Scribe::new(State::open(Some(&dir), false));
+        let hangs = || {
+            std::thread::sleep(Duration::from_secs(1000));
+            Ok(())
+        };
+        let deadline = Instant::now() + LIMIT;
+        let child = aside::run(hangs).unwrap();
+        scribe.running = Some(Running { child, name: "web".into(), stopped: true, deadline: Some(deadline) });
+        // A freeze is not at its cost.
+        scribe.overslept(LIMIT);
+        scribe.pass(deadline);
+        assert_eq!((scribe.deadline(), scribe.is_told), (Some(deadline + LIMIT), false));
+        scribe.pass(deadline + LIMIT);
+        assert_eq!((scribe.deadline(), scribe.is_told), (None, true));
+        scribe.remember("db", true);
+        assert_eq!(scribe.waiting.len(), 1);
+        let pid = Pid::from_raw(scribe.running.as_ref().unwrap().child.pid);
+        assert!(matches!(
+            waitpid(pid, None),
+            Ok(WaitStatus::Signaled(_, nix::sys::signal::Signal::SIGKILL, _))
+        ));
+        scribe.reaped(Status::Signal(9));
+        assert!(scribe.running.is_none());
+        scribe.remember("x", true);
+        for _ in 0..3 {
+            reap(&mut scribe);
+        }
+        assert!(!scribe.is_told, "it has answered");
+        assert_eq!(State::open(Some(&dir), false).stopped(), ["db", "web", "x"]);
+    }
+
+    /// Reloads may bring new names for ever.
+    #[test]
+    fn what_waits_has_a_maximum() {
+        let base = tempfile::tempdir().unwrap();
+        let mut scribe = Scribe::new(State::open(Some(&base.path().join("state")), false));
+        scribe.remember("first", true);
+        for number in 0..MOST_WAITING + 10 {
+            scribe.remember(&format!("s{number}"), true);
+        }
+        scribe.remember("s1", false);
+        assert_eq!((scribe.waiting.len(), scribe.waiting.get("s1")), (MOST_WAITING, Some(&false)));
+        waitpid(Pid::from_raw(scribe.running.as_ref().unwrap().child.pid), None).unwrap();
+    }
+
+    #[test]
     fn what_was_killed_or_waits_is_written_at_the_end() {
         let base = tempfile::tempdir().unwrap();
         let dir = base.path().join("state");
@@ -153,7 +251,7 @@ mod tests {
         scribe.reaped(Status::Signal(15));
         assert!(scribe.running.is_none() && scribe.waiting.contains_key("web"));
         let stop = LastStop::new("SIGTERM".into(), Duration::ZERO, Vec::new(), 0);
-        scribe.finish(&stop);
+        scribe.finish(&stop, PATIENCE);
         assert_eq!((open().stopped(), open().last_stop()), (vec!["web".to_owned()], Some(stop)));
     }
 }

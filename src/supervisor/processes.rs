@@ -100,6 +100,11 @@ impl Table {
         self.entries.get(&pid).map(|entry| entry.process)
     }
 
+    /// Whether the process of this number is reaped, and its service not told yet.
+    pub fn is_reaped(&self, pid: Pid) -> bool {
+        self.entries.get(&pid).is_some_and(|entry| entry.reaped)
+    }
+
     /// The process of this number whose end is told next.
     pub fn ended(&self, pid: Pid) -> Option<Process> {
         self.displaced.get(&pid).copied().or_else(|| self.get(pid))

@@ -17,8 +17,9 @@ use crate::model::{exit, ordered};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How long to wait for what was killed at the deadline before the exit is due anyway.
-const LAST_PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for what was killed at the deadline before the exit is due anyway. Docker waits one second longer than
+/// the default stop timeout, and rinit has last words.
+const LAST_PATIENCE: Duration = Duration::from_millis(300);
 
 /// Where the stop is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,6 +302,8 @@ impl Supervisor {
     fn exit(&mut self, now: Time, out: &mut Vec<Effect>) {
         let status = self.exit_status();
         let killed = self.units.iter().filter(|unit| unit.killed).map(|unit| unit.id).collect();
+        let hanging = self.units.iter().filter(|unit| unit.is_alive() && self.has_killed_all());
+        out.extend(hanging.map(|unit| Effect::Notice(Notice::Unkillable(unit.id))));
         let Some(stop) = &mut self.shutdown else { return };
         stop.phase = Phase::Over;
         out.push(Effect::Notice(Notice::StopDone(now.saturating_sub(stop.since), killed)));

@@ -5,6 +5,7 @@ use crate::support::{Launch, PATIENCE, Running, skip, wait_for};
 use crate::{require_namespace, skip};
 use nix::sys::signal::Signal;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Mounts a file or a directory of FUSE and never serves it: whoever opens it waits for ever.
 const MOUNTS: &str = r#"
@@ -79,15 +80,19 @@ fn a_state_directory_that_hangs_hinders_nothing() {
     let launch = Launch::pid1().file("state/x", "");
     let state = launch.dir().join("state");
     let sleep = "command = [\"sleep\", \"1000\"]\nrestart = \"unless-stopped\"\n";
-    let launch = launch.service("web", sleep).service("db", sleep).arg("--state-dir");
+    let launch = launch.service("web", sleep).service("db", sleep).arg("--stop-timeout").arg("5s");
+    let launch = launch.arg("--state-dir");
     let mut init = start(launch.arg(state.to_str().unwrap()), "state", "40755");
     assert_eq!(init.rinit(&["stop", "web"]).status, 0);
     wait_child(&init);
     assert_eq!(init.rinit(&["stop", "db"]).status, 0);
     assert_eq!(init.rinit(&["start", "web"]).status, 0);
     init.wait_state("web", "running");
+    let begun = Instant::now();
     init.signal(Signal::SIGTERM);
-    assert_eq!(init.wait_exit(PATIENCE).status, 0);
+    let end = init.wait_exit(PATIENCE);
+    assert_eq!(end.status, 0);
+    assert!(end.at - begun < Duration::from_secs(6), "{:?}", end.at - begun);
 }
 
 /// What cannot be read says so as before, and is tried again by the restart policy once it was there.

@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How long what hangs in the kernel is waited for at the very end.
-const LAST_PATIENCE: Duration = Duration::from_secs(1);
+const LAST_PATIENCE: Duration = Duration::from_millis(300);
+
+/// How long what was killed may take to end before it is given up.
+const KILL_PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub struct Stop {
@@ -209,7 +212,7 @@ impl Rule for Stop {
             Effect::Notice(Notice::Unkillable(service)) => {
                 self.given_up.insert(service.0);
                 // What was frozen for less than rinit minds had no time to die.
-                let frozen = scene.stalled.is_some_and(|until| until + LAST_PATIENCE >= scene.now);
+                let frozen = scene.stalled.is_some_and(|until| until + KILL_PATIENCE >= scene.now);
                 let excused = scene.scenario.has_stuck() || frozen;
                 holds(excused, || format!("{} is given up", scene.name(service.0)))
             }
