@@ -236,6 +236,10 @@ impl Ends {
             Notice::Stopped(service, ..) => return self.follows(scene, *service, &Next::Stopped),
             Notice::Restarting(service, _) => self.book(*service).why = Some(Why::Unwell),
             Notice::Unhealthy(service, ..) => {
+                let book = self.book(*service);
+                if let Some(since) = book.well_since.take() {
+                    book.well += now - since;
+                }
                 let check = scene.services[service.0].healthcheck.as_ref();
                 if check.is_some_and(|check| check.timing.on_unhealthy == OnUnhealthy::Restart) {
                     self.book(*service).why = Some(Why::Unwell);
