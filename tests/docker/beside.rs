@@ -121,7 +121,8 @@ fn a_second_init_stops_its_services_with_the_container() {
     let definition = format!("command = [\"sh\", \"-c\", \"{drains}\"]");
     let script = script.replace("cat >", &format!("echo '{}' >", definition.replace('\'', "'\\''")));
     container.exec_detached("0", &["sh", "-c", &script]);
-    container.wait_processes("sleep 1001", 1);
+    // The shell, and what it runs.
+    container.wait_processes("sleep 1001", 2);
     container.stop();
     assert_eq!(container.exit_code(), 0);
     let second = container.dir().join("shared/second");
