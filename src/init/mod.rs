@@ -57,7 +57,7 @@ use crate::model::{MAIN, Service, Signal, duration, exit};
 use crate::supervisor::{Event, Pid, Scope, Supervisor};
 use crate::sys::poll::{self, Interest, Poller, Ready};
 use crate::sys::signals::{Caught, Reading, Signals};
-use crate::sys::{memory, process};
+use crate::sys::{memory, process, required};
 use children::Channel;
 use executor::Executor;
 use gather::{Gather, REST};
@@ -152,6 +152,7 @@ fn event_sources() -> std::io::Result<(Poller, Signals)> {
     poller.add(signals.as_fd(), SIGNALS, Interest::Read)?;
     // Where a seccomp profile refuses to wait, that is known before anything is started.
     poller.wait(&mut Vec::new(), Some(Duration::ZERO))?;
+    required::check()?;
     Ok((poller, signals))
 }
 

@@ -17,7 +17,7 @@ use crate::supervisor::ExitStatus;
 use crate::sys::process::{self, Reaped, Status};
 use crate::sys::signals::{Caught, Reading, Signals};
 use crate::sys::spawn::{self, Outcome, Session, Spawned};
-use crate::sys::{inherit, tty};
+use crate::sys::{inherit, required, tty};
 use log::LevelFilter;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -100,6 +100,7 @@ struct StandIn<'a> {
 impl<'a> StandIn<'a> {
     fn start(role: &'a Role) -> io::Result<StandIn<'a>> {
         let signals = Signals::catch_all(Reading::Waits)?;
+        required::check()?;
         role.contract.begin();
         let mut stand_in = StandIn {
             role,

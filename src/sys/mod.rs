@@ -23,6 +23,7 @@ pub mod proc_fs;
 pub mod process;
 mod program;
 mod relay;
+pub mod required;
 mod rights;
 pub mod signals;
 pub mod socket;

@@ -63,7 +63,8 @@ impl Poller {
 
     /// Watches `fd`; `token` comes back with what it has to tell.
     pub fn add(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
-        Ok(self.epoll.add(fd, EpollEvent::new(interest.flags(), token))?)
+        let added = self.epoll.add(fd, EpollEvent::new(interest.flags(), token));
+        added.map_err(|e| failed("epoll_ctl", e.into()))
     }
 
     /// Changes what a watched descriptor is watched for.

@@ -41,7 +41,7 @@ impl Signals {
     /// there is nothing else to wait for, reading waits for the next one.
     pub fn catch_all(reading: Reading) -> io::Result<Signals> {
         let set = Mask::all();
-        set.block()?;
+        set.block().map_err(|e| failed("rt_sigprocmask", e))?;
         // Ignored, as it may have been inherited, it would let the children vanish unseen.
         // SAFETY: the default disposition runs no code.
         unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };

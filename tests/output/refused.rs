@@ -5,6 +5,7 @@ use super::Outlet;
 use crate::pid1::{Init, Place, compiled};
 use crate::require_namespace;
 use crate::support::{Launch, PATIENCE, wait_for};
+use nix::libc::{ENOSYS, EPERM};
 use nix::sys::signal::Signal;
 
 fn refusing(what: &str) -> [String; 2] {
@@ -18,22 +19,29 @@ fn words(of: &[String; 2]) -> [&str; 2] {
 #[test]
 fn the_call_is_named_and_nothing_is_started() {
     require_namespace!();
-    for (what, call) in [("epoll_wait", "epoll_wait"), ("signalfd", "signalfd")] {
-        let through = refusing(what);
-        let launch = Launch::pid1().service("web", "command = 'touch started; sleep 1000'");
-        let mut init = launch.through(&words(&through)).start();
-        assert_eq!(init.wait_exit(PATIENCE).status, 125, "{what}: {}", init.stderr());
-        let said = init.stderr();
-        let expected = format!("rinit: error: cannot start: {call}: Operation not permitted");
-        assert!(said.starts_with(&expected) && said.lines().count() == 1, "{said}");
+    for call in ["epoll_create", "epoll_ctl", "epoll_wait", "signalfd", "wait4", "waitid", "kill", "pipe2"] {
+        for (error, text) in [(EPERM, "Operation not permitted"), (ENOSYS, "Function not implemented")] {
+            let through = refusing(&format!("{call}={error}"));
+            let launch = Launch::pid1().service("web", "command = 'touch started; sleep 1000'");
+            let mut init = launch.through(&words(&through)).start();
+            assert_eq!(init.wait_exit(PATIENCE).status, 125, "{call}: {}", init.stderr());
+            let said = init.stderr();
+            let expected =
+                format!("rinit: error: cannot start: {call}: {text}, is it refused by a seccomp profile?");
+            assert_eq!(said.trim_end(), expected);
+            assert!(!init.dir().join("started").exists());
+        }
     }
-    let through = refusing("signalfd");
-    for (name, status) in [("tini", 1), ("dumb-init", 1), ("catatonit", 1)] {
-        let launch = Init::rinit_as(name).launch(Place::Pid1, &["echo", "started"]);
-        let mut init = launch.through(&words(&through)).start();
-        assert_eq!(init.wait_exit(PATIENCE).status, status, "{name}: {}", init.stderr());
-        assert!(init.stderr().contains("signalfd: Operation not permitted"), "{}", init.stderr());
-        assert_eq!(init.stdout(), "");
+    for call in ["signalfd", "wait4", "waitid"] {
+        let through = refusing(call);
+        for (name, status) in [("tini", 1), ("dumb-init", 1), ("catatonit", 1)] {
+            let launch = Init::rinit_as(name).launch(Place::Pid1, &["echo", "started"]);
+            let mut init = launch.through(&words(&through)).start();
+            assert_eq!(init.wait_exit(PATIENCE).status, status, "{name}: {}", init.stderr());
+            let expected = format!("{call}: Operation not permitted");
+            assert!(init.stderr().contains(&expected), "{name}: {}", init.stderr());
+            assert_eq!(init.stdout(), "");
+        }
     }
 }
 
