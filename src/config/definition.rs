@@ -7,7 +7,7 @@ use super::health::HealthDraft;
 use super::reader::{Reader, Surroundings};
 use super::source::Source;
 use super::ulimits::LimitDraft;
-use super::{files, keys, readiness, service, streams, syntax};
+use super::{files, keys, readiness, service, source_text, streams, syntax};
 use crate::model::{Condition, Dependency, Exec, MAIN, Origin, Policy, Service, Shared, Variable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -150,6 +150,10 @@ fn read_keys(source: &Source, outside: &Surroundings, draft: &mut Draft) -> Vec<
         reader.add(Diagnostic::of_file(&source.path, "the key \"command\" is missing".into(), help));
     }
     let lines = std::mem::take(&mut reader.lines);
-    draft.service.origin = Some(Origin { file: source.path.clone(), lines: lines.finish().into() });
+    draft.service.origin = Some(Origin {
+        file: source.path.clone(),
+        lines: lines.finish().into(),
+        source: source_text::collect(&parsed.table),
+    });
     reader.into_mistakes()
 }

@@ -10,6 +10,9 @@ pub(super) fn set_command(drafts: &mut BTreeMap<String, Draft>, command: &[OsStr
     if !command.is_empty() {
         let main = drafts.entry(MAIN.to_owned()).or_insert_with(|| Draft::new(MAIN));
         main.service.exec.command = command.to_vec();
+        if let Some(origin) = &mut main.service.origin {
+            origin.source.values.retain(|(key, _)| key != "command");
+        }
         return Vec::new();
     }
     match drafts.get(MAIN) {

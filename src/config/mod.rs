@@ -28,6 +28,7 @@ mod secrets;
 mod service;
 mod set;
 mod source;
+mod source_text;
 mod streams;
 mod syntax;
 mod tree;

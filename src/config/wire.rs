@@ -158,7 +158,8 @@ structs! {
     HealthCheck { probe, timing }
     HealthTiming { interval, timeout, start_period, start_interval, retries, on_unhealthy }
     HttpUrl { text, endpoint, host, path }
-    Origin { file, lines }
+    SourceText { values }
+    Origin { file, lines, source }
 }
 
 enums! {

@@ -15,7 +15,7 @@ use std::ffi::OsString;
 /// Settings that differ from their defaults, each by its key and as a definition has it, less the quotes. Arguments of
 /// commands only where `privileged`.
 pub fn settings(service: &Service, privileged: bool) -> Map<String, Value> {
-    let mut settings = Settings { found: Map::new(), privileged };
+    let mut settings = Settings { found: Map::new(), service, privileged };
     // Their own fields of the answer: name, description, healthcheck, origin.
     let Service { name: _, description: _, exec, policy, hooks, healthcheck: _, origin: _ } = service;
     settings.exec(exec);
@@ -24,12 +24,13 @@ pub fn settings(service: &Service, privileged: bool) -> Map<String, Value> {
     settings.found
 }
 
-struct Settings {
+struct Settings<'a> {
     found: Map<String, Value>,
+    service: &'a Service,
     privileged: bool,
 }
 
-impl Settings {
+impl Settings<'_> {
     fn add(&mut self, key: &str, value: Option<String>) {
         if let Some(value) = value {
             self.found.insert(key.to_owned(), Value::String(value));
@@ -123,7 +124,7 @@ impl Settings {
             (Hook::PostStop, post_stop),
         ];
         for (hook, command) in named {
-            self.add(hook.as_str(), command.as_ref().map(|command| self.command(command)));
+            self.add(hook.as_str(), command.as_ref().map(|command| self.command(hook, command)));
         }
         self.add("post_stop_timeout", post_stop_timeout.map(duration::format));
         self.add(
@@ -135,14 +136,16 @@ impl Settings {
         );
         self.add("max_death_tally", max_death_tally.map(|most| most.to_string()));
         for (control, command) in control {
-            self.add(&format!("control.{}", control.name()), Some(self.command(command)));
+            let hook = Hook::Control(*control);
+            self.add(&hook.full_key(), Some(self.command(hook, command)));
         }
     }
 
-    fn command(&self, command: &[OsString]) -> String {
+    fn command(&self, hook: Hook, command: &[OsString]) -> String {
+        let shown = self.service.shown_words(&hook.full_key(), command).into_iter().map(cut);
         match self.privileged {
-            true => cut(words::join(command.iter().map(|word| cut(word))).as_ref()),
-            false => words::join(command.iter().take(1).map(|word| cut(word))) + " ...",
+            true => cut(words::join(shown).as_ref()),
+            false => words::join(shown.take(1)) + " ...",
         }
     }
 }

@@ -72,7 +72,9 @@ pub fn details(executor: &Executor, now: Time, id: ServiceId, service: &Service,
     let mut variables = Vec::new();
     executor.surroundings.variables(service, &mut |name, origin| {
         if variables.len() < MAX_ENTRIES {
-            variables.push(variable(name, origin, privileged));
+            let key = format!("environment.{}", name.to_string_lossy());
+            let source = service.source_text(&key).and_then(<[String]>::first);
+            variables.push(variable(name, origin, source.map(String::as_str), privileged));
         }
     });
     facts.add("environment", Value::Array(variables));
@@ -82,11 +84,15 @@ pub fn details(executor: &Executor, now: Time, id: ServiceId, service: &Service,
 fn definition(facts: &mut Facts, service: &Service, privileged: bool) {
     let Service { exec, policy, .. } = service;
     let shown = if privileged { MAX_ENTRIES } else { 1 };
-    let command = exec.command.iter().take(shown).map(|word| Value::String(cut(word)));
+    let command = service.shown_words("command", &exec.command);
+    let command = command.into_iter().take(shown).map(|word| Value::String(cut(word)));
     facts.add("command", Value::Array(command.collect()));
     facts.add("withheld", Value::Bool(!privileged));
     facts.text("user", exec.context.user.as_ref().map(user));
-    facts.text("working_dir", exec.working_dir.as_ref().map(|dir| cut(dir.as_os_str())));
+    facts.text(
+        "working_dir",
+        exec.working_dir.as_ref().map(|dir| cut(service.shown("working_dir", dir.as_os_str()))),
+    );
     facts.text("restart", Some(restart(policy.restart)));
     facts.add("essential", Value::Bool(policy.essential));
     facts.add("autostart", Value::Bool(policy.autostart));
@@ -102,7 +108,10 @@ fn definition(facts: &mut Facts, service: &Service, privileged: bool) {
     );
     facts.span("start_timeout_ms", policy.start_timeout);
     facts.span("watchdog_ms", policy.watchdog);
-    facts.text("healthcheck", service.healthcheck.as_ref().map(|check| healthcheck(check, privileged)));
+    facts.text(
+        "healthcheck",
+        service.healthcheck.as_ref().map(|check| healthcheck(service, check, privileged)),
+    );
     let settings = defined::settings(service, privileged);
     if !settings.is_empty() {
         facts.add("settings", Value::Object(settings));
@@ -127,7 +136,8 @@ fn last_exit(exit: Exit) -> Value {
     Value::Object(facts.0)
 }
 
-fn variable(name: &OsStr, origin: Origin<'_>, privileged: bool) -> Value {
+/// `source`: what the definition says for the file of its value, if `${NAME}` is in it.
+fn variable(name: &OsStr, origin: Origin<'_>, source: Option<&str>, privileged: bool) -> Value {
     let path = |path: &Path| Some(cut(path.as_os_str()));
     let (from, file, value) = match origin {
         Origin::Container => ("container", None, None),
@@ -135,7 +145,9 @@ fn variable(name: &OsStr, origin: Origin<'_>, privileged: bool) -> Value {
         Origin::Definition(Variable::Text(text)) => ("definition", None, privileged.then(|| cut(text))),
         Origin::Definition(Variable::Hidden(_, None)) => ("put-together", None, None),
         Origin::Definition(Variable::Hidden(_, Some(file))) => ("file", path(file), None),
-        Origin::Definition(Variable::File(file)) => ("file", path(file), None),
+        Origin::Definition(Variable::File(file)) => {
+            ("file", path(source.map_or(file.as_path(), Path::new)), None)
+        }
     };
     let mut facts = Facts::default();
     facts.text("name", Some(cut(name)));
@@ -156,16 +168,20 @@ fn restart(restart: Restart) -> String {
 }
 
 /// What is run, how often, and when it counts.
-fn healthcheck(check: &HealthCheck, privileged: bool) -> String {
+fn healthcheck(service: &Service, check: &HealthCheck, privileged: bool) -> String {
+    const KEY: &str = "healthcheck";
+    let shown = |value: &OsStr| cut(service.shown(KEY, value));
     let target = match &check.probe {
         Probe::Command(command) if privileged => {
-            words::join(command.iter().take(MAX_ENTRIES).map(|word| cut(word)))
+            words::join(service.shown_words(KEY, command).into_iter().take(MAX_ENTRIES).map(cut))
         }
-        Probe::Http(url) if privileged => cut(OsStr::new(&url.text)),
+        Probe::Http(url) if privileged => shown(OsStr::new(&url.text)),
         Probe::Command(_) => "command".to_owned(),
+        // What is written may hold more than the address.
+        Probe::Http(_) if service.source_text(KEY).is_some() => "http".to_owned(),
         Probe::Http(url) => format!("http {}", url.endpoint),
-        Probe::Tcp(address) => format!("tcp {address}"),
-        Probe::Unix(path) => format!("unix {}", cut(path.as_os_str())),
+        Probe::Tcp(address) => format!("tcp {}", shown(OsStr::new(&address.to_string()))),
+        Probe::Unix(path) => format!("unix {}", shown(path.as_os_str())),
     };
     let HealthTiming { interval, timeout, start_period, start_interval, retries, on_unhealthy } =
         check.timing;
@@ -214,7 +230,7 @@ mod tests {
         ];
         let shown = |privileged: bool| {
             origins.map(|origin| {
-                let report = variable(OsStr::new("A"), origin, privileged);
+                let report = variable(OsStr::new("A"), origin, None, privileged);
                 let field = |name| report.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
                 (field("from"), field("file"), field("value"))
             })

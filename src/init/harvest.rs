@@ -167,7 +167,12 @@ impl Executor {
                     self.feed(now, Event::SetupFailed { pid, error });
                 }
             }
-            (Role::Main | Role::Probe | Role::Hook(_), _) => {}
+            (Role::Probe, _) => {
+                if let Some(definition) = self.services.get(service.0) {
+                    output = definition.shown_output(output);
+                }
+            }
+            (Role::Main | Role::Hook(_), _) => {}
         }
         if role == Role::Main {
             let table = self.supervisor.processes();

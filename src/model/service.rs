@@ -1,6 +1,6 @@
 //! The definition of one service, as every format (TOML file, command line) is read into it.
 
-use super::{Exec, HealthCheck, Hooks, Shared, Signal};
+use super::{Exec, HealthCheck, Hooks, Shared, Signal, SourceText};
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -59,6 +59,8 @@ pub struct Origin {
     pub file: PathBuf,
     /// Where its keys are.
     pub lines: Shared<KeyLines>,
+    /// What is shown of values that `${NAME}` was put into.
+    pub source: SourceText,
 }
 
 /// The line of each key that is written, counted from 1; keys of tables as `healthcheck.test`.

@@ -230,6 +230,30 @@ proptest! {
     }
 }
 
+/// What `check` warns of names words of a command, which may have been put in.
+#[test]
+fn no_warning_shows_what_was_put_in() {
+    let dir = TempDir::new().unwrap();
+    for (name, text) in [
+        ("shell", "command = [\"sh\", \"-c\", \"cd /; ${SECRET} | cat\"]"),
+        ("back", "command = \"sh -c '${SECRET} &'\""),
+        ("arguments", "command = [\"/bin/sh\", \"${SECRET}\"]\npost_stop = \"${SECRET}\""),
+        ("gone", "command = [\"/no/${SECRET}\"]\n[healthcheck]\ntest = \"/no/${SECRET}\""),
+        ("control", "command = \"x\"\ncontrol.usr1 = \"${SECRET}\""),
+    ] {
+        fs::write(dir.path().join(format!("{name}.toml")), text).unwrap();
+    }
+    let shown = shown(dir.path(), None);
+    for expected in
+        ["there is no \"…\" here", "there is no \"…\" in PATH here", "while \"…\" is in the background"]
+    {
+        assert!(shown.iter().any(|text| text.contains(expected)), "{expected} is missing in {shown:?}");
+    }
+    for shown in shown {
+        assert!(!shown.contains(MARKER), "{shown}");
+    }
+}
+
 /// Directories of s6 and runit: variables are files, and scripts are not shown.
 #[test]
 fn no_directory_shows_a_secret() {

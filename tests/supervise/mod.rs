@@ -18,6 +18,7 @@ mod reading;
 mod reload;
 mod restart;
 mod soak;
+mod source_text;
 mod start;
 mod stop;
 mod together;

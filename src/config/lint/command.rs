@@ -2,7 +2,6 @@
 
 use super::Subject;
 use super::shell::{self, Simple, Then, base, is_shell, lists};
-use crate::config::excerpt::quote;
 use crate::model::{KillMode, MAIN, Restart};
 
 /// Programs that are done at once, whatever their arguments.
@@ -47,6 +46,9 @@ const OPERATORS: &str = "&& || | ; & > >> 2>&1 <";
 const LANGUAGES: &str = "[ awk envsubst execlineb expr find gawk jq lua mawk node parallel perl php ruby sed ssh su test \
                          xargs";
 
+/// The key that all of it is about.
+const COMMAND: &[&str] = &["command"];
+
 pub(super) fn look(subject: &mut Subject<'_>) {
     let command = &subject.draft.service.exec.command;
     let Some(words) = command.iter().map(|word| word.to_str()).collect::<Option<Vec<&str>>>() else { return };
@@ -74,7 +76,8 @@ fn task(subject: &mut Subject<'_>, commands: &[Simple]) {
     let ends = |simple: &Simple| simple.then == Then::Next && is_done_soon(simple);
     let Some(last) = commands.last().filter(|_| commands.iter().all(ends)) else { return };
     let key = if subject.is_written("restart") { "restart" } else { "command" };
-    let message = format!("{} ends by itself, and is started again each time", quote(last.program()));
+    let message =
+        format!("{} ends by itself, and is started again each time", subject.quote(COMMAND, last.program()));
     subject.warn("task-restarts", &[key], &message, "write restart = \"no\" for a task");
 }
 
@@ -96,9 +99,9 @@ fn behind_a_shell(subject: &mut Subject<'_>, shell: &str, commands: &[Simple]) {
     if last.then == Then::Background {
         let message = format!(
             "the shell ends while {} is in the background, and then it is stopped",
-            quote(last.program())
+            subject.quote(COMMAND, last.program())
         );
-        subject.warn("goes-to-background", &["command"], &message, "leave out the &");
+        subject.warn("goes-to-background", COMMAND, &message, "leave out the &");
         return;
     }
     background(subject, last);
@@ -118,13 +121,13 @@ fn keeps_signal(subject: &mut Subject<'_>, shell: &str, before: &[Simple], last:
     if !piped && (last.exec || alone) {
         return;
     }
-    let program = quote(last.program());
+    let program = subject.quote(COMMAND, last.program());
     let message = format!("{shell} gets the stop signal and does not pass it on to {program}");
     let help = match piped {
         true => "set kill_mode = \"group\"".to_owned(),
         false => format!("write \"exec\" before {program}, or set kill_mode = \"group\""),
     };
-    subject.warn("shell-keeps-signal", &["command"], &message, &help);
+    subject.warn("shell-keeps-signal", COMMAND, &message, &help);
 }
 
 /// A program that returns while what it has started runs on: rinit stops that, because its service has ended.
@@ -149,10 +152,10 @@ fn background(subject: &mut Subject<'_>, simple: &Simple) {
     if leaves || forks || is_init_script(&simple.words) {
         let message = format!(
             "{} goes to the background: its service has ended then, and it is stopped",
-            quote(program)
+            subject.quote(COMMAND, program)
         );
         let help = "have the program itself run in the foreground";
-        subject.warn("goes-to-background", &["command"], &message, help);
+        subject.warn("goes-to-background", COMMAND, &message, help);
     }
 }
 
@@ -178,14 +181,20 @@ fn without_a_shell(subject: &mut Subject<'_>, words: &[String]) {
     }
     let arguments = words.get(1..).unwrap_or_default();
     if let Some(word) = arguments.iter().find(|word| lists(OPERATORS, word)) {
-        let message = format!("{} is an argument like any other: no shell reads this command", quote(word));
+        let message = format!(
+            "{} is an argument like any other: no shell reads this command",
+            subject.quote(COMMAND, word)
+        );
         let help = "write [\"sh\", \"-c\", \"...\"] for one that does";
-        subject.warn("no-shell", &["command"], &message, help);
+        subject.warn("no-shell", COMMAND, &message, help);
     }
     if let Some(name) = arguments.iter().find_map(|word| variable(word)) {
-        let message = format!("{} stays as it is: no shell reads this command", quote(&format!("${name}")));
+        let message = format!(
+            "{} stays as it is: no shell reads this command",
+            subject.quote(COMMAND, &format!("${name}"))
+        );
         let help = "${NAME} stands for a variable of rinit's own";
-        subject.warn("dollar-not-replaced", &["command"], &message, help);
+        subject.warn("dollar-not-replaced", COMMAND, &message, help);
     }
 }
 

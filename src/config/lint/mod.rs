@@ -12,6 +12,7 @@ mod timing;
 
 use super::definition::Draft;
 use super::diagnostic::Diagnostic;
+use super::excerpt::quote;
 use super::reader::{MOST_MISTAKES, Value};
 use super::source::Source;
 use super::syntax;
@@ -108,6 +109,14 @@ impl<'a> Subject<'a> {
     /// Whether a key is written, as `healthcheck.interval`.
     fn is_written(&self, key: &str) -> bool {
         self.draft.service.origin.as_ref().is_some_and(|origin| origin.lines.contains_key(key))
+    }
+
+    /// A word of a key's value in quotes. Where `${NAME}` was put into the value, the word may be secret.
+    fn quote(&self, path: &[&str], word: &str) -> String {
+        let is_put_in = self.draft.service.origin.as_ref().is_some_and(|origin| {
+            origin.source.values.iter().any(|(known, _)| known.split('.').next() == path.first().copied())
+        });
+        if is_put_in { quote("…") } else { quote(word) }
     }
 
     /// Warns of the value of a key.

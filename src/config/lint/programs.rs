@@ -2,7 +2,6 @@
 
 use super::Subject;
 use super::shell::{self, base, lists};
-use crate::config::excerpt::quote;
 use crate::model::{Hook, Probe, Variable};
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -42,10 +41,11 @@ pub(super) fn look(subject: &mut Subject<'_>, root: &Path, path: &OsStr) {
         let missing =
             programs(command).into_iter().find_map(|program| Some((search.lack(&program)?, program)));
         let Some((lack, program)) = missing else { continue };
+        let shown = subject.quote(key, &program);
         let message = match lack {
-            Lack::Missing if program.contains('/') => format!("there is no {} here", quote(&program)),
-            Lack::Missing => format!("there is no {} in PATH here", quote(&program)),
-            Lack::NotExecutable => format!("{} is not executable", quote(&program)),
+            Lack::Missing if program.contains('/') => format!("there is no {shown} here"),
+            Lack::Missing => format!("there is no {shown} in PATH here"),
+            Lack::NotExecutable => format!("{shown} is not executable"),
         };
         subject.warn("program-missing", key, &message, "");
     }

@@ -90,7 +90,8 @@ pub(super) fn draft(name: &str, dir: &Dir) -> Draft {
     // rinit leaves the directory that it was started in.
     let absolute = std::path::absolute(&dir.path).unwrap_or_else(|_| dir.path.clone());
     draft.service.exec.working_dir = Some(absolute);
-    draft.service.origin = Some(Origin { file: dir.path.clone(), lines: Default::default() });
+    draft.service.origin =
+        Some(Origin { file: dir.path.clone(), lines: Default::default(), source: Default::default() });
     draft
 }
 

@@ -1,7 +1,7 @@
 //! What to say when a process cannot be made, with the place in the definition that it comes from.
 
 use crate::model::text::cause;
-use crate::model::{Hook, MAIN, Probe, Service, exit};
+use crate::model::{Hook, MAIN, Probe, Service, Variable, exit};
 use crate::supervisor::StartError;
 use crate::sys::spawn::{self, Stage};
 use std::ffi::{OsStr, OsString};
@@ -44,6 +44,16 @@ impl Purpose {
         };
         words.and_then(|words| words.first()).map(OsString::as_os_str).unwrap_or_default()
     }
+
+    /// The program as it may be shown.
+    fn shown_program(self, service: &Service) -> &OsStr {
+        let program = self.program(service);
+        match self {
+            Purpose::Probe if program == OWN_NAME => program,
+            Purpose::Main | Purpose::Probe => service.shown(self.key(), program),
+            Purpose::Hook(hook) => service.shown(&hook.full_key(), program),
+        }
+    }
 }
 
 /// Why no process could be made at all. Another attempt may help.
@@ -71,7 +81,7 @@ pub fn setup_error(service: &Service, purpose: Purpose, stage: Stage, error: &io
     let (key, what) = described(service, purpose, stage);
     if stage == Stage::Environment && error.raw_os_error().is_none() {
         // The process has found the words for it.
-        return refusal(service, key, error.to_string());
+        return refusal(service, key, shown_files(service, error.to_string()));
     }
     let mut message = format!("cannot {what}: {}", cause(error));
     if stage == Stage::Execute {
@@ -124,7 +134,7 @@ fn described(service: &Service, purpose: Purpose, stage: Stage) -> (&'static str
         Stage::NoNewPrivileges => ("no_new_privileges", "give privileges up".to_owned()),
         Stage::WorkingDir => ("working_dir", dir_text(service)),
         Stage::Execute | Stage::Interpreter => {
-            (purpose.key(), format!("execute {}", purpose.program(service).display()))
+            (purpose.key(), format!("execute {}", purpose.shown_program(service).display()))
         }
     }
 }
@@ -144,7 +154,19 @@ fn switch_text(service: &Service) -> String {
 
 fn dir_text(service: &Service) -> String {
     let dir = service.exec.working_dir.as_deref().unwrap_or(Path::new("."));
-    format!("change to {}", dir.display())
+    format!("change to {}", service.shown("working_dir", dir.as_os_str()).display())
+}
+
+/// The message with each path of a value's file as it may be shown.
+fn shown_files(service: &Service, mut message: String) -> String {
+    for (name, variable) in &service.exec.environment {
+        let Variable::File(path) = variable else { continue };
+        let key = format!("environment.{}", name.to_string_lossy());
+        if let Some(text) = service.source_text(&key).and_then(<[String]>::first) {
+            message = message.replace(&path.display().to_string(), text);
+        }
+    }
+    message
 }
 
 fn execute_hint(program: &OsStr, error: &io::Error) -> &'static str {

@@ -29,7 +29,11 @@ pub(super) fn service(command: &[&str]) -> Service {
         policy: Shared::default(),
         hooks: Shared::default(),
         healthcheck: None,
-        origin: Some(Origin { file: "web.toml".into(), lines: KeyLines::from(lines).into() }),
+        origin: Some(Origin {
+            file: "web.toml".into(),
+            lines: KeyLines::from(lines).into(),
+            source: Default::default(),
+        }),
     }
 }
 
