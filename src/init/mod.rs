@@ -269,6 +269,18 @@ impl Init {
         if more || self.is_due() {
             self.take_in_all(ready);
         }
+        if self.sleep.may_expire(self.now()) {
+            self.expire();
+        }
+        self.requests.finish_reading(&mut self.executor, self.epoch);
+        self.requests.settle(&mut self.executor, self.epoch);
+        if owes && self.executor.exit_status().is_none() {
+            self.executor.catch_up();
+        }
+    }
+
+    /// Does what is due.
+    fn expire(&mut self) {
         if self.executor.look_at.is_some_and(|at| at <= self.now()) {
             self.executor.look_at_rest(self.now());
         }
@@ -277,11 +289,6 @@ impl Init {
         if self.is_due() {
             self.executor.look_at_groups_due(self.now());
             self.feed(Event::Tick);
-        }
-        self.requests.finish_reading(&mut self.executor, self.epoch);
-        self.requests.settle(&mut self.executor, self.epoch);
-        if owes && self.executor.exit_status().is_none() {
-            self.executor.catch_up();
         }
     }
 

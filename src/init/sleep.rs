@@ -9,6 +9,9 @@
 //! - After a late wake-up the whole sleep is given back (`by`), not only what was too much (`late`). Services may have run
 //!   for none of it, and with `late` alone the next limit would expire at the wake-up. Each limit so has
 //!   what it had left when the loop ran last, which is never more than its full length.
+//!
+//! A freeze may also come while the loop is awake. So nothing expires in a turn that has taken too long: the next sleep
+//! begins at once, tells of the freeze, and gives the time back.
 
 #![forbid(unsafe_code)]
 
@@ -25,6 +28,8 @@ pub struct Sleep {
     woken: Time,
     /// When something was due next, as it went to sleep.
     due: Option<Time>,
+    /// Nothing expired in the last turn.
+    put_off: bool,
 }
 
 /// A sleep that took too long.
@@ -49,6 +54,14 @@ impl Sleep {
         let before = std::mem::replace(&mut self.woken, now);
         let late = now.saturating_sub(self.due.take()?.max(before));
         (late > TOLERATED).then(|| Overslept { late, by: now.saturating_sub(before) })
+    }
+
+    /// Whether limits may expire in this turn of the loop: not where rinit may have been stopped since it woke up. On a
+    /// machine where every turn takes that long they expire in every other one.
+    pub fn may_expire(&mut self, now: Time) -> bool {
+        let is_late = now.saturating_sub(self.woken) > TOLERATED;
+        self.put_off = is_late && !self.put_off;
+        !self.put_off
     }
 }
 
@@ -75,5 +88,19 @@ mod tests {
         // What was due before it woke up last, and is still, is not overslept again.
         assert_eq!(sleep_until(Some(s(1003)), s(1009)), None);
         assert_eq!(sleep_until(Some(s(1003)), s(1011)), Some(Overslept { late: s(2), by: s(2) }));
+    }
+
+    #[test]
+    fn nothing_expires_in_a_turn_that_rinit_may_have_been_stopped_in() {
+        let mut sleep = Sleep::default();
+        sleep.begin(Some(s(10)));
+        assert_eq!(sleep.end(s(4)), None);
+        assert!(sleep.may_expire(s(5)));
+        assert!(!sleep.may_expire(s(12)), "frozen while it was awake");
+        sleep.begin(Some(s(10)));
+        assert_eq!(sleep.end(s(12)), Some(Overslept { late: s(2), by: s(8) }));
+        assert!(sleep.may_expire(s(12)));
+        assert!(!sleep.may_expire(s(14)));
+        assert!(sleep.may_expire(s(16)), "not for ever on a machine that is always slow");
     }
 }

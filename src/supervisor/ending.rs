@@ -434,9 +434,7 @@ impl Unit {
     /// Nothing is left at all.
     pub(super) fn finish(&mut self, now: Time, out: &mut Vec<Effect>) {
         let Some(ending) = self.ending.take() else { return };
-        if let Some(next) = self.next.take() {
-            self.take_over(*next);
-        }
+        self.take_over_next();
         let process = self.process.take();
         let setup = process.as_ref().and_then(|process| process.setup.clone());
         let status = process.as_ref().and_then(|process| process.exit);

@@ -289,10 +289,14 @@ impl Health {
         }
     }
 
-    /// The probe has a process. Returns whether its result will count.
-    pub fn spawned(&mut self, pid: Pid) -> bool {
-        let probing = self.probing.as_mut().filter(|probing| probing.pid.is_none());
-        probing.is_some_and(|probing| probing.pid.replace(pid).is_none())
+    /// The probe has a process: its time begins now, however long it took to make it. Returns whether its result will
+    /// count.
+    pub fn spawned(&mut self, now: Time, pid: Pid) -> bool {
+        let Some(probing) = self.probing.as_mut().filter(|probing| probing.pid.is_none()) else {
+            return false;
+        };
+        (probing.pid, probing.started) = (Some(pid), now);
+        true
     }
 
     /// The probe could not be made. That says nothing about the service. Returns whether it is news.

@@ -168,7 +168,7 @@ impl Supervisor {
             Event::GroupGone { pid } => self.group_gone(now, pid, out),
             Event::ProbeSpawned { service, pid } => {
                 self.made(now, pid, service, Role::Probe, out);
-                self.with(service, |unit| unit.probe_spawned(pid, out));
+                self.with(service, |unit| unit.probe_spawned(now, pid, out));
             }
             Event::ProbeSpawnFailed { service, error } => {
                 self.with(service, |unit| unit.probe_not_run(now, error, out));

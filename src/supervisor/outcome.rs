@@ -67,6 +67,7 @@ impl Unit {
             self.clean_up(now);
             return self.gone(now, out);
         }
+        self.take_over_next();
         let was_ready = self.state != State::Starting;
         let Some(process) = self.process.take() else { return };
         if let Some(error) = process.setup {

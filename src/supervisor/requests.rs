@@ -4,7 +4,7 @@ use super::Supervisor;
 use super::event::*;
 use super::state::State;
 use super::turns::Turn;
-use crate::model::Restart;
+use crate::model::{Policy, Restart};
 
 impl Supervisor {
     /// A service with `unless-stopped` was stopped by request before the container was restarted. To be called
@@ -99,11 +99,17 @@ impl Supervisor {
         self.stop_together(set);
     }
 
+    /// The policy of a service as it is defined now, though it runs or stops by an older one.
+    fn defined_policy(&self, id: ServiceId) -> Option<&Policy> {
+        let unit = self.units.get(id.0)?;
+        let next = self.turns.get(&id).and_then(Turn::policy);
+        Some(next.or(unit.next.as_ref().map(|next| &*next.policy)).unwrap_or(&unit.policy))
+    }
+
     /// What was stopped by request stays so after a restart of the container, if it is to. Told at each request: it may be
     /// that an earlier one could not be written down.
     fn remember(&self, id: ServiceId, stopped: bool, out: &mut Vec<Effect>) {
-        let unit = self.units.get(id.0);
-        if unit.is_some_and(|unit| unit.defined_policy().restart == Restart::UnlessStopped) {
+        if self.defined_policy(id).is_some_and(|policy| policy.restart == Restart::UnlessStopped) {
             out.push(Effect::Remember { service: id, stopped });
         }
     }

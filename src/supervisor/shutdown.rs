@@ -89,7 +89,7 @@ impl Supervisor {
         for index in 0..self.units.len() {
             self.with(ServiceId(index), |unit| {
                 let runs = unit.is_alive() || matches!(unit.state, State::Waiting | State::Backoff);
-                unit.lingers = unit.will_read() && unit.wanted && runs && !unit.is_halting();
+                unit.lingers = unit.reads && unit.will_read() && unit.wanted && runs && !unit.is_halting();
                 unit.wanted = unit.lingers;
                 unit.container_stops = true;
                 unit.killed = false;

@@ -74,7 +74,8 @@ impl Supervisor {
     }
 
     fn ends_container(&self, unit: &Unit) -> Option<StopCause> {
-        if unit.policy.essential && (unit.state.is_final() || unit.is_left_over()) {
+        // One that nobody wants to run has ended by an older definition, or before it was stopped by request.
+        if unit.policy.essential && unit.wanted && (unit.state.is_final() || unit.is_left_over()) {
             return Some(StopCause::Essential(unit.id));
         }
         (unit.ends_all && unit.state == State::Running).then_some(StopCause::Unhealthy(unit.id))

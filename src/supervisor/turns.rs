@@ -11,7 +11,7 @@ use super::event::*;
 use super::graph;
 use super::state::State;
 use super::unit::{Need, Unit};
-use crate::model::Service;
+use crate::model::{Policy, Service};
 use std::collections::BTreeSet;
 
 /// A service that is to stop.
@@ -28,6 +28,11 @@ impl Turn {
     /// It is to stop for good.
     pub fn halt() -> Turn {
         Turn { purpose: Purpose::Halt, after: BTreeSet::new(), next: None }
+    }
+
+    /// The policy of the definition that it is started again by, if that is another one.
+    pub fn policy(&self) -> Option<&Policy> {
+        self.next.as_ref().map(|next| &*next.policy)
     }
 
     /// It is to stop and to be started again, perhaps by another definition.
@@ -217,6 +222,8 @@ impl Supervisor {
         for (id, turn) in std::mem::take(&mut self.turns) {
             if let Some(next) = turn.next {
                 self.with(id, |unit| {
+                    unit.retries.reset();
+                    unit.proven = false;
                     unit.keep_definition();
                     if unit.is_alive() || !unit.has_to_stop() {
                         unit.define(now, &next);

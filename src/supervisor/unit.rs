@@ -209,9 +209,12 @@ impl Unit {
         self.reads = definition.reads;
     }
 
-    /// Its policy as it is defined now, though it may stop by an older one.
-    pub(super) fn defined_policy(&self) -> &Policy {
-        self.next.as_ref().map_or(&self.policy, |next| &next.policy)
+    /// Its process has ended, and what follows is as its new definition says, if a reload has brought one.
+    pub(super) fn take_over_next(&mut self) {
+        if let Some(next) = self.next.take() {
+            self.take_over(*next);
+            self.proven = false;
+        }
     }
 
     /// Whether others write to it once it is started, though what stops may be of an older definition.

@@ -95,8 +95,8 @@ impl Unit {
     }
 
     /// A probe of it has a process.
-    pub fn probe_spawned(&mut self, pid: Pid, out: &mut Vec<Effect>) {
-        if !self.health.as_mut().is_some_and(|health| health.spawned(pid)) {
+    pub fn probe_spawned(&mut self, now: Time, pid: Pid, out: &mut Vec<Effect>) {
+        if !self.health.as_mut().is_some_and(|health| health.spawned(now, pid)) {
             // Nobody asks any more.
             out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
         }

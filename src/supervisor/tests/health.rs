@@ -47,7 +47,7 @@ fn with_early(start_period: u64, start_interval: u64) -> Health {
 fn probe(health: &mut Health, code: i32) -> (Time, Change) {
     let at = health.deadline().unwrap();
     assert!(health.take_due(at));
-    health.spawned(Pid(9));
+    health.spawned(at, Pid(9));
     (at, health.exited(at, Pid(9), ExitStatus::Code(code), b"said\n"))
 }
 
@@ -101,7 +101,7 @@ fn what_listens_at_once_is_healthy_at_once() {
 fn early_probes_come_no_more_often_than_their_timeout_allows() {
     let mut health = with_early(0, 2);
     assert!(health.take_due(s(2)));
-    health.spawned(Pid(9));
+    health.spawned(s(2), Pid(9));
     assert!(!health.take_due(s(4)));
     assert_eq!(health.overdue(s(5)), Some((Pid(9), Change::Failed)));
     assert_eq!(health.failing_streak(), 0);
@@ -163,7 +163,7 @@ fn changed_times_hold_from_now_on() {
     assert_eq!(health.deadline(), Some(s(3720)));
     health.set_timing(s(200), HealthTiming { timeout: s(1), ..timing(0, 3600) });
     assert!(health.take_due(s(210)));
-    health.spawned(Pid(9));
+    health.spawned(s(210), Pid(9));
     assert_eq!(health.deadline(), Some(s(211)));
     health.set_timing(s(210), HealthTiming { timeout: s(2), ..timing(0, 3600) });
     assert_eq!(health.deadline(), Some(s(212)));
@@ -188,7 +188,7 @@ fn a_probe_whose_program_cannot_be_run_says_so_and_after_some_is_to_be_mended() 
         let mut once = |code| {
             let at = health.deadline().unwrap();
             assert!(health.take_due(at));
-            health.spawned(Pid(9));
+            health.spawned(at, Pid(9));
             health.exited(at, Pid(9), ExitStatus::Code(code), output);
             let said = health.results().last().unwrap().summary();
             (said, health.is_to_be_mended())
@@ -206,7 +206,7 @@ fn a_probe_whose_program_cannot_be_run_says_so_and_after_some_is_to_be_mended() 
 fn a_probe_that_takes_too_long_counts_at_once_and_the_next_waits_for_its_end() {
     let mut health = health(0);
     assert!(health.take_due(s(10)));
-    health.spawned(Pid(9));
+    health.spawned(s(10), Pid(9));
     assert_eq!(health.overdue(s(12)), None);
     assert_eq!(health.overdue(s(13)), Some((Pid(9), Change::Failed)));
     assert_eq!(health.deadline(), None);
@@ -233,7 +233,7 @@ fn a_probe_that_could_not_be_made_says_nothing_about_the_service() {
 fn extra(health: &mut Health, at: Time, code: i32) -> Change {
     health.ask(at);
     assert!(health.take_due(at));
-    health.spawned(Pid(8));
+    health.spawned(at, Pid(8));
     health.exited(at, Pid(8), ExitStatus::Code(code), b"said\n")
 }
 
@@ -257,12 +257,12 @@ fn a_probe_that_was_asked_for_counts_only_if_it_passes() {
 fn who_asks_while_a_probe_runs_gets_its_result_and_after_its_timeout_another() {
     let mut health = health(0);
     assert!(health.take_due(s(10)));
-    health.spawned(Pid(9));
+    health.spawned(s(10), Pid(9));
     health.ask(s(11));
     assert_eq!(health.exited(s(12), Pid(9), ExitStatus::Code(1), b""), Change::Failed);
     assert_eq!((health.failing_streak(), health.deadline()), (1, Some(s(22))));
     assert!(health.take_due(s(22)));
-    health.spawned(Pid(9));
+    health.spawned(s(22), Pid(9));
     assert!(health.overdue(s(25)).is_some());
     health.ask(s(26));
     assert_eq!((health.take_due(s(26)), health.deadline()), (false, None));
@@ -279,11 +279,11 @@ fn a_probe_that_is_due_goes_before_one_that_was_asked_for() {
     let mut health = health(0);
     health.ask(s(9));
     assert!(health.take_due(s(9)));
-    health.spawned(Pid(9));
+    health.spawned(s(9), Pid(9));
     health.exited(s(11), Pid(9), ExitStatus::Code(1), b"");
     health.ask(s(11));
     assert!(health.take_due(s(11)));
-    health.spawned(Pid(9));
+    health.spawned(s(11), Pid(9));
     assert_eq!(health.exited(s(12), Pid(9), ExitStatus::Code(1), b""), Change::Failed);
     assert_eq!((health.failing_streak(), health.deadline()), (1, Some(s(22))));
 }
@@ -292,7 +292,7 @@ fn a_probe_that_is_due_goes_before_one_that_was_asked_for() {
 fn the_result_of_an_earlier_life_is_ignored() {
     let mut health = health(0);
     assert!(health.take_due(s(10)));
-    health.spawned(Pid(9));
+    health.spawned(s(10), Pid(9));
     assert_eq!(health.end(), Some(Pid(9)));
     health.begin(s(11), 0);
     assert_eq!(health.exited(s(12), Pid(9), ExitStatus::Code(0), b""), Change::None);
@@ -305,15 +305,26 @@ fn a_probe_that_has_a_process_may_still_not_be_run() {
     let mut health = health(0);
     let first = health.deadline().unwrap();
     assert!(health.take_due(first));
-    assert!(health.spawned(Pid(7)));
+    assert!(health.spawned(first, Pid(7)));
     assert!(health.not_run(first, "cannot read".into()));
     assert_eq!(health.exited(first, Pid(7), ExitStatus::Code(127), b""), Change::None);
     assert_eq!((health.failing_streak(), health.results().count()), (0, 0));
     // One that was killed at its timeout was accounted for.
     let second = health.deadline().unwrap();
-    assert!(health.take_due(second) && health.spawned(Pid(8)));
+    assert!(health.take_due(second) && health.spawned(second, Pid(8)));
     let late = health.deadline().unwrap();
     assert!(health.overdue(late).is_some());
     assert!(!health.not_run(late, "cannot read".into()));
     assert_eq!(health.results().count(), 1);
+}
+
+#[test]
+fn the_time_of_a_probe_begins_when_it_has_a_process() {
+    let mut health = health(0);
+    let at = health.deadline().unwrap();
+    assert!(health.take_due(at));
+    let made = at + s(30);
+    health.spawned(made, Pid(9));
+    assert_eq!(health.overdue(made), None, "it took long to make it");
+    assert!(health.overdue(made + s(3)).is_some());
 }

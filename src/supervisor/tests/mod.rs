@@ -1,6 +1,7 @@
 //! The supervisor under a clock that the test moves, with processes that do what the test says.
 
 mod control;
+mod definitions;
 mod end;
 mod found;
 mod health;

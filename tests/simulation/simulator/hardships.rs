@@ -17,6 +17,8 @@ pub struct Hardened {
     stalls: usize,
     /// When PID 1 looked last.
     woken: Time,
+    /// Limits did not expire when it looked last.
+    put_off: bool,
     /// Up to when it could not look the last time.
     pub stalled_until: Option<Time>,
     /// So many processes were made, or not.
@@ -98,6 +100,13 @@ impl World<'_> {
             return self.feed(Event::Overslept { by: self.now - before });
         }
         Ok(())
+    }
+
+    /// Limits wait for the next look of PID 1 where it was stopped since the last one; not twice in a row.
+    pub fn puts_off(&mut self) -> bool {
+        let is_late = self.now.saturating_sub(self.hardships.woken) > TOLERATED;
+        self.hardships.put_off = is_late && !self.hardships.put_off;
+        self.hardships.put_off
     }
 
     /// What has happened is known before a deadline expires.

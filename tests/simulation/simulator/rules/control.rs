@@ -194,6 +194,10 @@ impl Rule for Controls {
             Event::HookSpawned { service, hook: Hook::Control(control), pid }
                 if matches!(control, Control::Up | Control::Signal(_)) =>
             {
+                // It was asked for before its service was told to stop.
+                if scene.state(service.0) == State::Stopping && *control != Control::Up {
+                    self.stopped.insert(service.0);
+                }
                 self.running.insert(*pid, (service.0, *control, scene.now, main(*service)));
             }
             Event::HookSpawnFailed { service, hook: Hook::Control(Control::Signal(signal)), .. } => {
@@ -262,12 +266,14 @@ impl Rule for Controls {
     fn after(&mut self, scene: &Scene<'_>) -> Check {
         // What a stop has killed says nothing.
         self.waiting.retain(|service, _| !self.stopped.contains(service));
+        let told: BTreeSet<Pid> = self.running.keys().copied().collect();
         self.running.retain(|_, it| !(self.stopped.contains(&it.0) && matches!(it.1, Control::Signal(_))));
         let mut missing = std::mem::take(&mut self.expected);
         // One that was reaped, of which the supervisor is about to be told, gets no signal any more.
         missing.retain(|it| !matches!(it, Expected::Sent(service, _) if !scene.has_main(*service)));
         holds(missing.is_empty(), || format!("what is asked for is not done: {missing:?}"))?;
-        let left = scene.kernel.all().find(|it| match it.role {
+        // One whose making was not told yet is killed when it is.
+        let left = scene.kernel.all().filter(|it| told.contains(&it.pid)).find(|it| match it.role {
             Role::Hook(of, Hook::Control(Control::Signal(_))) => self.stopped.contains(&of) && it.runs_on(),
             _ => false,
         });

@@ -234,6 +234,7 @@ impl Ends {
             Notice::StartFailed(service, _, Next::PostStop) => self.book(*service).ends(),
             Notice::StartFailed(service, _, next) => return self.follows(scene, *service, next),
             Notice::Stopped(service, ..) => return self.follows(scene, *service, &Next::Stopped),
+            Notice::Unkillable(service) => self.finishes.retain(|_, of| *of != service.0),
             Notice::Restarting(service, _) => self.book(*service).why = Some(Why::Unwell),
             Notice::Unhealthy(service, ..) => {
                 let book = self.book(*service);
@@ -284,7 +285,7 @@ impl Ends {
                     (book.anew, book.waits) = (false, true);
                     // One that stops for a reason of its own does so until its turn comes.
                     let is_other = matches!(book.why, Some(Why::Unwell | Why::Ended));
-                    if scene.state(service.0).is_alive() && !is_other {
+                    if scene.state(service.0) == State::Stopping && !is_other {
                         book.why = Some(Why::Halt);
                     }
                 }
@@ -337,8 +338,12 @@ impl Ends {
             }
             Event::SpawnFailed { service, error } => self.book(*service).problem = Some(error.clone()),
             Event::Executed { pid } => {
-                if let Some(book) = self.of_main(scene, *pid) {
-                    book.proven = true;
+                // A reload may have brought another definition since.
+                let is_defined = |it: usize| scene.stops_by.get(it) == scene.services.get(it);
+                let service =
+                    scene.all().find(|it| scene.view(*it).is_some_and(|view| view.pid == Some(*pid)));
+                if let Some(service) = service.filter(|it| is_defined(*it)) {
+                    self.book(ServiceId(service)).proven = true;
                 }
             }
             Event::HookSpawnFailed { service, hook: Hook::PreStart, error } => {
@@ -398,6 +403,8 @@ impl Rule for Ends {
             let book = self.book(ServiceId(service));
             book.changed = true;
             match (book.wanted, book.why) {
+                // It stops for a reason of its own until its turn comes.
+                (Wanted::Perhaps, Some(Why::Unwell | Why::Ended)) => {}
                 (Wanted::Perhaps, _) => {
                     book.why = book.why.map(|_| Why::HaltOrAnew);
                 }
@@ -436,8 +443,8 @@ impl Rule for Ends {
                 book.waits = true;
             } else {
                 // Its turn to stop has come, though it stopped already for another reason.
-                if std::mem::take(&mut book.waits) && book.wanted == Wanted::No && is == State::Stopping {
-                    book.why = Some(Why::Halt);
+                if std::mem::take(&mut book.waits) && is == State::Stopping {
+                    book.why = if book.wanted == Wanted::No { Some(Why::Halt) } else { book.why };
                 }
                 if std::mem::take(&mut book.changed) {
                     book.forget();
@@ -458,6 +465,10 @@ impl Rule for Ends {
                 None => book.well_since = well.then_some(scene.now),
             }
             if is == State::Starting && was != is {
+                // Whoever has asked for it meanwhile wants it.
+                if !stopping && book.wanted == Wanted::Perhaps {
+                    book.wanted = Wanted::Yes;
+                }
                 (book.well, book.well_since) = (Duration::ZERO, None);
             }
             book.ready |= is == State::Running;

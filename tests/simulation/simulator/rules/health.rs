@@ -178,7 +178,8 @@ impl Rule for Healths {
             Event::ProbeSpawned { service, pid } => {
                 self.probes.insert(*pid, service.0);
                 if let Some(probe) = self.models.get_mut(&service.0).and_then(|model| model.probe.as_mut()) {
-                    probe.pid = Some(*pid);
+                    // Its time begins now.
+                    (probe.pid, probe.started) = (Some(*pid), scene.now);
                 }
             }
             Event::ProbeSpawnFailed { service, .. } => {

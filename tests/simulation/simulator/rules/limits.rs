@@ -42,6 +42,8 @@ struct Book {
     undone: bool,
     /// It was told to stop when its turn came at the stop of the container.
     in_turn: bool,
+    /// It waits for its turn to stop with others, though it may stop already for a reason of its own.
+    waits: bool,
 }
 
 impl Book {
@@ -50,6 +52,14 @@ impl Book {
         let limits = [&mut self.start_by, &mut self.alive_by, &mut self.run_by];
         for limit in limits.into_iter().chain([&mut self.kill_by, &mut self.kill_from]) {
             *limit = limit.map(|at| at + by);
+        }
+    }
+
+    /// Its turn to stop may have come. One that stops already stops no later for that.
+    fn told_again(&mut self, scene: &Scene<'_>, service: usize, until: Time) {
+        let waits = scene.supervisor.waits_for_turn(ServiceId(service));
+        if std::mem::replace(&mut self.waits, waits) && !waits {
+            self.kill_from = self.kill_from.map(|by| by.min(until));
         }
     }
 
@@ -131,7 +141,9 @@ impl Limits {
             }
             Notice::Killed(service, _) => {
                 let (stopping, name) = (self.stopping, scene.name(service.0));
+                let grace = grace_of(service);
                 let book = self.book(*service);
+                book.told_again(scene, service.0, now + grace);
                 holds(stopping || book.silent || book.kill_from.is_some_and(|by| by <= now), || {
                     format!("{name} is killed before the end of its grace, which is {:?}", book.kill_from)
                 })?;
@@ -280,7 +292,9 @@ impl Rule for Limits {
         for service in scene.all() {
             let (was, is) = (scene.was(service), scene.state(service));
             let watchdog = scene.services.get(service).and_then(|service| service.policy.watchdog);
+            let until = scene.now + scene.grace(service);
             let book = self.book(ServiceId(service));
+            book.told_again(scene, service, until);
             if is == State::Running && was != State::Running {
                 book.alive_by = watchdog.map(|limit| scene.now + limit);
             }

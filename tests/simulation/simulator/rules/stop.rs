@@ -180,10 +180,16 @@ impl Rule for Stop {
                 self.led.insert(*by, *group);
                 self.mains.extend(self.mains.get(pid).map(|service| (*by, *service)));
                 self.told.extend(self.killed.get(pid).map(|_| *by));
-                // Its stop_command is still under way.
+                // Its pre_stop or stop_command is still under way.
                 let of = self.mains.get(pid).copied();
-                let stops = |role| of.is_some_and(|of| role == Role::Hook(of, Hook::Stop));
+                let hooks = [Hook::PreStop, Hook::Stop];
+                let stops =
+                    |role| of.is_some_and(|of| hooks.iter().any(|hook| role == Role::Hook(of, *hook)));
                 self.told.extend(scene.kernel.all().find(|it| stops(it.role)).map(|_| *by));
+            }
+            // Somebody wants it dead.
+            Event::Signal { service, signal: Signal::KILL, .. } => {
+                self.told.extend(scene.kernel.main_of(service.0).map(|main| main.pid));
             }
             Event::Spawned { service, pid } => {
                 self.mains.insert(*pid, service.0);

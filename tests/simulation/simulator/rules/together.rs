@@ -84,6 +84,10 @@ impl Rule for Together {
             }
             Event::Restart { services } => {
                 self.starts_after.clear();
+                // What these need is wanted again: if it was to stop, it is not any more.
+                let needed = |on: usize| services.iter().any(|service| self.depends(service.0, on));
+                let over: Vec<usize> = self.stops_after.keys().copied().filter(|on| needed(*on)).collect();
+                over.iter().for_each(|on| drop(self.stops_after.remove(on)));
                 let set = Self::with_followers(scene, &ids(services));
                 self.told(scene, &set, &set);
             }
