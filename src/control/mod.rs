@@ -8,3 +8,4 @@ mod places;
 pub mod protocol;
 pub mod running;
 pub mod server;
+mod trouble;

@@ -9,6 +9,7 @@ pub use super::peer::{ClientId, Peer};
 use super::places::{Holder, Places, Verdict, heaviest};
 pub use super::places::{MAX_CLIENTS, MAX_HELD, YIELD_AFTER};
 use super::protocol::{Request, Response};
+use super::trouble::Trouble;
 use crate::model::text;
 use crate::sys::poll::{Interest, Poller, Ready};
 use crate::sys::{attributes, process, socket};
@@ -75,6 +76,7 @@ pub struct Server {
     listening: bool,
     /// When to listen again after the system lacked something.
     resume_at: Option<Instant>,
+    trouble: Trouble,
     own_uid: u32,
 }
 
@@ -91,6 +93,7 @@ impl Server {
             rank_first: true,
             listening: false,
             resume_at: None,
+            trouble: Trouble::default(),
             own_uid: process::user_id(),
         }
     }
@@ -320,7 +323,9 @@ impl Server {
                 // No descriptor or memory is left, or the like. The connection stays in the queue, and the listener
                 // would tell of it without end.
                 Err(e) => {
-                    log::warn!("cannot accept a control connection: {}", text::cause(&e));
+                    if self.trouble.is_news(now) {
+                        log::warn!("cannot accept a control connection: {}", text::cause(&e));
+                    }
                     self.resume_at = now.checked_add(ACCEPT_RETRY);
                     break;
                 }

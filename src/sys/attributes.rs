@@ -117,9 +117,10 @@ fn number(resource: Resource) -> i64 {
     })
 }
 
-/// How many descriptors this process may have; 0 if that cannot be known.
+/// How many descriptors this process may have.
 pub fn most_descriptors() -> usize {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // Where that is not told, the usual limit is assumed.
+    let mut limit = libc::rlimit { rlim_cur: 1024, rlim_max: 1024 };
     // SAFETY: the kernel writes `limit`, which is there during the call.
     unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
     usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)

@@ -119,3 +119,20 @@ fn a_signal_reaches_the_main_process() {
     assert_eq!(init.wait_exit(PATIENCE).status, 3);
     init.wait_line("the stop signal", |line| line == "got TERM");
 }
+
+#[test]
+fn a_low_limit_of_open_files_is_told_at_the_start() {
+    require_namespace!();
+    for (limit, is_told) in [("12", true), ("64", false)] {
+        let script = format!("ulimit -n {limit}; exec \"$@\"");
+        let init = Launch::pid1()
+            .service("web", "command = [\"sleep\", \"1000\"]\n")
+            .through(&["sh", "-c", &script, "sh"])
+            .start();
+        init.wait_line("it is started", |line| line.contains("web: started"));
+        let said = init.stderr();
+        let line =
+            format!("the limit of open files is {limit} (ulimit -n): with less than 64 rinit may be unable");
+        assert_eq!(said.matches(&line).count(), usize::from(is_told), "{said}");
+    }
+}
