@@ -5,19 +5,19 @@
 //! the next child goes on with the rest. It is not known whether the signal that the child was about to send was sent.
 //! SIGKILL, SIGSTOP and SIGCONT are then sent again, once, since that does no harm. Others are not, and rinit says so.
 //!
-//! Where no child can be made, rinit tries again for as long as [`LIMIT`].
+//! Where no child can be made, rinit tries again every [`RETRY`], for as long as [`LIMIT`]. What it can send without another
+//! user it sends at once. Then it refuses everything that waits.
 //!
-//! Signals wait as they do in the kernel: each one once for a process or group, real-time signals each time, and SIGCONT
-//! cancels those that stop, and they cancel SIGCONT. A signal that waits already moves to the end, because what the
-//! supervisor has decided last counts. When [`MOST_WAITING`] signals wait, further ones are refused.
+//! When [`MOST_WAITING`] signals wait, further ones are refused.
 
 #![forbid(unsafe_code)]
 
+use super::queue::{Message, Queue};
 use crate::model::Signal;
-use crate::supervisor::{Notice, Pid, Scope, ServiceId, Supervisor, Time};
+use crate::supervisor::{Notice, Pid, ServiceId, Supervisor, Time};
 use crate::sys::courier::{self, Courier, Errand, Means};
-use crate::sys::process;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::sys::{caps, process};
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::time::Duration;
 
@@ -25,21 +25,14 @@ use std::time::Duration;
 /// before whether SIGKILL was sent, be it at the second attempt.
 pub const LIMIT: Duration = Duration::from_millis(250);
 
-/// When to try again where no child could be made.
-const RETRY: Duration = Duration::from_millis(50);
+/// How often to try where no child can be made.
+pub const RETRY: Duration = Duration::from_millis(50);
 
 /// Maximum number of waiting signals.
 pub const MOST_WAITING: usize = 1 << 15;
 
 /// Maximum number of killed children that have not ended. While there are as many, no further child is started.
 const MOST_KILLED: usize = 8;
-
-/// A signal for a process or group; without `to`, for all processes of no service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Message {
-    pub to: Option<(Pid, Scope)>,
-    pub signal: Signal,
-}
 
 /// A child, and what it sends.
 struct Running {
@@ -51,13 +44,14 @@ struct Running {
     deadline: Time,
 }
 
-/// Messages in order.
-#[derive(Default)]
-struct Queue {
-    order: BTreeMap<u64, Message>,
-    /// Where those are that wait once.
-    places: BTreeMap<Message, u64>,
-    next: u64,
+/// No child can be made.
+#[derive(Clone, Copy)]
+struct Failing {
+    since: Time,
+    /// When to try again.
+    again: Time,
+    /// There are messages of which it was not tried whether they need another user.
+    has_new: bool,
 }
 
 /// What comes of messages for which no child could be made.
@@ -71,14 +65,20 @@ pub(super) enum Unstarted {
 /// Signals that are waiting or being sent by a child.
 pub struct Couriers {
     pub(super) means: Means,
+    /// Nobody whom rinit makes can become another user.
+    users_are_fixed: bool,
+    /// Tests have nothing sent.
+    send_as_self: fn(&[Errand]) -> Vec<bool>,
     running: Option<Running>,
     /// Children that were killed at the limit and have not ended.
     killed: BTreeSet<i32>,
     waiting: Queue,
     /// The message at which a child was interrupted, and which waits again.
     interrupted: Option<Message>,
-    /// Since when no child could be made, and when to try again.
-    failing: Option<(Time, Time)>,
+    /// No child could be made.
+    failing: Option<Failing>,
+    /// Groups that were signalled with success, where that does not tell whether each member was reached.
+    unproven: Vec<(Message, Pid)>,
     /// Services that a signal could not be sent to since `forget_refused`.
     refused: BTreeSet<ServiceId>,
     /// The processes of no service could not be signalled.
@@ -89,11 +89,14 @@ impl Couriers {
     pub fn new() -> Couriers {
         Couriers {
             means: courier::means(),
+            users_are_fixed: caps::own().is_ok_and(|own| own.no_new_privileges),
+            send_as_self: courier::send_as_self,
             running: None,
             killed: BTreeSet::new(),
             waiting: Queue::default(),
             interrupted: None,
             failing: None,
+            unproven: Vec::new(),
             refused: BTreeSet::new(),
             rest_refused: false,
         }
@@ -102,6 +105,11 @@ impl Couriers {
     /// Whether this child sends signals, or did before it was killed.
     pub fn is_courier(&self, pid: i32) -> bool {
         self.running.as_ref().is_some_and(|running| running.courier.pid == pid) || self.killed.contains(&pid)
+    }
+
+    /// Whether there is a child that sends signals, or did before it was killed.
+    pub fn is_at_work(&self) -> bool {
+        self.running.is_some() || !self.killed.is_empty()
     }
 
     /// Whether a signal for this process is waiting or being sent.
@@ -124,7 +132,22 @@ impl Couriers {
 
     fn unsent(&self) -> impl Iterator<Item = &Message> {
         let running = self.running.iter().flat_map(|running| &running.messages);
-        running.chain(self.waiting.order.values())
+        let unproven = self.unproven.iter().map(|(message, _)| message);
+        running.chain(self.waiting.messages()).chain(unproven)
+    }
+
+    /// A signal to a group has reached one member at least. Without the capabilities KILL and SETUID others may be out of
+    /// rinit's reach, if a program has changed its user: a set-user-ID program, say. That is looked at once for all signals of
+    /// a turn, since it takes reading all of `/proc`.
+    pub(super) fn prove_later(&mut self, message: Message, leader: Pid) {
+        if self.means == Means::Own && !self.users_are_fixed {
+            self.unproven.push((message, leader));
+        }
+    }
+
+    /// The messages of which it has to be looked whether they have reached the whole group, and its leader.
+    pub(super) fn take_unproven(&mut self) -> Vec<(Message, Pid)> {
+        std::mem::take(&mut self.unproven)
     }
 
     /// Called before the supervisor decides anew.
@@ -155,19 +178,27 @@ impl Couriers {
 
     /// Queues a message.
     pub(super) fn push(&mut self, message: Message) -> io::Result<()> {
-        if self.waiting.order.len() >= MOST_WAITING && !self.waiting.places.contains_key(&message) {
+        if self.waiting.len() >= MOST_WAITING && !self.waiting.contains(&message) {
             return Err(io::Error::other(format!("{MOST_WAITING} signals wait to be sent")));
         }
         self.waiting.push(message);
+        if let Some(failing) = &mut self.failing {
+            failing.has_new = true;
+        }
         Ok(())
     }
 
-    /// Takes the next messages if no child is at work. Messages without an errand, because the target is gone, are dropped.
+    /// Takes the next messages if no child is at work, and if there is something to be tried. Messages without an errand,
+    /// because the target is gone, are dropped.
     pub(super) fn next_batch(
         &mut self,
+        now: Time,
         mut errand: impl FnMut(&Message) -> Option<Errand>,
     ) -> Option<(VecDeque<Message>, Vec<Errand>)> {
         let (mut messages, mut errands) = (VecDeque::new(), Vec::new());
+        if self.failing.is_some_and(|failing| now < failing.again && !failing.has_new) {
+            return None;
+        }
         while self.running.is_none()
             && errands.len() < courier::MOST
             && let Some(message) = self.waiting.pop()
@@ -187,32 +218,42 @@ impl Couriers {
         messages: VecDeque<Message>,
         errands: &[Errand],
     ) -> Result<(), Unstarted> {
-        let made = match self.killed.len() {
-            MOST_KILLED.. => Err(io::Error::other("the processes that are to send it do not end")),
-            _ => courier::send(errands),
-        };
-        match made {
-            Ok(courier) => {
-                let deadline = now.saturating_add(LIMIT);
-                self.running = Some(Running { courier, messages, failed: Vec::new(), deadline });
-                self.failing = None;
-                Ok(())
-            }
-            Err(error) => {
-                let since = self.failing.map_or(now, |(since, _)| since);
-                self.failing = Some((since, now.saturating_add(RETRY)));
-                if now < since.saturating_add(LIMIT) {
-                    self.waiting.put_before(messages);
-                    return Err(Unstarted::Waits);
+        let failing = self.failing.filter(|failing| now < failing.again);
+        let error = match (failing, self.killed.len()) {
+            (Some(_), _) => None,
+            (None, MOST_KILLED..) => Some(io::Error::other("the processes that are to send it do not end")),
+            (None, _) => match courier::send(errands) {
+                Ok(courier) => {
+                    let deadline = now.saturating_add(LIMIT);
+                    self.running = Some(Running { courier, messages, failed: Vec::new(), deadline });
+                    self.failing = None;
+                    return Ok(());
                 }
-                Err(Unstarted::Refused(messages, error))
+                Err(error) => Some(error),
+            },
+        };
+        let since = self.failing.map_or(now, |failing| failing.since);
+        let again = failing.map_or(now.saturating_add(RETRY), |failing| failing.again);
+        let done = (self.send_as_self)(errands);
+        let left = messages.into_iter().zip(done).filter(|(_, is_done)| !is_done).map(|(message, _)| message);
+        let mut left: VecDeque<Message> = left.collect();
+        match error {
+            Some(error) if since.saturating_add(LIMIT) <= now => {
+                left.extend(self.waiting.take());
+                self.failing = None;
+                Err(Unstarted::Refused(left, error))
+            }
+            _ => {
+                self.waiting.put_before(left);
+                self.failing = Some(Failing { since, again, has_new: false });
+                Err(Unstarted::Waits)
             }
         }
     }
 
-    /// Everything that waited was tried.
+    /// What waits was tried.
     pub(super) fn tried(&mut self) {
-        if self.waiting.order.is_empty() {
+        if self.waiting.len() == 0 {
             self.failing = None;
         }
     }
@@ -231,7 +272,7 @@ impl Couriers {
 
     /// When the child must have made progress, or when to try again to make one.
     pub fn deadline(&self) -> Option<Time> {
-        self.running.as_ref().map(|running| running.deadline).or(self.failing.map(|(_, again)| again))
+        self.running.as_ref().map(|running| running.deadline).or(self.failing.map(|failing| failing.again))
     }
 
     /// rinit has overslept, and the child perhaps too: it gets the whole limit again.
@@ -239,7 +280,7 @@ impl Couriers {
         if let Some(running) = &mut self.running {
             running.deadline = now.saturating_add(LIMIT);
         }
-        self.failing = self.failing.map(|_| (now, now));
+        self.failing = self.failing.map(|failing| Failing { since: now, again: now, ..failing });
     }
 
     /// If the deadline has come, kills a child without progress and returns what could not be sent.
@@ -258,16 +299,22 @@ impl Couriers {
         self.close(running, "the process that was to send it hung, and was killed")
     }
 
-    /// For tests: no child can be made.
+    /// For tests: whether a child can be made.
     #[cfg(test)]
-    pub(super) fn make_none(&mut self) {
-        self.killed = (i32::MIN..).take(MOST_KILLED).collect();
+    pub(super) fn allow_children(&mut self, allow: bool) {
+        self.killed = (i32::MIN..).take(if allow { 0 } else { MOST_KILLED }).collect();
+    }
+
+    /// For tests: all recipients are other users' processes, as it were.
+    #[cfg(test)]
+    pub(super) fn need_children(&mut self) {
+        self.send_as_self = |errands| vec![false; errands.len()];
     }
 
     fn close(&mut self, mut running: Running, why: &str) -> Vec<(Message, io::Error)> {
         running.read();
         let next = running.messages.front().copied();
-        let again = next.filter(|it| matches!(it.signal, Signal::KILL | Signal::STOP | Signal::CONT));
+        let again = next.filter(|it| courier::is_repeatable(it.signal));
         let before = std::mem::replace(&mut self.interrupted, again);
         if let Some(message) = next
             && (again.is_none() || again == before)
@@ -295,45 +342,12 @@ impl Running {
     }
 }
 
-impl Queue {
-    fn push(&mut self, message: Message) {
-        let cancelled: &[Signal] = match message.signal {
-            Signal::CONT => &STOPPING,
-            signal if STOPPING.contains(&signal) => &[Signal::CONT],
-            _ => &[],
-        };
-        let same = (!message.signal.is_real_time()).then_some(message.signal);
-        for signal in same.iter().chain(cancelled) {
-            if let Some(place) = self.places.remove(&Message { signal: *signal, ..message }) {
-                self.order.remove(&place);
-            }
-        }
-        if same.is_some() {
-            self.places.insert(message, self.next);
-        }
-        self.order.insert(self.next, message);
-        self.next = self.next.saturating_add(1);
-    }
-
-    fn pop(&mut self) -> Option<Message> {
-        let (_, message) = self.order.pop_first()?;
-        self.places.remove(&message);
-        Some(message)
-    }
-
-    fn put_before(&mut self, messages: impl IntoIterator<Item = Message>) {
-        let later = std::mem::take(self);
-        messages.into_iter().chain(later.order.into_values()).for_each(|message| self.push(message));
-    }
-}
-
-/// Signals that stop a process.
-const STOPPING: [Signal; 4] = [Signal::STOP, Signal::TSTP, Signal::TTIN, Signal::TTOU];
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::supervisor::Scope;
     use crate::sys::courier::Recipients;
+    use crate::sys::proc_fs::Identity;
     use std::process::{Child, Command};
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -355,30 +369,7 @@ mod tests {
     }
 
     fn waiting(couriers: &Couriers) -> Vec<Message> {
-        couriers.waiting.order.values().copied().collect()
-    }
-
-    /// What waits after these signals to one process, behind a child that is at work.
-    fn after(signals: &[Signal]) -> Vec<Signal> {
-        let mut couriers = Couriers::new();
-        running(&mut couriers, 7, &[], &[message(1, Signal::STOP)]);
-        for signal in signals {
-            couriers.push(message(1, *signal)).unwrap();
-        }
-        waiting(&couriers).iter().map(|message| message.signal).collect()
-    }
-
-    #[test]
-    fn the_last_of_stop_and_go_on_is_the_one_that_counts() {
-        const STOP: Signal = Signal::STOP;
-        const CONT: Signal = Signal::CONT;
-        const TERM: Signal = Signal::TERM;
-        assert_eq!(after(&[CONT, STOP, CONT]), [CONT]);
-        assert_eq!(after(&[CONT, STOP]), [STOP]);
-        assert_eq!(after(&[Signal::TSTP, Signal::TTIN, Signal::TTOU, STOP, CONT]), [CONT]);
-        assert_eq!(after(&[CONT, STOP, TERM, CONT]), [TERM, CONT]);
-        assert_eq!(after(&[TERM, CONT, STOP, TERM, CONT]), [TERM, CONT]);
-        assert_eq!(after(&[TERM, CONT, Signal::KILL]), [TERM, CONT, Signal::KILL]);
+        couriers.waiting.messages().copied().collect()
     }
 
     #[test]
@@ -390,12 +381,6 @@ mod tests {
         running(&mut couriers, 7, &[], &[first, go_on, other]);
         couriers.ended(7);
         assert_eq!(waiting(&couriers), [other, stop]);
-    }
-
-    #[test]
-    fn each_real_time_signal_is_sent() {
-        let signal = Signal::new(40).unwrap();
-        assert_eq!(after(&[signal, Signal::HUP, signal, Signal::HUP]), [signal, signal, Signal::HUP]);
     }
 
     /// Pretends that a child with these results sends these messages.
@@ -469,13 +454,13 @@ mod tests {
         assert!(couriers.push(message(0, Signal::TERM)).is_ok(), "it waits already");
         let error = couriers.push(message(0, Signal::KILL)).unwrap_err();
         assert_eq!(error.to_string(), format!("{MOST_WAITING} signals wait to be sent"));
-        assert_eq!(couriers.waiting.order.len(), MOST_WAITING);
+        assert_eq!(couriers.waiting.len(), MOST_WAITING);
         let (messages, errands) = couriers
-            .next_batch(|message| {
+            .next_batch(SECOND, |message| {
                 let (pid, _) = message.to?;
+                let to = Recipients::Processes(vec![Identity { pid: pid.0, started: None }]);
                 // Every second target has ended.
-                (pid.0 % 2 == 0)
-                    .then(|| Errand { to: Recipients::Processes(vec![pid.0]), signal: message.signal })
+                (pid.0 % 2 == 0).then_some(Errand { to, signal: message.signal })
             })
             .unwrap();
         assert_eq!((messages.len(), errands.len()), (courier::MOST, courier::MOST));
@@ -486,12 +471,19 @@ mod tests {
     #[test]
     fn children_that_do_not_end_are_few() {
         let mut couriers = Couriers::new();
-        couriers.make_none();
-        let messages = VecDeque::from([message(1, Signal::TERM)]);
-        let result = couriers.start(SECOND, messages.clone(), &[]);
-        assert!(matches!(result, Err(Unstarted::Waits)) && messages == waiting(&couriers));
+        couriers.allow_children(false);
+        couriers.need_children();
+        let (first, second) = (message(1, Signal::TERM), message(2, Signal::TERM));
+        let to = Recipients::Processes(vec![Identity { pid: 1, started: None }]);
+        let errands = [Errand { to, signal: Signal::TERM }];
+        let result = couriers.start(SECOND, [first].into(), &errands);
+        assert!(matches!(result, Err(Unstarted::Waits)) && waiting(&couriers) == [first]);
         assert_eq!(couriers.deadline(), Some(SECOND + RETRY));
-        let result = couriers.start(SECOND + LIMIT, messages.clone(), &[]);
-        assert!(matches!(result, Err(Unstarted::Refused(refused, _)) if refused == messages));
+        couriers.push(second).unwrap();
+        couriers.waiting.pop();
+        let result = couriers.start(SECOND + LIMIT, [first].into(), &errands);
+        let Err(Unstarted::Refused(refused, _)) = result else { panic!("they are not refused") };
+        assert_eq!((refused, waiting(&couriers)), ([first, second].into(), vec![]), "all that wait");
+        assert_eq!(couriers.deadline(), None);
     }
 }

@@ -31,6 +31,7 @@ mod output;
 mod owner;
 mod pipes;
 mod places;
+mod queue;
 mod reading;
 mod report;
 mod requests;
@@ -57,7 +58,7 @@ use crate::model::{MAIN, Service, Signal, duration, exit};
 use crate::supervisor::{Event, Pid, Scope, Supervisor};
 use crate::sys::poll::{self, Interest, Poller, Ready};
 use crate::sys::signals::{Caught, Reading, Signals};
-use crate::sys::{memory, process, required};
+use crate::sys::{attributes, memory, process, required};
 use children::Channel;
 use executor::Executor;
 use gather::{Gather, REST};
@@ -83,6 +84,9 @@ const SIGNALS: u64 = 0;
 
 /// A command that ends so soon need not have waited for what a start leaves for later.
 const MOMENT: Duration = Duration::from_millis(5);
+
+/// With fewer descriptors than this, a start of several services, or their clients, may find none left.
+const FEW_DESCRIPTORS: usize = 64;
 
 /// Without a poller, something else than a signal is looked for so often.
 const BLIND_PAUSE: Duration = Duration::from_millis(50);
@@ -205,6 +209,13 @@ impl Init {
         let with_services = services.iter().any(|service| service.name != MAIN);
         if with_services && !settings.command.is_empty() {
             command::look(&services, &surroundings)?;
+        }
+        let most = attributes::most_descriptors();
+        if with_services && most < FEW_DESCRIPTORS {
+            log::warn!(
+                "the limit of open files is {most} (ulimit -n): with less than {FEW_DESCRIPTORS} rinit may be unable to start \
+                 processes and to answer clients"
+            );
         }
         let (server, address) = listen::open(&settings, &poller, with_services)?.unzip();
         let mut supervisor = Supervisor::new(&services, settings.stop_timeout);

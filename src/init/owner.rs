@@ -41,6 +41,11 @@ impl Executor {
         }
     }
 
+    /// Whether rinit has a child that works for itself.
+    pub(super) fn has_helper(&self) -> bool {
+        self.reader.is_busy() || self.couriers.is_at_work() || self.scribe.child().is_some()
+    }
+
     fn owner_beside_services(&self, pid: i32) -> Owner {
         if self.reader.is_child(pid) {
             Owner::Reader

@@ -4,14 +4,16 @@
 
 #![forbid(unsafe_code)]
 
-use super::couriers::{Message, Unstarted};
+use super::couriers::Unstarted;
 use super::executor::{Executor, Rest};
 use super::output::OUTPUT;
+use super::owner::Owner;
+use super::queue::Message;
 use crate::model::Signal;
-use crate::model::text::cause;
+use crate::model::text::{cause, escaped};
 use crate::supervisor::{Event, Pid, Reach, Scope, Time};
 use crate::sys::courier::{Errand, Means, Recipients};
-use crate::sys::proc_fs;
+use crate::sys::proc_fs::{self, Identity};
 use crate::sys::process;
 use std::collections::VecDeque;
 use std::io;
@@ -53,18 +55,15 @@ impl Executor {
             }
         };
         match sent {
-            Ok(()) if is_group && self.couriers.means == Means::Own => {
-                // kill(2) succeeds if it reaches one member.
-                let group = match target.reach() {
-                    Reach::Process(pid)
-                    | Reach::Group(pid)
-                    | Reach::GroupOf(_, pid)
-                    | Reach::GroupLeft(pid) => pid,
-                };
-                let error = proc_fs::reach_all(&proc_fs::members(group.0)).err()?;
-                self.refuse(&message, &error)
+            Ok(()) => {
+                match target.reach() {
+                    Reach::Process(_) => {}
+                    Reach::Group(leader) | Reach::GroupOf(_, leader) | Reach::GroupLeft(leader) => {
+                        self.couriers.prove_later(message, leader);
+                    }
+                }
+                None
             }
-            Ok(()) => None,
             Err(e)
                 if e.kind() == io::ErrorKind::PermissionDenied && self.couriers.means == Means::ByChild =>
             {
@@ -81,20 +80,23 @@ impl Executor {
 
     /// Starts a child for the queued signals, if none is at work. Signals that cannot be sent become events.
     pub(super) fn dispatch(&mut self, now: Time, events: &mut VecDeque<Event>) {
+        self.prove(events);
         let (table, spares) = (self.supervisor.processes(), self.rest == Some(Rest::Terminated));
         let errand = |message: &Message| {
             let to = match message.to {
                 None => Recipients::Processes(proc_fs::rest(spares).recipients()),
                 Some((pid, scope)) => match at_present(table.target(pid, scope)?.reach()) {
-                    Reach::Process(pid) => Recipients::Processes(vec![pid.0]),
-                    Reach::Group(leader) => Recipients::Group(leader.0),
-                    Reach::GroupOf(_, leader) | Reach::GroupLeft(leader) => Recipients::GroupLeft(leader.0),
+                    Reach::Process(pid) => Recipients::Processes(vec![Identity::of(pid.0)]),
+                    Reach::Group(leader) => Recipients::Group(Identity::of(leader.0)),
+                    Reach::GroupOf(_, leader) | Reach::GroupLeft(leader) => {
+                        Recipients::GroupLeft(Identity::of(leader.0))
+                    }
                 },
             };
             Some(Errand { to, signal: message.signal })
         };
         let mut unsent = Vec::new();
-        while let Some((messages, errands)) = self.couriers.next_batch(errand) {
+        while let Some((messages, errands)) = self.couriers.next_batch(now, errand) {
             match self.couriers.start(now, messages, &errands) {
                 Ok(()) | Err(Unstarted::Waits) => break,
                 Err(Unstarted::Refused(messages, error)) => unsent.push((messages, error)),
@@ -103,6 +105,20 @@ impl Executor {
         self.couriers.tried();
         for (messages, error) in unsent {
             events.extend(messages.iter().filter_map(|message| self.refuse(message, &error)));
+        }
+    }
+
+    /// Looks whether the groups that were signalled in this turn were reached as a whole.
+    fn prove(&mut self, events: &mut VecDeque<Event>) {
+        let unproven = self.couriers.take_unproven();
+        if unproven.is_empty() {
+            return;
+        }
+        let errors = proc_fs::unreachable(&unproven.iter().map(|(_, leader)| leader.0).collect());
+        for (message, leader) in unproven {
+            if let Some(error) = errors.get(&leader.0) {
+                events.extend(self.refuse(&message, error));
+            }
         }
     }
 
@@ -166,12 +182,31 @@ impl Executor {
         self.look_at = Some(Duration::ZERO);
         match how {
             Rest::Terminated => {
-                log::info!("stopping processes of no service");
+                self.tell_rest();
                 self.signal_rest(&[Signal::TERM, Signal::CONT]);
             }
             Rest::Killed => self.signal_rest(&[Signal::KILL]),
         }
         None
+    }
+
+    /// Logs which processes of no service rinit stops. Those that it has made for itself are not worth a word.
+    fn tell_rest(&self) {
+        let rest = proc_fs::rest(true);
+        let mut strangers = rest.names().filter(|(pid, _)| self.owner(*pid) == Owner::Nobody);
+        if let Some((pid, name)) = strangers.next() {
+            let name = String::from_utf8_lossy(name);
+            let (name, others) = (escaped(&name), strangers.count());
+            match others {
+                0 => log::info!("stopping a process of no service: pid {pid} ({name})"),
+                _ => log::info!(
+                    "stopping {} processes of no service: pid {pid} ({name}) and {others} more",
+                    others.saturating_add(1)
+                ),
+            }
+        } else if !proc_fs::is_mounted() && !self.has_helper() {
+            log::info!("stopping processes of no service");
+        }
     }
 
     /// Signals all processes of no service. Signals for a child to send are queued until `dispatch`.
@@ -226,9 +261,10 @@ fn at_present(reach: Reach) -> Reach {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::couriers::LIMIT;
+    use crate::init::couriers::{LIMIT, RETRY};
     use crate::supervisor::{Role, ServiceId, Supervisor};
     use crate::sys::poll::Poller;
+    use std::os::unix::process::CommandExt;
     use std::os::unix::process::ExitStatusExt;
     use std::process::{Child, Command};
 
@@ -245,7 +281,7 @@ mod tests {
         );
         executor.couriers.means = Means::ByChild;
         let processes = [0, 1].map(|service| {
-            let child = Command::new("sleep").arg("1000").spawn().unwrap();
+            let child = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
             let pid = Pid(i32::try_from(child.id()).unwrap());
             executor.supervisor.record(pid, ServiceId(service), Role::Main);
             (child, pid)
@@ -278,7 +314,8 @@ mod tests {
             push(&mut executor, pid, Signal::TERM);
             push(&mut executor, pid, Signal::CONT);
         }
-        executor.couriers.make_none();
+        executor.couriers.allow_children(false);
+        executor.couriers.need_children();
         let mut events = VecDeque::new();
         executor.dispatch(NOW, &mut events);
         assert!(events.is_empty() && executor.couriers.has_for(processes[0].1), "it is tried again");
@@ -295,6 +332,58 @@ mod tests {
         assert_eq!(told, [processes[0].1, processes[1].1]);
         assert!(executor.couriers.is_refused(ServiceId(0)) && executor.couriers.is_refused(ServiceId(1)));
         for (mut child, _) in processes {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Each event that is fed could try once more.
+    #[test]
+    fn no_child_is_tried_again_before_its_time() {
+        let (mut executor, [(mut first, pid), (mut second, other)]) = executor();
+        executor.couriers.allow_children(false);
+        executor.couriers.need_children();
+        let mut events = VecDeque::new();
+        push(&mut executor, pid, Signal::TERM);
+        executor.dispatch(NOW, &mut events);
+        executor.couriers.allow_children(true);
+        push(&mut executor, other, Signal::HUP);
+        executor.dispatch(RETRY - Duration::from_millis(1), &mut events);
+        assert_eq!(executor.couriers.deadline(), Some(RETRY));
+        executor.dispatch(RETRY, &mut events);
+        assert_eq!(executor.couriers.deadline(), Some(RETRY + LIMIT));
+        assert_eq!(first.wait().unwrap().signal(), Some(Signal::TERM.number()));
+        assert_eq!(second.wait().unwrap().signal(), Some(Signal::HUP.number()));
+        assert!(events.is_empty());
+    }
+
+    #[test]
+    fn what_needs_no_other_user_is_sent_where_no_child_can_be_made() {
+        let (mut executor, [(mut first, pid), (mut second, other)]) = executor();
+        executor.couriers.allow_children(false);
+        executor.signal(NOW, pid, Scope::Group, Signal::TERM);
+        // Also what comes before the next try.
+        executor.signal(NOW, other, Scope::Group, Signal::HUP);
+        assert!(!executor.couriers.has_for(pid) && !executor.couriers.has_for(other));
+        assert_eq!(first.wait().unwrap().signal(), Some(Signal::TERM.number()));
+        assert_eq!(second.wait().unwrap().signal(), Some(Signal::HUP.number()));
+        executor.look_at_courier(RETRY);
+        assert_eq!(executor.couriers.deadline(), None);
+    }
+
+    /// Reading `/proc` for each of many groups, or where nobody can have changed their user, would hold up the stop.
+    #[test]
+    fn whether_groups_were_reached_is_looked_at_once_and_where_it_can_be_in_doubt() {
+        let (mut executor, [(first, pid), (second, other)]) = executor();
+        for (means, unproven) in [(Means::All, 0), (Means::Own, 2)] {
+            executor.couriers.means = means;
+            for pid in [pid, other] {
+                assert!(executor.send(pid, Scope::Group, Signal::CONT).is_none());
+            }
+            executor.send(pid, Scope::Process, Signal::CONT);
+            assert_eq!(executor.couriers.take_unproven().len(), unproven);
+        }
+        for mut child in [first, second] {
             child.kill().unwrap();
             child.wait().unwrap();
         }

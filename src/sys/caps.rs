@@ -68,6 +68,25 @@ pub fn own() -> io::Result<Own> {
     })
 }
 
+/// What is permitted stays so when this process is no longer root.
+pub fn keep_permitted() {
+    // SAFETY: PR_SET_KEEPCAPS has no memory effects. It fails where that is locked, and then nothing can be kept.
+    unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) };
+}
+
+/// All that is permitted can be used from here on. Where that is refused, everything stays as it is.
+pub fn use_permitted() {
+    let mut header = Header { version: VERSION_3, pid: 0 };
+    let mut halves = [Half::default(); 2];
+    // SAFETY: as in `own`; the second call only reads the halves.
+    unsafe {
+        if libc::syscall(libc::SYS_capget, &raw mut header, halves.as_mut_ptr()) == 0 {
+            halves.iter_mut().for_each(|half| half.effective = half.permitted);
+            libc::syscall(libc::SYS_capset, &raw mut header, halves.as_ptr());
+        }
+    }
+}
+
 impl Change {
     /// Takes `drop` away from what rinit has and gives `add` back, to a child that will be root or not.
     /// `no_new_privileges`: the child will execute programs without their privileges.

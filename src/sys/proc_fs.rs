@@ -14,10 +14,40 @@ struct Stat {
     is_dead: bool,
     parent: i32,
     group: i32,
+    started: Option<u64>,
 }
 
 /// So many fields are between the group and the number of threads.
 const THREADS_AFTER_GROUP: usize = 14;
+
+/// One field is between the number of threads and the time of the start.
+const START_AFTER_THREADS: usize = 1;
+
+/// A process. With the time of its start its number means one process for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its number.
+    pub pid: i32,
+    /// When it was started; see `start_time`. `None`: there is none of this number, or `/proc` does not show it.
+    pub started: Option<u64>,
+}
+
+impl Identity {
+    /// Who has this number now.
+    pub fn of(pid: i32) -> Identity {
+        Identity { pid, started: start_time(pid) }
+    }
+
+    /// Whether it is gone, be the number another process's. Not known of whom `/proc` did not show.
+    pub fn is_gone(self) -> bool {
+        self.started.is_some() && start_time(self.pid) != self.started
+    }
+
+    /// Whether another process has its number now.
+    pub fn is_replaced(self) -> bool {
+        start_time(self.pid).is_some_and(|started| Some(started) != self.started)
+    }
+}
 
 /// The file with the cgroups that a process is in, a line for each hierarchy, as seen from this process's own.
 pub const CGROUP: &str = "cgroup";
@@ -40,14 +70,8 @@ pub fn parent(pid: i32) -> Option<i32> {
 
 /// When a process was started, in a measure of the kernel's: with it, a number means one process for ever.
 pub fn start_time(pid: i32) -> Option<u64> {
-    let line = read(pid, "stat")?;
-    let after_name = line.rsplitn(2, |byte| *byte == b')').next()?;
-    let mut fields = after_name.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
-    std::str::from_utf8(fields.nth(START_AFTER_NAME)?).ok()?.parse().ok()
+    stat(pid)?.started
 }
-
-/// So many fields are between the name and the time of the start.
-const START_AFTER_NAME: usize = 19;
 
 /// Whether `/proc` is there.
 pub fn is_mounted() -> bool {
@@ -81,22 +105,34 @@ pub fn is_anybody_left() -> bool {
 /// Every process that is left but this one, and but those of other containers. For a PID 1 these are the ones whose
 /// cgroup is outside of its own and who are not its descendants. Any other process has nobody but its descendants.
 pub fn rest(spare_clients: bool) -> Rest {
-    let found = Found::look();
+    let mut found = Found::look();
     let pids: Vec<i32> = found.targets().filter(|pid| !(spare_clients && found.is_client(*pid))).collect();
     let others = found.all.values().filter(|stat| !stat.is_dead).count().saturating_sub(1);
-    Rest { is_everybody: process::is_pid1() && pids.len() == others, pids }
+    let stats = pids.iter().filter_map(|pid| found.all.remove(pid)).collect();
+    Rest { is_everybody: process::is_pid1() && pids.len() == others, pids, stats }
 }
 
 /// Who is left.
 pub struct Rest {
     pids: Vec<i32>,
+    /// Of each of them.
+    stats: Vec<Stat>,
     is_everybody: bool,
 }
 
 impl Rest {
+    /// Each process with its program's name, which may hold anything.
+    pub fn names(&self) -> impl Iterator<Item = (i32, &[u8])> {
+        self.pids.iter().copied().zip(self.stats.iter().map(|stat| stat.name.as_slice()))
+    }
+
     /// To whom signals go, one by one; -1 stands for everybody, where it is not known who that is.
-    pub fn recipients(self) -> Vec<i32> {
-        if self.is_everybody && self.pids.is_empty() { vec![-1] } else { self.pids }
+    pub fn recipients(&self) -> Vec<Identity> {
+        if self.is_everybody && self.pids.is_empty() {
+            return vec![Identity { pid: -1, started: None }];
+        }
+        let each = self.pids.iter().zip(&self.stats);
+        each.map(|(pid, stat)| Identity { pid: *pid, started: stat.started }).collect()
     }
 
     /// Sends signals to all of them. Returns the first error; that one is gone is none.
@@ -110,13 +146,21 @@ impl Rest {
             }
         }
         // For everybody the kernel does not say whom it has left out.
-        if self.is_everybody { result.and(reach_all(&self.pids)) } else { result }
+        let reaches_all = || self.pids.iter().try_for_each(|pid| process::may_signal(*pid));
+        if self.is_everybody { result.and(reaches_all()) } else { result }
     }
 }
 
-/// Whether this process may signal all of these; if not, the error. That one is gone is none.
-pub fn reach_all(pids: &[i32]) -> std::io::Result<()> {
-    pids.iter().try_for_each(|pid| process::may_signal(*pid))
+/// Of these process groups, those with a member that this process may not signal, and the error. A signal to the group
+/// succeeds nevertheless, if it reaches another member. This reads all of `/proc`.
+pub fn unreachable(groups: &BTreeSet<i32>) -> BTreeMap<i32, std::io::Error> {
+    let mut errors = BTreeMap::new();
+    for (pid, stat) in all().filter(|(_, stat)| groups.contains(&stat.group) && !stat.is_dead) {
+        if let Err(error) = process::may_signal(pid) {
+            errors.entry(stat.group).or_insert(error);
+        }
+    }
+    errors
 }
 
 /// The members of a process group that are not zombies.
@@ -225,7 +269,9 @@ impl Stat {
         // A zombie whose first thread alone has ended is not dead.
         let threads = fields.nth(THREADS_AFTER_GROUP);
         let is_dead = matches!(state, b"Z" | b"X" | b"x") && matches!(threads, Some(b"0" | b"1"));
-        Some(Stat { name, is_dead, parent, group })
+        let started = fields.nth(START_AFTER_THREADS);
+        let started = started.and_then(|field| std::str::from_utf8(field).ok()?.parse().ok());
+        Some(Stat { name, is_dead, parent, group, started })
     }
 }
 
@@ -254,6 +300,21 @@ mod tests {
         })
         .join()
         .unwrap();
+    }
+
+    /// As the kernel numbers the fields, from 1, it is the 22nd.
+    #[test]
+    fn the_time_of_the_start_tells_processes_of_one_number_apart() {
+        let line = "12 (a) S 9) S 7 12 12 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
+        assert_eq!(Stat::parse(line.as_bytes()).unwrap().started, Some(4711));
+        let own = Identity::of(i32::try_from(std::process::id()).unwrap());
+        assert!(own.started.is_some() && !own.is_gone() && !own.is_replaced());
+        let earlier = Identity { started: Some(1), ..own };
+        assert!(earlier.is_gone() && earlier.is_replaced());
+        // The kernel gives no such number.
+        let nobody = Identity { pid: i32::MAX, started: Some(1) };
+        assert!(nobody.is_gone() && !nobody.is_replaced());
+        assert!(!Identity::of(i32::MAX).is_gone());
     }
 
     #[test]

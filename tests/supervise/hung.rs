@@ -4,7 +4,9 @@ use crate::support::services::Status;
 use crate::support::{Launch, PATIENCE, Running, skip, wait_for};
 use crate::{require_namespace, skip};
 use nix::sys::signal::Signal;
+use std::io::Read;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Mounts a file or a directory of FUSE and never serves it: whoever opens it waits for ever.
@@ -39,6 +41,30 @@ fn start(launch: Launch, name: &str, mode: &str) -> Running {
     let init = launch.service("server", &server).start();
     init.wait_line("the mount", |line| line == "mounted");
     init
+}
+
+/// The same, but served from outside of the container: it hangs also when all services have stopped.
+struct Outside(Child);
+
+impl Outside {
+    fn mount(init: &Running, name: &str, mode: &str) -> Outside {
+        let namespace = format!("--mount=/proc/{}/ns/mnt", init.pid());
+        let path = init.dir().join(name);
+        let mut server = Command::new("nsenter");
+        server.args([&namespace, "python3", "-c", MOUNTS]).arg(path).arg(mode).stdout(Stdio::piped());
+        let mut server = Outside(server.spawn().unwrap());
+        let mut said = [0; 7];
+        server.0.stdout.take().unwrap().read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"mounted");
+        server
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The child of rinit that has not executed its program yet.
@@ -81,8 +107,9 @@ fn a_state_directory_that_hangs_hinders_nothing() {
     let state = launch.dir().join("state");
     let sleep = "command = [\"sleep\", \"1000\"]\nrestart = \"unless-stopped\"\n";
     let launch = launch.service("web", sleep).service("db", sleep).arg("--stop-timeout").arg("5s");
-    let launch = launch.arg("--state-dir");
-    let mut init = start(launch.arg(state.to_str().unwrap()), "state", "40755");
+    let mut init = launch.arg("--state-dir").arg(state.to_str().unwrap()).start();
+    init.wait_healthy(PATIENCE);
+    let _outside = Outside::mount(&init, "state", "40755");
     assert_eq!(init.rinit(&["stop", "web"]).status, 0);
     wait_child(&init);
     assert_eq!(init.rinit(&["stop", "db"]).status, 0);
@@ -93,6 +120,11 @@ fn a_state_directory_that_hangs_hinders_nothing() {
     let end = init.wait_exit(PATIENCE);
     assert_eq!(end.status, 0);
     assert!(end.at - begun < Duration::from_secs(6), "{:?}", end.at - begun);
+    let said = init.stderr();
+    let no_answer = "the state directory does not answer: how this stop has gone is not remembered";
+    assert_eq!(said.matches(no_answer).count(), 1, "{said}");
+    // The child that writes there is nobody's business.
+    assert!(!said.contains("of no service"), "{said}");
 }
 
 /// What cannot be read says so as before, and is tried again by the restart policy once it was there.

@@ -152,6 +152,7 @@ fn the_stop_does_not_wait_for_a_reading() {
     assert_eq!(init.wait_exit(PATIENCE).status, 0);
     // It was told, or ended with everything that was in the container.
     assert!(!reload.wait_with_output().unwrap().status.success());
+    assert!(!init.stderr().contains("of no service"), "{}", init.stderr());
 }
 
 /// Called by somebody else, it reads nothing and says who it is for.

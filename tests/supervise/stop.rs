@@ -94,6 +94,12 @@ fn a_service_in_its_own_session_is_stopped_with_what_it_left_behind() {
     init.signal(Signal::SIGTERM);
     assert_eq!(init.wait_exit(PATIENCE).status, 0);
     init.wait_line("the orphan was told", |line| line == "orphan got TERM");
+    let said = init.stderr();
+    let told = said.lines().find_map(|line| line.split_once(" of no service: pid "));
+    assert!(
+        told.is_some_and(|(before, after)| before.contains("stopping ") && after.contains(" (sh)")),
+        "{said}"
+    );
 }
 
 #[test]
