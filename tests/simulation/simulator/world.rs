@@ -236,7 +236,7 @@ impl World<'_> {
 
     fn current_states(&self) -> Vec<State> {
         let ids = (0..self.supervisor.len()).map(ServiceId);
-        ids.filter_map(|id| self.supervisor.view(self.now, id).map(|view| view.state)).collect()
+        ids.filter_map(|id| self.supervisor.state(id).map(|(state, _)| state)).collect()
     }
 
     fn look_at_states(&mut self) -> Check {

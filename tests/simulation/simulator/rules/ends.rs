@@ -455,7 +455,7 @@ impl Rule for Ends {
                 }
             }
             let health = scene.services.get(service).is_some_and(|service| service.healthcheck.is_some());
-            let healthy = || scene.view(service).and_then(|view| view.health) == Some(HealthState::Healthy);
+            let healthy = || scene.health(service) == Some(HealthState::Healthy);
             // While the container stops it is not probed any more: it stays what it was.
             let stays = stopping && book.well_since.is_some();
             let well = is == State::Running && (!health || stays || healthy());

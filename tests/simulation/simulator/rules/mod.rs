@@ -16,7 +16,7 @@ mod together;
 use super::kernel::Kernel;
 use super::scenario::Scenario;
 use rinit::model::{Control, Dependency, Hook, Service};
-use rinit::supervisor::{Effect, Event, Plan, ServiceId, State, Supervisor, Time, View};
+use rinit::supervisor::{Effect, Event, HealthState, Plan, ServiceId, State, Supervisor, Time, View};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -53,7 +53,12 @@ impl<'a> Scene<'a> {
     }
 
     pub fn state(&self, service: usize) -> State {
-        self.view(service).map_or(State::Stopped, |view| view.state)
+        self.supervisor.state(ServiceId(service)).map_or(State::Stopped, |(state, _)| state)
+    }
+
+    /// What its health check says; `None` while it does not run.
+    pub fn health(&self, service: usize) -> Option<HealthState> {
+        self.supervisor.state(ServiceId(service)).and_then(|(_, health)| health)
     }
 
     pub fn was(&self, service: usize) -> State {

@@ -34,7 +34,7 @@ fn there(scene: &Scene<'_>, on: usize, dependency: &Dependency) -> There {
     let is = match dependency.condition {
         Condition::Started => runs || state == State::Completed,
         Condition::Healthy => {
-            runs && scene.view(on).and_then(|view| view.health) == Some(HealthState::Healthy)
+            runs && scene.health(on) == Some(HealthState::Healthy)
         }
         Condition::CompletedSuccessfully => state == State::Completed,
     };
