@@ -36,6 +36,9 @@ pub(super) struct Surroundings {
     pub variables: Variables,
 }
 
+/// Maximum number of keys that a help lists. A service has more of them.
+const MOST_NAMES: usize = 20;
+
 /// The message with what stands in quotes cut out.
 fn without_quotes(message: &str) -> String {
     match (message.find('"'), message.rfind('"')) {
@@ -190,7 +193,10 @@ impl<'a> Reader<'a> {
                 owner => format!("\"{name}\" is a key of {owner}"),
             }
         } else {
-            format!("known keys: {}", names.join(", "))
+            match names.len() <= MOST_NAMES {
+                true => format!("known keys: {}", names.join(", ")),
+                false => "\"rinit check --schema\" and docs/services.md list the keys".to_owned(),
+            }
         };
         self.report(span, &message, Some(help));
     }

@@ -496,7 +496,11 @@ impl Server {
 /// The one place where it is decided who may do what: all may read, only root and rinit's own user may change.
 fn permit(request: Request, peer: Peer) -> Result<Request, String> {
     match request.verb.changes() && !peer.may_change {
-        true => Err(format!("user {} may not do that: only root and rinit's own user may", peer.uid)),
+        true => Err(format!(
+            "user {} may not {}: only root and the user that rinit runs as may. docker exec -u 0 is root",
+            peer.uid,
+            request.verb.as_str()
+        )),
         false => Ok(request),
     }
 }

@@ -356,6 +356,7 @@ fn service_status(view: View<'_>, service: &Service, now: Time, in_full: bool) -
         restarts: view.restarts,
         last_exit: view.last_exit,
         exit_asked: view.exit_asked,
+        exit_reason: view.exit_reason.map(str::to_owned),
         reason: view.reason.map(str::to_owned),
         says: view.status.map(str::to_owned),
         waiting_for: view.waiting_for.iter().map(|(name, _)| (*name).to_owned()).collect(),

@@ -108,6 +108,13 @@ fn definition(facts: &mut Facts, service: &Service, privileged: bool) {
     );
     facts.span("start_timeout_ms", policy.start_timeout);
     facts.span("watchdog_ms", policy.watchdog);
+    let probe = service.healthcheck.as_ref().map(|check| match check.probe {
+        Probe::Command(_) => "command",
+        Probe::Http(_) => "http",
+        Probe::Tcp(_) => "tcp",
+        Probe::Unix(_) => "unix",
+    });
+    facts.text("probe", probe.map(str::to_owned));
     facts.text(
         "healthcheck",
         service.healthcheck.as_ref().map(|check| healthcheck(service, check, privileged)),

@@ -226,7 +226,7 @@ impl Init {
             state.stopped().iter().for_each(|name| supervisor.keep_stopped(name));
         }
         if let Some(last) = last_stop.as_ref().filter(|last| !last.killed.is_empty()) {
-            log::info!("the last stop ({}) had to kill {}", last.when, last.killed.join(", "));
+            log::info!("the last stop ({}) had to kill {}", last.when, last.killed_text(&services));
         }
         let mut executor = Executor::new(supervisor, services, surroundings, poller, state);
         executor.contract = settings.contract.clone();

@@ -1,7 +1,7 @@
 //! The supervisor's news in words, for the log.
 
 use crate::model::{Condition, duration};
-use crate::supervisor::{Next, Notice, Scope, ServiceId, StopBy, StopCause, Supervisor};
+use crate::supervisor::{ExitStatus, Next, Notice, Pid, Scope, ServiceId, StopBy, StopCause, Supervisor};
 use log::Level;
 use std::time::Duration;
 
@@ -20,82 +20,115 @@ fn words(
     notice: &Notice,
     kill_waits: bool,
 ) -> Option<(Option<ServiceId>, Level, String)> {
-    let name = |id: &ServiceId| supervisor.name(*id).to_owned();
-    let time = duration::format;
-    let killed = if kill_waits { "killing" } else { "killed" };
-    let (id, level, text) = match notice {
-        Notice::Started(id, pid) => (id, Level::Info, format!("started, pid {}", pid.0)),
-        Notice::StartFailed(id, why, Next::Failed(_)) => (id, Level::Error, why.clone()),
-        Notice::StartFailed(id, why, next) => (id, failure(next), format!("{why}{}", then(next))),
-        Notice::Ready(id, true) => (id, Level::Info, "ready".to_owned()),
+    let (id, (level, text)) = match notice {
+        Notice::Started(id, pid) => (id, info(format!("started, pid {}", pid.0))),
+        Notice::StartFailed(id, why, Next::Failed(_)) => (id, (Level::Error, why.clone())),
+        Notice::StartFailed(id, why, next) => (id, (failure(next), format!("{why}{}", then(next)))),
+        Notice::Ready(id, true) => (id, info("ready")),
         Notice::Ready(_, false) | Notice::Ended(..) | Notice::HealthBegun(_) => return None,
-        Notice::Restarting(id, why) | Notice::HookFailed(id, why) => (id, Level::Warn, why.clone()),
-        Notice::Succeeded(id, ended, by) => {
-            let text = format!("main process {} has ended, {} is in its place", ended.0, by.0);
-            (id, Level::Info, text)
-        }
-        Notice::Paused(id) => (id, Level::Info, "paused".to_owned()),
-        Notice::Resumed(id) => (id, Level::Info, "resumed".to_owned()),
+        Notice::Restarting(id, why) | Notice::HookFailed(id, why) => (id, warning(why)),
+        Notice::Succeeded(id, ended, by) => (id, info(succeeded(*ended, *by))),
+        Notice::Paused(id) => (id, info("paused")),
+        Notice::Resumed(id) => (id, info("resumed")),
         Notice::Died(id, status, oom, ran, next) => {
-            let level = if name(id) == crate::model::MAIN && !oom { Level::Info } else { failure(next) };
-            let oom = if *oom { " (oom: out of memory)" } else { "" };
-            let then = gave_up(next).unwrap_or_else(|| then(next));
-            (id, level, format!("{status}{oom} after {}{then}", time(*ran)))
+            let is_main = supervisor.name(*id) == crate::model::MAIN;
+            (id, died(is_main, *status, *oom, *ran, next))
         }
-        Notice::Signalled(id, signal, scope) => {
-            let whom = if *scope == Scope::Group { " to its process group" } else { "" };
-            (id, Level::Info, format!("sent {signal}{whom} by request"))
+        Notice::Signalled(id, signal, Scope::Process) => (id, info(format!("sent {signal} by request"))),
+        Notice::Signalled(id, signal, Scope::Group) => {
+            (id, info(format!("sent {signal} to its process group by request")))
         }
         Notice::Controlled(id, signal) => {
-            (id, Level::Info, format!("running its control command in place of {signal}"))
+            (id, info(format!("running its control command in place of {signal}")))
         }
-        Notice::Follows(id, next, _) => (id, failure(next), follows(next)),
-        Notice::DependencyFailed(id, why) => (id, Level::Error, format!("failed: {why}")),
-        Notice::Waiting(id, on, condition) => (id, Level::Debug, waiting(&name(on), *condition)),
-        Notice::Healthy(id) => (id, Level::Info, "healthy".to_owned()),
+        // It was restarted by request, or its end was told before.
+        Notice::Follows(id, next @ Next::Restart(_), None) => (id, info(follows(next))),
+        Notice::Follows(id, next, _) => (id, (failure(next), follows(next))),
+        Notice::DependencyFailed(id, why) => (id, (Level::Error, format!("failed: {why}"))),
+        Notice::Waiting(id, on, condition) => (id, (Level::Debug, waiting(supervisor.name(*on), *condition))),
+        Notice::Healthy(id) => (id, info("healthy")),
         Notice::Unhealthy(id, streak, said) => {
-            (id, Level::Warn, format!("unhealthy after {streak} failed health checks: {said}"))
+            (id, warning(format!("unhealthy after {streak} failed health checks: {said}")))
         }
-        Notice::ProbeFailed(id, said) => (id, Level::Debug, format!("health check failed: {said}")),
-        Notice::ProbeUnusable(id, said) => (id, Level::Warn, unusable(said)),
-        Notice::ProbeNotRun(id, why) => (id, Level::Warn, format!("health check could not run: {why}")),
+        Notice::ProbeFailed(id, said) => (id, (Level::Debug, format!("health check failed: {said}"))),
+        Notice::ProbeUnusable(id, said) => (id, warning(unusable(said))),
+        Notice::ProbeNotRun(id, why) => (id, warning(format!("health check could not run: {why}"))),
         Notice::Stopping(id, way, grace) => {
-            (id, Level::Info, format!("stopping with {}, grace {}", by(*way), time(*grace)))
+            (id, info(format!("stopping with {}, grace {}", by(*way), duration::format(*grace))))
         }
-        Notice::Killed(id, grace) if grace.is_zero() => (id, Level::Warn, killed.to_owned()),
-        Notice::Killed(id, grace) => {
-            (id, Level::Warn, format!("still there after {}: {killed}", time(*grace)))
-        }
+        Notice::Killed(id, grace) => (id, warning(killed(*grace, kill_waits))),
         // It is still there.
         Notice::Stopped(id, ..) if supervisor.refusal(*id).is_some() => return None,
-        Notice::Stopped(id, status, took) => {
-            let how = status.map(|status| format!(", {status}")).unwrap_or_default();
-            (id, Level::Info, format!("stopped after {}{how}", time(*took)))
-        }
-        Notice::NotSignalled(id, why) => (id, Level::Error, why.clone()),
-        Notice::Unkillable(id) if supervisor.refusal(*id).is_some() => {
-            (id, Level::Error, "it cannot be killed: given up".to_owned())
-        }
-        Notice::Unkillable(id) if kill_waits => {
-            (id, Level::Error, "SIGKILL could not be sent in time: given up".to_owned())
-        }
-        Notice::Unkillable(id) => (id, Level::Error, "not even SIGKILL ended it: given up".to_owned()),
+        Notice::Stopped(id, status, took) => (id, info(stopped(*status, *took))),
+        Notice::NotSignalled(id, why) => (id, (Level::Error, why.clone())),
+        Notice::Unkillable(id) => (id, (Level::Error, unkillable(supervisor, *id, kill_waits))),
         Notice::StopBegun(cause, count, limit) => {
             return Some((None, Level::Info, stop_begun(supervisor, cause, *count, *limit)));
         }
         Notice::RestKilled => {
-            return Some((None, Level::Warn, format!("processes of no service were left: {killed}")));
-        }
-        Notice::StopDone(took, killed) if killed.is_empty() => {
-            return Some((None, Level::Info, format!("stopped in {}", time(*took))));
+            let text = format!("processes of no service were left: {}", by_sigkill(kill_waits));
+            return Some((None, Level::Warn, text));
         }
         Notice::StopDone(took, killed) => {
-            let names: Vec<String> = killed.iter().map(name).collect();
-            let text = format!("stopped in {}, killed: {}", time(*took), names.join(", "));
-            return Some((None, Level::Warn, text));
+            let (level, text) = stop_done(supervisor, *took, killed);
+            return Some((None, level, text));
         }
     };
     Some((Some(*id), level, text))
+}
+
+fn info(text: impl Into<String>) -> (Level, String) {
+    (Level::Info, text.into())
+}
+
+fn warning(text: impl Into<String>) -> (Level, String) {
+    (Level::Warn, text.into())
+}
+
+fn succeeded(ended: Pid, by: Pid) -> String {
+    format!("main process {} has ended, {} is in its place", ended.0, by.0)
+}
+
+fn died(is_main: bool, status: ExitStatus, oom: bool, ran: Duration, next: &Next) -> (Level, String) {
+    let level = if is_main && !oom { Level::Info } else { failure(next) };
+    let oom = if oom { " (oom: out of memory)" } else { "" };
+    let then = gave_up(next).unwrap_or_else(|| then(next));
+    (level, format!("{status}{oom} after {}{then}", duration::format(ran)))
+}
+
+/// What happens to a process whose grace is over.
+fn by_sigkill(kill_waits: bool) -> &'static str {
+    if kill_waits { "killing with SIGKILL" } else { "killed with SIGKILL" }
+}
+
+fn killed(grace: Duration, kill_waits: bool) -> String {
+    let how = by_sigkill(kill_waits);
+    match grace.is_zero() {
+        true => how.to_owned(),
+        false => format!("still there after {}: {how}", duration::format(grace)),
+    }
+}
+
+fn stopped(status: Option<ExitStatus>, took: Duration) -> String {
+    let how = status.map(|status| format!(", {status}")).unwrap_or_default();
+    format!("stopped after {}{how}", duration::format(took))
+}
+
+fn unkillable(supervisor: &Supervisor, id: ServiceId, kill_waits: bool) -> String {
+    match (supervisor.refusal(id), kill_waits) {
+        (Some(_), _) => "it cannot be killed: given up".to_owned(),
+        (None, true) => "SIGKILL could not be sent in time: given up".to_owned(),
+        (None, false) => "not even SIGKILL ended it: given up".to_owned(),
+    }
+}
+
+fn stop_done(supervisor: &Supervisor, took: Duration, killed: &[ServiceId]) -> (Level, String) {
+    let took = duration::format(took);
+    if killed.is_empty() {
+        return info(format!("stopped in {took}"));
+    }
+    let names: Vec<&str> = killed.iter().map(|id| supervisor.name(*id)).collect();
+    warning(format!("stopped in {took}, killed: {}", names.join(", ")))
 }
 
 fn stop_begun(supervisor: &Supervisor, cause: &StopCause, count: usize, limit: Duration) -> String {

@@ -10,8 +10,8 @@
 
 #![forbid(unsafe_code)]
 
-use crate::model::duration;
-use crate::model::text::cause;
+use crate::model::text::{self, cause};
+use crate::model::{Service, duration};
 use crate::sys::file;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -62,6 +62,11 @@ impl LastStop {
             killed: killed.into_iter().take(MAX_KILLED).collect(),
             exit_status,
         }
+    }
+
+    /// The services that had to be killed, for the log. The directory may be from other definitions.
+    pub fn killed_text(&self, services: &[Service]) -> String {
+        text::names(&self.killed, &|name| services.iter().any(|service| service.name == name))
     }
 }
 

@@ -47,6 +47,25 @@ pub fn cause(error: &std::io::Error) -> String {
     text.split_once(" (os error").map_or(text.as_str(), |(before, _)| before).to_owned()
 }
 
+/// Names as a list, with those marked that are not defined any more.
+pub fn names(all: &[String], is_defined: &dyn Fn(&str) -> bool) -> String {
+    let mark = |name: &String| if is_defined(name) { "" } else { " (no longer defined)" };
+    all.iter().map(|name| format!("{name}{}", mark(name))).collect::<Vec<_>>().join(", ")
+}
+
+/// The text in lines of at most `width` characters, broken at spaces. A longer word has a line of its own.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        match lines.last_mut() {
+            Some(line) if line.chars().count().saturating_add(length) < width => line.extend([" ", word]),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +76,15 @@ mod tests {
         assert_eq!(printable("x\u{202e}y\u{9b}z".as_bytes(), 100), "x y z");
         assert_eq!(printable("ééé".as_bytes(), 3), "é");
         assert_eq!(printable(b"", 3), "");
+    }
+
+    #[test]
+    fn long_text_is_wrapped_at_spaces() {
+        assert_eq!(wrapped("a bc def", 20), ["a bc def"]);
+        assert_eq!(wrapped("a bc def", 5), ["a bc", "def"]);
+        assert_eq!(wrapped("a bc def", 4), ["a bc", "def"]);
+        assert_eq!(wrapped("abcdef g", 3), ["abcdef", "g"]);
+        assert_eq!(wrapped("", 3), [""]);
     }
 
     #[test]

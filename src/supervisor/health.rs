@@ -147,6 +147,8 @@ pub struct Health {
     /// Since when somebody waits for a probe to be started.
     asked: Option<Time>,
     probing: Option<Probing>,
+    /// There is a result since the service started: those before it are of another process.
+    has_result: bool,
 }
 
 impl Health {
@@ -165,6 +167,7 @@ impl Health {
             early: None,
             asked: None,
             probing: None,
+            has_result: false,
         }
     }
 
@@ -173,6 +176,7 @@ impl Health {
         self.state = HealthState::Starting;
         self.failing_streak = 0;
         self.unusable = 0;
+        self.has_result = false;
         self.service_started = Some(now);
         let after = |wait: Duration| now.saturating_add(wait).saturating_add(spread(place, wait));
         let HealthTiming { interval, start_period, start_interval, .. } = self.timing;
@@ -223,6 +227,11 @@ impl Health {
         self.results.iter()
     }
 
+    /// The last result of the process that runs.
+    pub fn last_result(&self) -> Option<&ProbeResult> {
+        self.results.back().filter(|_| self.has_result)
+    }
+
     /// Probes so far that are over or could not be made, to tell whether there is a new one.
     pub fn count(&self) -> u64 {
         self.count
@@ -243,9 +252,9 @@ impl Health {
         }
     }
 
-    /// Why the last probe could not be made, if that is so.
+    /// Why the last probe of the process that runs could not be made, if that is so.
     pub fn not_run_because(&self) -> Option<&str> {
-        self.not_run.as_deref()
+        self.not_run.as_deref().filter(|_| self.has_result)
     }
 
     /// Whether results are to be expected.
@@ -304,6 +313,7 @@ impl Health {
         let Some(probing) = self.probing.take_if(|probing| !probing.overdue) else { return false };
         self.schedule(now, probing.kind);
         self.count = self.count.saturating_add(1);
+        self.has_result = true;
         self.not_run.replace(why).is_none()
     }
 
@@ -355,6 +365,7 @@ impl Health {
             self.results.pop_front();
         }
         self.results.push_back(result);
+        self.has_result = true;
         self.count = self.count.saturating_add(1);
         self.schedule(now, place);
         change

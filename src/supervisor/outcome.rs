@@ -1,6 +1,7 @@
 //! What follows the end of a service: the restart policy decides.
 
 use super::backoff::Verdict;
+use super::ending::Purpose;
 use super::event::*;
 use super::state::State;
 use super::unit::Unit;
@@ -32,6 +33,8 @@ impl Unit {
             self.ended = (now, ran);
             let ours = struck || self.ending.as_ref().is_some_and(|ending| ending.killed || ending.struck);
             self.exit_asked = self.ending.as_ref().is_some_and(|ending| ending.is_asked());
+            let is_restart = self.ending.as_ref().is_some_and(|ending| ending.purpose == Purpose::Restart);
+            self.exit_reason = self.reason.clone().filter(|_| is_restart);
             self.oom = oom && !ours && status == ExitStatus::Signal(9);
         }
         self.end_watch(out);

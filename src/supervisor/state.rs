@@ -6,25 +6,25 @@
 //! | waiting | starting | every dependency is met |
 //! | waiting | failed | a dependency can no longer be met |
 //! | waiting | stopped | told to stop |
-//! | starting | running | its program runs and, where it is to say so, it has said that it is ready |
+//! | starting | running | its program runs, and with `notify` it has reported that it is ready |
 //! | starting | backoff | it could not be started, or ended before it was ready, and is tried again |
 //! | starting | failed | the same, and it is not tried again: by its policy, or its limit of restarts |
 //! | starting | stopping | told to stop, past `start_timeout`, or it ended and something of it is left |
-//! | starting | stopped | it ended while the container stops and it was not its turn yet |
+//! | starting | stopped | it ended while the container stops, before its own turn to stop |
 //! | running | backoff | it ended, and is started again |
 //! | running | completed | it ended with 0, and is not started again |
 //! | running | failed | it ended otherwise, or was restarted too often, and is not started again |
 //! | running | stopping | told to stop, unhealthy, silent past `watchdog`, or it ended and something of it is left |
-//! | running | stopped | it ended while the container stops and it was not its turn yet |
+//! | running | stopped | it ended while the container stops, before its own turn to stop |
 //! | running | paused | by request |
 //! | paused | running | by request |
 //! | paused | backoff | it ended, and is started again |
 //! | paused | completed | it ended with 0, and is not started again |
 //! | paused | failed | it ended otherwise, or was restarted too often, and is not started again |
 //! | paused | stopping | told to stop, or it ended and something of it is left |
-//! | paused | stopped | it ended while the container stops and it was not its turn yet |
+//! | paused | stopped | it ended while the container stops, before its own turn to stop |
 //! | stopping | stopped | nothing of it is left, and it is not wanted |
-//! | stopping | waiting | nothing of it is left; it was stopped to be started anew |
+//! | stopping | waiting | nothing of it is left; it was stopped for a restart |
 //! | stopping | backoff | nothing of it is left; it is started again by its restart policy |
 //! | stopping | completed | nothing of it is left; it had ended with 0 |
 //! | stopping | failed | nothing of it is left; it is not started again |
@@ -32,7 +32,7 @@
 //! | backoff | stopped | told to stop |
 //! | completed | waiting | started by request, changed by a reload, or restarted with a dependency |
 //! | completed | stopping | told to stop, and it has a `stop_command`, which undoes what it did |
-//! | failed | waiting | started by request, changed by a reload, or restarted with a dependency or when that is there again |
+//! | failed | waiting | started by request, changed by a reload, or restarted with a dependency, or a failed dependency has recovered |
 
 /// Where a service is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

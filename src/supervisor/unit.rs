@@ -87,6 +87,8 @@ pub struct Unit {
     pub oom: bool,
     /// Its last process ended because somebody wanted that, and in time: it is no fault.
     pub exit_asked: bool,
+    /// Why rinit itself ended its last process, to start it again: it was unhealthy, say, or its watchdog had run out.
+    pub exit_reason: Option<String>,
     /// Why it is `failed`, or why it is started again.
     pub reason: Option<String>,
     /// Which signal could not be sent to its process, and why.
@@ -156,6 +158,7 @@ impl Unit {
             last_exit: None,
             ended: (Time::ZERO, Duration::ZERO),
             exit_asked: false,
+            exit_reason: None,
             oom: false,
             reason: None,
             refused: None,

@@ -30,6 +30,8 @@ pub struct View<'a> {
     pub last_exit: Option<String>,
     /// That was asked for: by a stop, a restart or a reload.
     pub exit_asked: bool,
+    /// Why rinit itself ended it, to start it again.
+    pub exit_reason: Option<&'a str>,
     /// What it has said of itself.
     pub status: Option<&'a str>,
     /// Why it has failed or was restarted.
@@ -121,6 +123,7 @@ impl Supervisor {
             restarts: unit.starts.saturating_sub(1),
             last_exit: unit.exit_text(),
             exit_asked: unit.exit_asked,
+            exit_reason: unit.exit_reason.as_deref(),
             status: unit.status.as_deref(),
             reason: unit.refused.as_deref().or(unit.reason.as_deref()),
             waiting_for: if unit.state == State::Waiting { self.waiting_for(unit) } else { Vec::new() },
@@ -198,7 +201,7 @@ impl Supervisor {
         let unit = self.units.get(id.0)?;
         let health = unit.health.as_ref().filter(|health| health.is_on())?;
         let state = health.state().as_str();
-        let message = match (health.not_run_because(), health.results().last()) {
+        let message = match (health.not_run_because(), health.last_result()) {
             (Some(why), _) => format!("{state}, but its health check could not run: {why}"),
             (None, Some(last)) if !last.passed() => {
                 format!("{state}, but the last probe failed: {}", last.summary())
@@ -265,7 +268,7 @@ impl Supervisor {
 fn running_message(health: Option<&Health>) -> String {
     let Some(health) = health else { return State::Running.as_str().to_owned() };
     let state = health.state().as_str();
-    match (health.not_run_because(), health.results().last().map(ProbeResult::summary)) {
+    match (health.not_run_because(), health.last_result().map(ProbeResult::summary)) {
         _ if health.state() == HealthState::Healthy => state.to_owned(),
         (Some(why), _) => format!("{state}: its health check could not run: {why}"),
         (None, Some(last)) => format!("{state}: {last}"),

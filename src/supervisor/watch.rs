@@ -62,7 +62,7 @@ impl Unit {
             News::Alive if self.state == State::Running => self.feed_watchdog(now),
             // Also without a watchdog, as with systemd. While the container stops it has to wait for its turn.
             News::Trigger if self.state == State::Running && !self.container_stops => {
-                self.strike(now, "it has asked for it by WATCHDOG=trigger".to_owned(), out);
+                self.strike(now, "the service sent WATCHDOG=trigger".to_owned(), out);
             }
             News::Extend(by) => {
                 let until = now.saturating_add(by);

@@ -80,8 +80,9 @@ fn all_there_is_to_know_is_told_and_no_secret() {
             &format!("defined in {dir}/services.d/web.toml"),
         ],
     );
-    let inherited = told.lines().find(|line| line.contains("from the container: ")).unwrap();
+    let (_, inherited) = told.split_once("from the container: ").unwrap();
     assert!(inherited.contains("CONTAINER_SECRET") && inherited.contains("PATH"), "{inherited}");
+    assert!(told.lines().all(|line| line.chars().count() <= 100 || !line.contains(", ")), "{told}");
     has_lines(&init.rinit(&["status", "late"]).ok(), &["waiting for web", "web (service_healthy): not met"]);
     let broken = init.rinit(&["status", "broken"]).ok();
     has_lines(&broken, &["last exit exited with code 3,", "reason exited with code 3"]);

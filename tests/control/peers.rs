@@ -65,7 +65,7 @@ fn rinit_s_own_user_and_root_may_change_and_a_third_may_not() {
     for words in [&["restart", "web"][..], &["stop", "web"], &["reload"], &["shutdown"]] {
         let refused = as_user(&init, 2000, words);
         assert_eq!(refused.status, 1, "{refused:?}");
-        assert!(refused.stderr.contains("user 2000 may not do that"), "{refused:?}");
+        assert!(refused.stderr.contains("user 2000 may not "), "{refused:?}");
     }
     assert_eq!(init.rinit(&["health"]).status, 0);
 }

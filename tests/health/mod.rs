@@ -32,6 +32,29 @@ fn an_unhealthy_service_is_restarted_and_healthy_again() {
     assert!(health.stdout.contains("web"), "{health:?}");
     std::fs::write(&flag, "").unwrap();
     init.wait_healthy(PATIENCE);
+    // The status says why the process before this one was ended.
+    let expected = "unhealthy: the flag is gone (exited with code 0)";
+    let status = init.rinit(&["status"]).ok();
+    assert!(status.contains(expected), "{status}");
+    let status = init.rinit(&["status", "web"]).ok();
+    assert!(status.contains("ended because   unhealthy: the flag is gone"), "{status}");
+}
+
+/// What its last probe said is of the process before.
+#[test]
+fn health_after_a_restart_is_that_of_the_new_process() {
+    require_namespace!();
+    let toml = checked(
+        "test = \"echo said by an old process; exit 1\"\non_unhealthy = \"none\"\nstart_interval = \"1h\"",
+    )
+    .replace("100ms", "1h");
+    let init = Launch::pid1().service("web", &toml).start();
+    init.wait_line("the start", |line| line.contains("web: started"));
+    let health = init.rinit(&["health", "--now"]).stdout;
+    assert_eq!(health, "web: starting: said by an old process\n");
+    init.rinit(&["restart", "web"]).ok();
+    let health = init.rinit(&["health"]).stdout;
+    assert_eq!(health, "web: starting: no result of its health check yet\n");
 }
 
 #[test]
@@ -75,6 +98,14 @@ fn http_and_tcp_need_no_program_in_the_image() {
     let health = init.rinit(&["health"]);
     assert_eq!(health.status, 1);
     assert!(health.stdout.starts_with("ill: unhealthy: HTTP 503"), "{health:?}");
+    // The result of such a probe is what it found, not the exit code of a program.
+    for (name, expected) in
+        [("well", "ago: HTTP 204 No Content, after"), ("ill", "ago: HTTP 503 Busy, after")]
+    {
+        let status = init.rinit(&["status", name]).ok();
+        assert!(status.contains(expected) && !status.contains("exit code"), "{status}");
+    }
+    assert!(init.rinit(&["status", "open"]).ok().contains("ago: connected to 127.0.0.1:"));
     assert_eq!(init.rinit(&["health", "well", "open"]).status, 0);
     assert_eq!(init.rinit(&["health", "--live"]).status, 0);
     assert_eq!(init.rinit(&["health", "--startup"]).status, 1);

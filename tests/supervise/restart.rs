@@ -33,6 +33,25 @@ fn a_service_that_dies_at_once_is_restarted_after_100_200_400_milliseconds() {
 }
 
 #[test]
+fn a_restart_by_request_is_no_warning_and_a_kill_names_its_signal() {
+    require_namespace!();
+    let init = Launch::pid1()
+        .service("web", "command = [\"sleep\", \"1000\"]")
+        .service(
+            "deaf",
+            "command = [\"sh\", \"-c\", \"trap '' TERM; echo deaf; sleep 1000\"]\nstop_grace_period = \"0s\"",
+        )
+        .start();
+    init.wait_line("the trap", |line| line == "deaf");
+    init.rinit(&["restart", "web", "deaf"]).ok();
+    init.wait_line("the restart", |line| line == "rinit: web: restarting");
+    init.wait_line("the kill", |line| {
+        line.starts_with("rinit: warning: deaf: still there after ")
+            && line.ends_with(": killed with SIGKILL")
+    });
+}
+
+#[test]
 fn on_failure_gives_up_and_an_essential_service_ends_the_container_with_its_code() {
     require_namespace!();
     let mut init = Launch::pid1()

@@ -52,7 +52,11 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
         output::err(&report::findings(&checked));
         checked.config.as_ref().is_none_or(|config| output::out(&report::summary(config, &report)))
     };
-    let is_well = report.errors == 0 && (report.warnings == 0 || !words.has(Opt::Strict));
+    let is_refused = report.errors == 0 && report.warnings > 0 && words.has(Opt::Strict);
+    if is_refused && !words.has(Opt::Json) {
+        output::err(&format!("{}, refused by --strict\n", report::count(report.warnings, "warning")));
+    }
+    let is_well = report.errors == 0 && !is_refused;
     Ok(if is_well && is_shown { DONE } else { NOT_DONE })
 }
 

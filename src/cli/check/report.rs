@@ -83,10 +83,7 @@ pub(super) fn findings(checked: &Checked) -> String {
     let mut text: String = checked.found.iter().map(|found| format!("{found}\n\n")).collect();
     let warnings = checked.found.iter().filter(|found| found.warning.is_some()).count();
     let counts = [(checked.found.len().saturating_sub(warnings), "error"), (warnings, "warning")];
-    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| match count {
-        1 => format!("1 {what}"),
-        count => format!("{count} {what}s"),
-    });
+    let counts = counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| count(*number, what));
     let counts: Vec<String> = counts.collect();
     if !counts.is_empty() {
         text.extend([&counts.join(", "), "\n"]);
@@ -95,6 +92,11 @@ pub(super) fn findings(checked: &Checked) -> String {
         text.extend(["note: ", &note, "\n"]);
     }
     text
+}
+
+/// `1 error`, `2 errors`.
+pub(super) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What a configuration without a mistake would do.

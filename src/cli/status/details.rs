@@ -5,12 +5,15 @@
 use super::colour::Look;
 use super::{MAX_TEXT, one_line, span};
 use crate::control::protocol::{ProbeResult, ServiceStatus};
-use crate::model::text::printable;
+use crate::model::text::{printable, wrapped};
 use crate::model::{exit, words};
 use serde_json::Value;
 
 /// Where the facts begin.
 const COLUMN: usize = 18;
+
+/// Maximum length of a line, but of one with a command or a variable: those can be copied.
+const WIDTH: usize = 100;
 
 /// Facts, each with its name before it.
 #[derive(Default)]
@@ -19,7 +22,10 @@ struct Facts(String);
 impl Facts {
     /// A fact, if there is one.
     fn add(&mut self, name: &str, value: Option<String>) {
-        self.lines(name, value);
+        self.lines(
+            name,
+            value.iter().flat_map(|value| wrapped(&one_line(value), WIDTH.saturating_sub(COLUMN))),
+        );
     }
 
     /// A word in its colour, and more.
@@ -56,6 +62,7 @@ pub fn details(service: &ServiceStatus, colour: bool) -> String {
     facts.add("starts again in", service.restart_in_ms.map(span));
     let ended = service.details.get("exit").unwrap_or(&Value::Null);
     facts.add("last exit", service.last_exit.as_ref().map(|text| exit(text, ended)));
+    facts.add("ended because", service.exit_reason.clone());
     facts.add("defined in", service.file.clone());
     if !service.details.is_null() {
         definition(&mut facts, &service.details);
@@ -63,7 +70,8 @@ pub fn details(service: &ServiceStatus, colour: bool) -> String {
     let mut text = facts.0;
     if !service.probes.is_empty() {
         text.push_str("  last probes\n");
-        text.extend(service.probes.iter().map(probe));
+        let is_own = is_probe_of_rinit(&service.details);
+        text.extend(service.probes.iter().map(|result| probe(result, is_own)));
     }
     text
 }
@@ -104,7 +112,7 @@ fn definition(facts: &mut Facts, details: &Value) {
     let plain = |name: &str| text(details, name).map(str::to_owned);
     let command = list(details, "command").iter().filter_map(Value::as_str).map(str::to_owned);
     let rest = if is(details, "withheld") { " ..." } else { "" };
-    facts.add("command", Some(words::join(command) + rest));
+    facts.lines("command", Some(words::join(command) + rest));
     facts.add("user", plain("user"));
     facts.add("working dir", plain("working_dir"));
     facts.lines("needs", list(details, "needs").iter().map(need));
@@ -178,14 +186,25 @@ fn environment(variables: &[Value]) -> Vec<String> {
         });
     }
     if !inherited.is_empty() {
-        lines.push(format!("from the container: {}", inherited.join(", ")));
+        let text = format!("from the container: {}", inherited.join(", "));
+        lines.extend(wrapped(&text, WIDTH.saturating_sub(COLUMN)));
     }
     lines
 }
 
-fn probe(result: &ProbeResult) -> String {
+/// Whether the probes are rinit's own, which say what they found on the first line.
+fn is_probe_of_rinit(details: &Value) -> bool {
+    matches!(text(details, "probe"), Some("http" | "tcp" | "unix"))
+}
+
+/// One result. That of a program is its exit code, that of a probe of rinit's own what it found.
+fn probe(result: &ProbeResult, is_own: bool) -> String {
+    let output = printable(result.output.as_bytes(), MAX_TEXT);
+    let mut output = output.lines().peekable();
+    let found = output.next_if(|line| is_own && !result.timed_out && !line.is_empty());
     let ended = match (result.timed_out, result.exit_code) {
         (true, _) => "timed out".to_owned(),
+        (false, _) if found.is_some() => found.unwrap_or_default().to_owned(),
         (false, Some(code)) if exit::is_not_run(code) => {
             format!("exit code {code} (the probe itself could not be run)")
         }
@@ -193,8 +212,8 @@ fn probe(result: &ProbeResult) -> String {
         (false, None) => "no result".to_owned(),
     };
     let mut text =
-        format!("    {} ago: {ended} after {}\n", span(result.started_ms_ago), span(result.took_ms));
-    for line in printable(result.output.as_bytes(), MAX_TEXT).lines() {
+        format!("    {} ago: {ended}, after {}\n", span(result.started_ms_ago), span(result.took_ms));
+    for line in output {
         text.extend(["      ", line, "\n"]);
     }
     text

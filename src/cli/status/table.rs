@@ -5,6 +5,7 @@
 use super::colour::{Look, Screen};
 use super::{one_line, span};
 use crate::control::protocol::{ServiceStatus, StatusReport};
+use crate::model::text;
 
 const HEADINGS: [&str; COLUMNS] =
     ["NAME", "STATE", "HEALTH", "PID", "SINCE", "RESTARTS", "LAST EXIT / WAITING FOR"];
@@ -27,7 +28,9 @@ pub fn table(report: &StatusReport, screen: &Screen) -> String {
         false => rows(report, screen),
     };
     if let Some(stop) = report.last_stop.as_ref().filter(|stop| !stop.killed.is_empty()) {
-        let killed = stop.killed.join(", ");
+        let is_defined = |name: &str| report.services.iter().any(|service| service.name == name);
+        // The state directory may be from other definitions.
+        let killed = text::names(&stop.killed, &is_defined);
         let line = format!("The last stop, {}, took {}; killed: {killed}", stop.when, span(stop.took_ms));
         text.push_str(&format!("\n{}\n", one_line(&line)));
     }
@@ -121,16 +124,29 @@ fn remark(service: &ServiceStatus) -> Option<String> {
     if !service.waiting_for.is_empty() {
         return Some(format!("waiting for {}", one_line(&service.waiting_for.join(", "))));
     }
-    // How a service was ended that runs again is of interest only if that was a fault.
-    let is_over = service.state == "running" && service.exit_asked;
-    let exit = service.last_exit.clone().filter(|_| !is_over);
-    let why = service.reason.clone().or(exit).map(|why| one_line(&why));
+    let why = service.reason.clone().or_else(|| failing(service)).or_else(|| exit(service));
+    let why = why.map(|why| one_line(&why));
     match (why, service.restart_in_ms) {
         (Some(why), Some(ms)) => Some(format!("{why}; again in {}", span(ms))),
         (None, Some(ms)) => Some(format!("again in {}", span(ms))),
-        (None, None) if Look::of(service) == Look::Bad => {
-            service.failing_streak.map(|count| format!("{count} failed probes in a row"))
-        }
         (why, None) => why,
     }
+}
+
+/// That it is unhealthy and runs on: the end of the process before it is not the cause.
+fn failing(service: &ServiceStatus) -> Option<String> {
+    let count = service.failing_streak.filter(|_| service.health.as_deref() == Some("unhealthy"))?;
+    let probes = if count == 1 { "probe" } else { "probes in a row" };
+    let before = exit(service).map(|exit| format!("; last exit: {exit}")).unwrap_or_default();
+    Some(format!("{count} failed {probes}{before}"))
+}
+
+/// How the last process ended. That it was asked to is of no interest once the service runs again.
+fn exit(service: &ServiceStatus) -> Option<String> {
+    let runs = matches!(service.state.as_str(), "starting" | "running" | "paused");
+    let exit = service.last_exit.as_ref().filter(|_| !(runs && service.exit_asked))?;
+    Some(match &service.exit_reason {
+        Some(reason) => format!("{reason} ({exit})"),
+        None => exit.clone(),
+    })
 }

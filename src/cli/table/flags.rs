@@ -44,7 +44,7 @@ pub static SOCKET: Flag = Flag {
     long: "socket",
     value: Some("PATH"),
     env: Some("RINIT_SOCKET"),
-    help: "the control socket: a path, or @NAME for an abstract one; by default rinit and its verbs find each other",
+    help: "the control socket: a path, or @NAME for an abstract socket. Without it the init chooses one, and the verbs find it",
 };
 /// `--state-dir`
 pub static STATE_DIR: Flag = Flag {
@@ -79,7 +79,11 @@ pub static LOG_FORMAT: Flag = Flag {
 pub static SUBREAPER: Flag = Flag {
     short: Some('s'),
     env: Some("TINI_SUBREAPER"),
-    ..switch(Opt::Subreaper, "subreaper", "reap orphans also where rinit is not PID 1: it always does")
+    ..switch(
+        Opt::Subreaper,
+        "subreaper",
+        "accepted for scripts written for tini; rinit always reaps orphans, also if it is not PID 1",
+    )
 };
 /// `-p`
 pub static PARENT_DEATH_SIGNAL: Flag = Flag {

@@ -78,7 +78,7 @@ pub static COMMANDS: [Command; 17] = [
         details: &[
             "Starts each service as soon as its dependencies are there, also one that has failed or completed, and waits \
              until it runs. NAME may be a pattern as in a shell, with * ? and [a-z].",
-            "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
+            "Only root and the user that rinit runs as may do this; from outside: docker exec -u 0. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
         flags: &[&NO_WAIT, &JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
         examples: &[
@@ -95,7 +95,7 @@ pub static COMMANDS: [Command; 17] = [
             "Stops each service with its stop signal and grace, and waits until it has stopped. It stays so until it is \
              started; one with restart = \"unless-stopped\" also after a restart of the container. What depends on it \
              goes on running. NAME may be a pattern as in a shell.",
-            "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
+            "Only root and the user that rinit runs as may do this; from outside: docker exec -u 0. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
         flags: &[&FORCE, &NO_WAIT, &JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
         examples: &[
@@ -111,7 +111,7 @@ pub static COMMANDS: [Command; 17] = [
         details: &[
             "Stops each service with its stop signal and grace, starts it and waits until it runs. What depends on it with \
              restart = true is restarted with it. NAME may be a pattern as in a shell.",
-            "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
+            "Only root and the user that rinit runs as may do this; from outside: docker exec -u 0. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
         flags: &[&FORCE, &NO_WAIT, &JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
         examples: &[("rinit restart web", "after a change that a reload does not see")],
@@ -124,7 +124,7 @@ pub static COMMANDS: [Command; 17] = [
         details: &[
             "Sends SIGSTOP to each service's process group. Its health check rests meanwhile. NAME may be a pattern as in \
              a shell.",
-            "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
+            "Only root and the user that rinit runs as may do this; from outside: docker exec -u 0. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
         flags: &[&JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
         examples: &[("rinit pause worker", "until rinit resume worker")],
@@ -136,7 +136,7 @@ pub static COMMANDS: [Command; 17] = [
         summary: "have paused services go on",
         details: &[
             "Sends SIGCONT to each service's process group. NAME may be a pattern as in a shell.",
-            "Only root and rinit's own user may. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
+            "Only root and the user that rinit runs as may do this; from outside: docker exec -u 0. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
         flags: &[&JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
         examples: &[("rinit resume worker", "after rinit pause worker")],
@@ -150,7 +150,7 @@ pub static COMMANDS: [Command; 17] = [
             "Sends SIGNAL (HUP, SIGHUP or 1) to the main process of each service, and does nothing else: a service \
              that ends by it is restarted, or not, by its restart; one that was sent SIGSTOP counts as running. \
              rinit stop and rinit pause do more. NAME may be a pattern as in a shell.",
-            "Only root and rinit's own user may. Exit status: 0 sent, 1 a service has no process, 2 usage, 3 no init \
+            "Only root and the user that rinit runs as may do this; from outside: docker exec -u 0. Exit status: 0 sent, 1 a service has no process, 2 usage, 3 no init \
              answers.",
         ],
         flags: &[&GROUP, &JSON, &TIMEOUT, &SOCKET, &HELP],
@@ -205,7 +205,7 @@ pub static COMMANDS: [Command; 17] = [
              are gone stop, changed ones restart. A change of only healthcheck, restart, backoff, stop_signal, \
              stop_grace_period or description takes effect without a restart. With any mistake nothing is changed, \
              and all of them are shown. SIGHUP to rinit does the same where there is no main process.",
-            "Only root and rinit's own user may. Exit status: 0 done, 1 mistakes, 2 usage, 3 no init answers.",
+            "Only root and the user that rinit runs as may do this; from outside: docker exec -u 0. Exit status: 0 done, 1 mistakes, 2 usage, 3 no init answers.",
         ],
         flags: &[&JSON, &TIMEOUT, &SOCKET, &HELP],
         examples: &[("rinit reload", "after a change; rinit check looks without doing it")],

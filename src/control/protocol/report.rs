@@ -109,6 +109,9 @@ pub struct ServiceStatus {
     /// That was asked for: by a stop, a restart or a reload.
     #[serde(default)]
     pub exit_asked: bool,
+    /// Why rinit itself ended it, to start it again: it was unhealthy, for instance.
+    #[serde(default)]
+    pub exit_reason: Option<String>,
     /// Why it has failed.
     pub reason: Option<String>,
     /// What it says of itself, by systemd's `STATUS=`.

@@ -150,6 +150,8 @@ fn a_service_that_feeds_its_watchdog_no_longer_is_killed_and_restarted() {
     assert_eq!(world.wait(), ms(2000));
     assert_eq!(world.take_story(), ["SIGKILL db group"]);
     assert_eq!(world.state("db"), State::Backoff);
+    let view = world.supervisor.view(world.now, ServiceId(0)).unwrap();
+    assert_eq!(view.exit_reason, Some("no WATCHDOG=1 for 2s"));
 }
 
 /// Also without a watchdog, as with systemd.
@@ -163,7 +165,7 @@ fn a_service_may_ask_to_be_killed_and_restarted() {
     world.tell(Event::Notified { service: ServiceId(0), news: News::Trigger });
     assert_eq!(world.take_story(), ["SIGKILL db group"]);
     let reason = world.supervisor.view(world.now, ServiceId(0)).unwrap().reason;
-    assert_eq!(reason, Some("it has asked for it by WATCHDOG=trigger"));
+    assert_eq!(reason, Some("the service sent WATCHDOG=trigger"));
 }
 
 #[test]

@@ -92,6 +92,31 @@ fn an_unhealthy_service_is_stopped_and_started_again() {
     assert_eq!(world.take_story(), ["SIGKILL web group", "start web"]);
 }
 
+/// Also while the new process runs, until that ends.
+#[test]
+fn why_rinit_ended_a_process_is_told_and_what_its_probes_said_is_not() {
+    let mut world = World::boot(vec![checked(service("web"), OnUnhealthy::Restart)]);
+    let id = world.supervisor.find("web").unwrap();
+    let told = |world: &World| {
+        let view = world.supervisor.view(world.now, id).unwrap();
+        (view.reason.map(str::to_owned), view.exit_reason.map(str::to_owned))
+    };
+    for _ in 0..2 {
+        world.wait();
+        world.exits("web?", 1);
+    }
+    world.exits("web", 0);
+    let why = Some("unhealthy: because".to_owned());
+    assert_eq!((world.state("web"), told(&world)), (State::Backoff, (why.clone(), why.clone())));
+    world.wait();
+    assert_eq!((world.state("web"), told(&world)), (State::Running, (None, why)));
+    let problem = world.supervisor.problem(world.now, id, Scale::Well).unwrap();
+    assert_eq!(problem.message, "starting: no result of its health check yet");
+    assert_eq!(world.supervisor.failed_probe(id), None);
+    world.exits("web", 3);
+    assert_eq!(told(&world), (None, None));
+}
+
 #[test]
 fn a_probe_that_hangs_is_killed_and_counts() {
     let mut world = World::boot(vec![checked(service("web"), OnUnhealthy::None)]);
