@@ -9,7 +9,7 @@ use super::table::{self, Opt};
 use super::values::{self, Env, SERVICES_DIR};
 use crate::control::address::Address;
 use crate::init::{self, Contract, Listening, LogFormat, Remap, Settings};
-use crate::model::{Signal, exit};
+use crate::model::exit;
 use log::LevelFilter;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -71,7 +71,7 @@ fn settings(words: &Words, env: Env<'_>, role: Role, default_is_there: bool) -> 
     };
     let stop_timeout = values::read(words, env, &table::STOP_TIMEOUT, values::read_duration)?;
     let log_level = values::read(words, env, &table::LOG_LEVEL, read_level)?;
-    let log_level = log_level.or_else(|| env_verbosity(env)).unwrap_or(default_level);
+    let log_level = log_level.or_else(|| values::env_verbosity(env)).unwrap_or(default_level);
     let log_format = values::read(words, env, &table::LOG_FORMAT, read_format)?;
     Ok(Settings {
         services,
@@ -81,7 +81,7 @@ fn settings(words: &Words, env: Env<'_>, role: Role, default_is_there: bool) -> 
         socket: values::read(words, env, &table::SOCKET, Address::parse)?,
         listening: listening(words, role),
         state_dir: values::read(words, env, &table::STATE_DIR, read_dir)?,
-        log_level: raised(log_level, words.all(Opt::Verbose).count()),
+        log_level: values::raised(log_level, words.all(Opt::Verbose).count()),
         log_format: log_format.unwrap_or(LogFormat::Text),
         contract: contract(words, env)?,
     })
@@ -99,39 +99,15 @@ fn read_dir(text: &OsStr) -> Result<PathBuf, String> {
 fn contract(words: &Words, env: Env<'_>) -> Result<Contract, String> {
     let mut remap = Remap::default();
     for value in words.all(Opt::RemapExit) {
-        remap.add(read_status(value).map_err(|cause| format!("-e {value:?}: {cause}"))?);
+        remap.add(values::read_status(value).map_err(|cause| format!("-e {value:?}: {cause}"))?);
     }
     let to_group = table::KILL_PROCESS_GROUP.env.and_then(env).is_some();
     Ok(Contract {
         to_group: to_group || words.has(Opt::KillProcessGroup),
         remap,
-        parent_death_signal: values::read(words, env, &table::PARENT_DEATH_SIGNAL, read_signal)?,
+        parent_death_signal: values::read(words, env, &table::PARENT_DEATH_SIGNAL, values::read_signal)?,
         warn_zombies: words.has(Opt::WarnZombies),
     })
-}
-
-/// A signal by its name or number.
-pub(super) fn read_signal(text: &OsStr) -> Result<Signal, String> {
-    let signal = text.to_str().and_then(Signal::parse);
-    signal.ok_or_else(|| "no signal: write SIGTERM, TERM or 15, say".to_owned())
-}
-
-/// An exit status.
-pub(super) fn read_status(text: &OsStr) -> Result<u8, String> {
-    let status = text.to_str().and_then(|text| text.parse().ok());
-    status.ok_or_else(|| "no exit status: write a number from 0 to 255".to_owned())
-}
-
-/// The level that `TINI_VERBOSITY` stands for.
-pub(super) fn env_verbosity(env: Env<'_>) -> Option<LevelFilter> {
-    let value = table::VERBOSE.env.and_then(env)?;
-    let number: usize = value.to_str()?.trim().parse().ok()?;
-    Some(raised(LevelFilter::Error, number))
-}
-
-/// So many levels more.
-pub(super) fn raised(level: LevelFilter, by: usize) -> LevelFilter {
-    LevelFilter::iter().filter(|other| *other > level).take(by).last().unwrap_or(level)
 }
 
 fn read_level(text: &OsStr) -> Result<LevelFilter, String> {
@@ -151,6 +127,7 @@ fn read_format(text: &OsStr) -> Result<LogFormat, String> {
 mod tests {
     use super::super::parse::{Line, parse};
     use super::*;
+    use crate::model::Signal;
     use std::ffi::OsString;
 
     fn read(line: &str, env: &[(&str, &str)]) -> Result<Settings, String> {

@@ -6,7 +6,8 @@ use super::parse::Words;
 use super::table::{self, Flag};
 use crate::config::Style;
 use crate::control::address::Address;
-use crate::model::duration;
+use crate::model::{Signal, duration};
+use log::LevelFilter;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -107,6 +108,30 @@ pub(super) fn read_duration(text: &OsStr) -> Result<Duration, String> {
         }
         Err(_) => Err("no duration: write a number and a unit, as in 500ms, 10s or 1m30s".to_owned()),
     }
+}
+
+/// A signal by its name or number.
+pub(super) fn read_signal(text: &OsStr) -> Result<Signal, String> {
+    let signal = text.to_str().and_then(Signal::parse);
+    signal.ok_or_else(|| "no signal: write SIGTERM, TERM or 15, say".to_owned())
+}
+
+/// An exit status.
+pub(super) fn read_status(text: &OsStr) -> Result<u8, String> {
+    let status = text.to_str().and_then(|text| text.parse().ok());
+    status.ok_or_else(|| "no exit status: write a number from 0 to 255".to_owned())
+}
+
+/// The level that `TINI_VERBOSITY` stands for.
+pub(super) fn env_verbosity(env: Env<'_>) -> Option<LevelFilter> {
+    let value = table::VERBOSE.env.and_then(env)?;
+    let number: usize = value.to_str()?.trim().parse().ok()?;
+    Some(raised(LevelFilter::Error, number))
+}
+
+/// So many levels more.
+pub(super) fn raised(level: LevelFilter, by: usize) -> LevelFilter {
+    LevelFilter::iter().filter(|other| *other > level).take(by).last().unwrap_or(level)
 }
 
 #[cfg(test)]

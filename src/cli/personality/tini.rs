@@ -4,8 +4,7 @@
 
 use super::getopt::{Given, Switch};
 use super::{Action, Personality, no_command};
-use crate::cli::init::{env_verbosity, raised, read_signal, read_status};
-use crate::cli::values::Env;
+use crate::cli::values::{Env, env_verbosity, raised, read_signal, read_status};
 use crate::init::Contract;
 use crate::init::stand_in::{Failures, Role};
 use crate::model::{Signal, exit};
