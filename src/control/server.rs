@@ -8,7 +8,7 @@ use super::connection::{Connection, Line};
 pub use super::peer::{ClientId, Peer};
 use super::places::{Holder, Places, Verdict, heaviest};
 pub use super::places::{MAX_CLIENTS, MAX_HELD, YIELD_AFTER};
-use super::protocol::{Request, Response};
+use super::protocol::{Request, Response, WHO_MAY};
 use super::trouble::Trouble;
 use crate::model::text;
 use crate::sys::poll::{Interest, Poller, Ready};
@@ -496,11 +496,7 @@ impl Server {
 /// The one place where it is decided who may do what: all may read, only root and rinit's own user may change.
 fn permit(request: Request, peer: Peer) -> Result<Request, String> {
     match request.verb.changes() && !peer.may_change {
-        true => Err(format!(
-            "user {} may not {}: only root and the user that rinit runs as may. docker exec -u 0 is root",
-            peer.uid,
-            request.verb.as_str()
-        )),
+        true => Err(format!("user {} may not {}: {WHO_MAY}", peer.uid, request.verb.as_str())),
         false => Ok(request),
     }
 }

@@ -32,6 +32,9 @@ const ALLOCATION: usize = 48;
 /// The longest response, with its newline.
 pub const MAX_RESPONSE: usize = 1024 * 1024;
 
+/// Who may change something, and how: what a refused request is told.
+pub const WHO_MAY: &str = "only root and the user that rinit runs as may. docker exec -u 0 is root";
+
 /// What is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
