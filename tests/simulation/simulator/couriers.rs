@@ -6,18 +6,27 @@ use super::kernel::Act;
 use super::world::World;
 use rinit::model::Signal;
 use rinit::supervisor::{Event, Pid, Scope};
+use std::time::Duration;
 
 impl World<'_> {
+    /// How long the next child takes; `None` where PID 1 sends signals itself.
+    fn takes(&self) -> Option<Duration> {
+        let times = &self.scenario.hardships.couriers_take;
+        times.get(self.kernel.deliveries % times.len().max(1)).copied()
+    }
+
     /// PID 1 sends a signal itself, or has a child send it.
     pub(super) fn send(&mut self, pid: Pid, scope: Scope, signal: Signal) -> Option<Event> {
-        let times = &self.scenario.hardships.couriers_take;
-        let nth = self.kernel.deliveries % times.len().max(1);
-        match times.get(nth) {
-            None => self.deliver(pid, scope, signal),
-            Some(takes) => {
-                self.kernel.deliver_after(self.now, *takes, Act::Deliver(pid, scope, signal));
-                None
-            }
+        let Some(takes) = self.takes() else { return self.deliver(pid, scope, signal) };
+        self.kernel.deliver_after(self.now, takes, Act::Deliver(pid, scope, signal));
+        None
+    }
+
+    /// The same to everything that is left at the stop.
+    pub(super) fn send_to_all(&mut self, signal: Signal) {
+        match self.takes() {
+            None => self.kernel.signal_all(self.now, signal),
+            Some(takes) => self.kernel.deliver_after(self.now, takes, Act::DeliverToAll(signal)),
         }
     }
 

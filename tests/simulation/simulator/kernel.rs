@@ -53,6 +53,8 @@ pub enum Act {
     Say(Pid, News),
     /// A child of PID 1's sends a signal.
     Deliver(Pid, Scope, Signal),
+    /// It sends a signal to everything that is left.
+    DeliverToAll(Signal),
     /// SIGCHLD.
     Reap,
     /// By its place among the requests.
@@ -97,7 +99,7 @@ impl Kernel {
 
     /// A child of PID 1's does this: the next one, which takes all that waits while another one is at work.
     pub fn deliver_after(&mut self, now: Time, takes: Duration, act: Act) {
-        let is_delivery = |(_, act): &(_, &Act)| matches!(act, Act::Deliver(..));
+        let is_delivery = |(_, act): &(_, &Act)| matches!(act, Act::Deliver(..) | Act::DeliverToAll(_));
         let ends: BTreeSet<Time> = self.line.iter().filter(is_delivery).map(|((at, _), _)| *at).collect();
         let at = match ends.last() {
             None => {
@@ -108,9 +110,12 @@ impl Kernel {
             Some(end) => *end + takes,
         };
         self.deliveries += 1;
-        if let Act::Deliver(pid, scope, Signal::KILL) = act {
-            self.targets(pid, scope).into_iter().for_each(|pid| self.dooms(pid));
-        }
+        let doomed = match act {
+            Act::Deliver(pid, scope, Signal::KILL) => self.targets(pid, scope),
+            Act::DeliverToAll(Signal::KILL) => self.processes.keys().copied().collect(),
+            _ => Vec::new(),
+        };
+        doomed.into_iter().for_each(|pid| self.dooms(pid));
         self.plan(at, act);
     }
 
@@ -119,6 +124,7 @@ impl Kernel {
         self.line.values().any(|act| match act {
             Act::Deliver(pid, Scope::Process, sent) => *pid == process.pid && *sent == signal,
             Act::Deliver(pid, Scope::Group, sent) => *pid == process.group && *sent == signal,
+            Act::DeliverToAll(sent) => *sent == signal,
             _ => false,
         })
     }

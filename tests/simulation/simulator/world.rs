@@ -172,10 +172,15 @@ impl World<'_> {
             }
             Act::Vanish(pid) => {
                 self.kernel.vanish(pid);
-                None
+                // At the end PID 1 looks often whether anything is left.
+                self.rest.map(|_| Seen::Ended)
             }
             Act::Say(pid, news) => self.kernel.can_say(pid, &news).then_some(Seen::Said(pid, news)),
             Act::Deliver(pid, scope, signal) => self.delivers(pid, scope, signal),
+            Act::DeliverToAll(signal) => {
+                self.kernel.signal_all(self.now, signal);
+                Some(Seen::Ended)
+            }
             Act::Reap => Some(Seen::Ended),
             Act::Ask(index) => Some(Seen::Asked(index)),
         }
@@ -375,7 +380,7 @@ impl World<'_> {
         if self.kernel.is_empty() {
             return Some(Event::NothingLeft);
         }
-        signals.iter().for_each(|signal| self.kernel.signal_all(self.now, *signal));
+        signals.iter().for_each(|signal| self.send_to_all(*signal));
         None
     }
 

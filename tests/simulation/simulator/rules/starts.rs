@@ -33,9 +33,7 @@ fn there(scene: &Scene<'_>, on: usize, dependency: &Dependency) -> There {
     let runs = matches!(state, State::Running | State::Paused);
     let is = match dependency.condition {
         Condition::Started => runs || state == State::Completed,
-        Condition::Healthy => {
-            runs && scene.health(on) == Some(HealthState::Healthy)
-        }
+        Condition::Healthy => runs && scene.health(on) == Some(HealthState::Healthy),
         Condition::CompletedSuccessfully => state == State::Completed,
     };
     match (is, state) {
