@@ -29,13 +29,7 @@ impl Unit {
         let set_up = process.setup.is_none();
         let struck = process.struck;
         if set_up {
-            self.last_exit = Some(status);
-            self.ended = (now, ran);
-            let ours = struck || self.ending.as_ref().is_some_and(|ending| ending.killed || ending.struck);
-            self.exit_asked = self.ending.as_ref().is_some_and(|ending| ending.is_asked());
-            let is_restart = self.ending.as_ref().is_some_and(|ending| ending.purpose == Purpose::Restart);
-            self.exit_reason = self.reason.clone().filter(|_| is_restart);
-            self.oom = oom && !ours && status == ExitStatus::Signal(9);
+            self.note_exit(now, status, ran, oom, struck);
         }
         self.end_watch(out);
         self.forget_asked();
@@ -78,6 +72,18 @@ impl Unit {
         }
         let next = self.after_end(now, status.success() && was_ready);
         out.push(Effect::Notice(Notice::Died(self.id, status, self.oom, ran, next)));
+    }
+
+    /// Notes how its main process has ended, and why. `struck`: by a SIGKILL that it was sent before it was told to stop.
+    fn note_exit(&mut self, now: Time, status: ExitStatus, ran: Duration, oom: bool, struck: bool) {
+        let ending = self.ending.as_ref();
+        let ours = struck || ending.is_some_and(|ending| ending.killed || ending.struck);
+        let is_restart = ending.is_some_and(|ending| ending.purpose == Purpose::Restart);
+        self.exit_asked = ending.is_some_and(|ending| ending.is_asked());
+        self.exit_reason = self.reason.clone().filter(|_| is_restart);
+        self.last_exit = Some(status);
+        self.ended = (now, ran);
+        self.oom = oom && !ours && status == ExitStatus::Signal(9);
     }
 
     /// What follows the end of a process that was started.

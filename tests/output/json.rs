@@ -71,7 +71,8 @@ fn a_long_message_is_one_line() {
         .stderr(outlet.stderr())
         .start();
     outlet.wait_lines("the start", |lines| lines.iter().any(|line| line.contains("started, pid")));
-    let mistakes: String = (0..300).map(|number| format!("wrong{number} = 'mistake'\n")).collect();
+    let mistakes: String =
+        (0..300).map(|number| format!("wrong{number}{} = 'mistake'\n", "_".repeat(60))).collect();
     std::fs::write(init.dir().join("services.d/web.toml"), format!("{mistakes}command = 'true'\n")).unwrap();
     init.signal(Signal::SIGHUP);
     let lines = outlet.wait_lines("the refusal", |lines| {

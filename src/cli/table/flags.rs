@@ -15,8 +15,8 @@ pub static SERVICES: Flag = Flag {
     long: "services",
     value: Some("DIR"),
     env: Some("RINIT_SERVICES"),
-    help: "where services are defined; may be repeated (in the environment with : between); a service in a later \
-           DIR replaces one of the same name; default /etc/services.d, if it is there",
+    help: "a directory of service definitions; may be repeated, in the variable with : between them. A service in a \
+           later DIR replaces one of the same name. Default /etc/services.d, if it exists",
 };
 /// `--style`
 pub static STYLE: Flag = Flag {
@@ -25,7 +25,7 @@ pub static STYLE: Flag = Flag {
     long: "style",
     value: Some("STYLE"),
     env: Some("RINIT_STYLE"),
-    help: "whose service directories these are, where nothing in them says so: s6 or runit; default s6",
+    help: "s6 or runit: whose service directories these are, if no file in them tells; default s6",
 };
 /// `--stop-timeout`
 pub static STOP_TIMEOUT: Flag = Flag {
@@ -53,8 +53,8 @@ pub static STATE_DIR: Flag = Flag {
     long: "state-dir",
     value: Some("DIR"),
     env: Some("RINIT_STATE_DIR"),
-    help: "where it is remembered which unless-stopped services were stopped by hand, and how the last stop went; \
-           default /var/lib/rinit, for an init that is not PID 1 ~/.local/state/rinit",
+    help: "the directory that keeps the names of unless-stopped services that were stopped by hand, and a report of \
+           the last stop; default /var/lib/rinit, or ~/.local/state/rinit if rinit is not PID 1",
 };
 /// `--log-level`
 pub static LOG_LEVEL: Flag = Flag {
@@ -63,8 +63,8 @@ pub static LOG_LEVEL: Flag = Flag {
     long: "log-level",
     value: Some("LEVEL"),
     env: Some("RINIT_LOG"),
-    help: "what rinit writes of itself to standard error: off, error, warn, info, debug or trace; default info, \
-           with COMMAND alone warn",
+    help: "the level of rinit's messages on standard error: off, error, warn, info, debug or trace; default info, \
+           or warn with COMMAND alone",
 };
 /// `--log-format`
 pub static LOG_FORMAT: Flag = Flag {
@@ -73,7 +73,7 @@ pub static LOG_FORMAT: Flag = Flag {
     long: "log-format",
     value: Some("FORMAT"),
     env: Some("RINIT_LOG_FORMAT"),
-    help: "how it writes that: text or json; default text",
+    help: "the format of these messages: text or json; default text",
 };
 /// `-s`
 pub static SUBREAPER: Flag = Flag {
@@ -98,7 +98,7 @@ pub static PARENT_DEATH_SIGNAL: Flag = Flag {
 pub static VERBOSE: Flag = Flag {
     short: Some('v'),
     env: Some("TINI_VERBOSITY"),
-    ..switch(Opt::Verbose, "verbose", "one log level more; may be repeated")
+    ..switch(Opt::Verbose, "verbose", "raise the log level by one; may be repeated")
 };
 /// `-w`
 pub static WARN_ZOMBIES: Flag = Flag {
@@ -125,14 +125,18 @@ pub static HELP: Flag = Flag { short: Some('h'), ..switch(Opt::Help, "help", "sh
 /// `--version`
 pub static VERSION: Flag = Flag { short: Some('V'), ..switch(Opt::Version, "version", "show the version") };
 /// `--live`
-pub static LIVE: Flag =
-    switch(Opt::Live, "live", "well means: rinit answers, and nothing has failed for good");
+pub static LIVE: Flag = switch(Opt::Live, "live", "healthy if rinit answers and nothing has failed for good");
 /// `--ready`
-pub static READY: Flag = switch(Opt::Ready, "ready", "well means: everything is ready or healthy");
+pub static READY: Flag = switch(
+    Opt::Ready,
+    "ready",
+    "healthy if every service is ready, and healthy where it has a check; as without an option",
+);
 /// `--startup`
-pub static STARTUP: Flag = switch(Opt::Startup, "startup", "well means: everything has been ready once");
+pub static STARTUP: Flag =
+    switch(Opt::Startup, "startup", "healthy if every service has been ready or completed once");
 /// `--now`
-pub static NOW: Flag = switch(Opt::Now, "now", "probe first, in place of reporting the last results");
+pub static NOW: Flag = switch(Opt::Now, "now", "run every health check now, and report these results");
 /// `--force`
 pub static FORCE: Flag =
     switch(Opt::Force, "force", "also stop a service whose definition says refuse_manual_stop");
@@ -141,7 +145,8 @@ pub static JSON: Flag = switch(Opt::Json, "json", "print JSON");
 /// `--strict`
 pub static STRICT: Flag = switch(Opt::Strict, "strict", "warnings count as mistakes");
 /// `--toml`
-pub static TOML: Flag = switch(Opt::Toml, "toml", "print the directories as TOML files that say the same");
+pub static TOML: Flag =
+    switch(Opt::Toml, "toml", "print service directories as TOML files with the same meaning");
 /// `--schema`
 pub static SCHEMA: Flag =
     switch(Opt::Schema, "schema", "print a JSON schema of definitions, for editors, and check nothing");
@@ -177,7 +182,7 @@ pub static FOR: Flag = Flag {
 };
 /// `--group`
 pub static GROUP: Flag =
-    switch(Opt::Group, "group", "to all of the main process's group, not to that process alone");
+    switch(Opt::Group, "group", "send it to the whole process group, not to the main process alone");
 /// `--since`
 pub static SINCE: Flag = Flag {
     opt: Opt::Since,
@@ -185,7 +190,7 @@ pub static SINCE: Flag = Flag {
     long: "since",
     value: Some("SINCE"),
     env: None,
-    help: "only events after the one of this number, or of this last time, as in 10m; 0s with --follow: only new ones",
+    help: "only events after this number, or of this last time, such as 10m; with --follow, 0s means only new ones",
 };
 /// `--kind`
 pub static KIND: Flag = Flag {
@@ -194,11 +199,11 @@ pub static KIND: Flag = Flag {
     long: "kind",
     value: Some("KIND"),
     env: None,
-    help: "only events of this kind, as in die; may be repeated",
+    help: "only events of this kind, such as die; may be repeated",
 };
 /// `--follow`
 pub static FOLLOW: Flag =
-    Flag { short: Some('f'), ..switch(Opt::Follow, "follow", "go on with what happens from now on") };
+    Flag { short: Some('f'), ..switch(Opt::Follow, "follow", "then print new events as they happen") };
 /// `--json` of `events`.
 pub static JSON_LINES: Flag = switch(Opt::Json, "json", "print JSON, one line for each event");
 /// `--timeout` of `probe`.

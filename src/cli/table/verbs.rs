@@ -11,15 +11,15 @@ pub static COMMANDS: [Command; 17] = [
         verb: Verb::Health,
         name: "health",
         usage: &["health [OPTION]... [NAME]...", "health [--timeout DURATION] -- COMMAND [ARG]..."],
-        summary: "tell whether everything is well",
+        summary: "tell whether all services are healthy",
         details: &[
-            "Asks the running init and prints one line for each service that is not well. Well means: every \
-             service that should run does, no task has failed, and every health check is healthy; where nothing runs \
-             at all, that is not well. With NAME, which \
-             may be a pattern as in a shell: of these services alone.",
-            "With COMMAND it asks nobody: it runs COMMAND and kills it and its children at the timeout. The exit \
+            "Asks the running init and prints one line for each service that is not healthy. The answer is healthy if \
+             every service that should run does, no task has failed, and every health check has passed. If nothing \
+             runs at all, it is not healthy. With NAME it asks about these services alone. NAME may be a pattern as \
+             in a shell.",
+            "With COMMAND it asks no init. It runs COMMAND, and at the timeout kills it with its children. The exit \
              status is 0 if COMMAND's is 0, and 1 for everything else.",
-            "Exit status: 0 well, 1 not well, 2 usage, 3 no init answers.",
+            "Exit status: 0 healthy, 1 not healthy, 2 usage, 3 no init answers.",
         ],
         flags: &[&LIVE, &READY, &STARTUP, &NOW, &JSON, &HEALTH_TIMEOUT, &SOCKET, &HELP],
         examples: &[
@@ -34,11 +34,13 @@ pub static COMMANDS: [Command; 17] = [
         usage: &["status [OPTION]... [NAME]..."],
         summary: "show what each service does",
         details: &[
-            "Prints a table of all services. What needs attention is named at its end, and stands out on a terminal, \
-             unless NO_COLOR is set. With NAME, which may be a pattern as in a shell: all there is to know of these: how they ended, what they need and \
-             what needs them, their definition and environment, and the last results of their health checks.",
-            "Values that come from files or from the container's environment are not shown; arguments and other values \
-             only to root and rinit's own user.",
+            "Prints a table of all services. The last line names those that need attention. On a terminal they are \
+             coloured, unless NO_COLOR is set.",
+            "With NAME it prints everything about these services: how they ended, what they need and what needs \
+             them, their definition and environment, and the last results of their health checks. NAME may be a \
+             pattern as in a shell.",
+            "Values that come from files or from the container's environment are not shown. Arguments and other values \
+             are shown only to root and the user that rinit runs as.",
             "Exit status: 0 shown, 1 no such service, 2 usage, 3 no init answers.",
         ],
         flags: &[&JSON, &TIMEOUT, &SOCKET, &HELP],
@@ -56,10 +58,10 @@ pub static COMMANDS: [Command; 17] = [
         details: &[
             "Reads the definitions in each DIR (by default those that the init would read) and starts nothing. \
              Prints every mistake with its file, line and column; a warning for what is valid but unwise; and the \
-             order in which the services start and stop. Without DIR and --services it also looks whether the \
-             programs are there.",
-            "Directories of s6, s6-rc and runit are read as well, and it says what each became. With --toml it prints \
-             them as the TOML files that say the same, each after a line with its name.",
+             order in which the services start and stop. Without DIR and --services it also checks that the \
+             programs exist.",
+            "It reads directories of s6, s6-rc and runit as well, and prints what each became. With --toml it prints \
+             TOML files with the same meaning, each after a line with its name.",
             "Exit status: 0 no mistakes, 1 mistakes, with --strict also warnings, 2 usage.",
         ],
         flags: &[&SERVICES, &STYLE, &STOP_TIMEOUT, &STRICT, &JSON, &TOML, &SCHEMA, &HELP],
@@ -76,8 +78,8 @@ pub static COMMANDS: [Command; 17] = [
         usage: &["start [OPTION]... NAME..."],
         summary: "run services, and what they depend on",
         details: &[
-            "Starts each service as soon as its dependencies are there, also one that has failed or completed, and waits \
-             until it runs. NAME may be a pattern as in a shell, with * ? and [a-z].",
+            "Starts each service as soon as its dependencies are there, and waits until it runs. A service that has \
+             failed or completed starts again. NAME may be a pattern as in a shell, with * ? and [a-z].",
             "Only root and the user that rinit runs as may do this; from outside: docker exec -u 0. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
         flags: &[&NO_WAIT, &JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
@@ -92,9 +94,9 @@ pub static COMMANDS: [Command; 17] = [
         usage: &["stop [OPTION]... NAME..."],
         summary: "stop services",
         details: &[
-            "Stops each service with its stop signal and grace, and waits until it has stopped. It stays so until it is \
-             started; one with restart = \"unless-stopped\" also after a restart of the container. What depends on it \
-             goes on running. NAME may be a pattern as in a shell.",
+            "Stops each service with its stop signal and grace, and waits until it has stopped. It stays stopped until it is \
+             started; with restart = \"unless-stopped\" also after a restart of the container. Services that depend on \
+             it go on running. NAME may be a pattern as in a shell.",
             "Only root and the user that rinit runs as may do this; from outside: docker exec -u 0. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
         flags: &[&FORCE, &NO_WAIT, &JSON, &ACT_TIMEOUT, &SOCKET, &HELP],
@@ -120,9 +122,9 @@ pub static COMMANDS: [Command; 17] = [
         verb: Verb::Pause,
         name: "pause",
         usage: &["pause [OPTION]... NAME..."],
-        summary: "have services stand still",
+        summary: "suspend services",
         details: &[
-            "Sends SIGSTOP to each service's process group. Its health check rests meanwhile. NAME may be a pattern as in \
+            "Sends SIGSTOP to each service's process group. Its health check is suspended too. NAME may be a pattern as in \
              a shell.",
             "Only root and the user that rinit runs as may do this; from outside: docker exec -u 0. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
         ],
@@ -133,7 +135,7 @@ pub static COMMANDS: [Command; 17] = [
         verb: Verb::Resume,
         name: "resume",
         usage: &["resume [OPTION]... NAME..."],
-        summary: "have paused services go on",
+        summary: "continue paused services",
         details: &[
             "Sends SIGCONT to each service's process group. NAME may be a pattern as in a shell.",
             "Only root and the user that rinit runs as may do this; from outside: docker exec -u 0. Exit status: 0 done, 1 not done, 2 usage, 3 no init answers.",
@@ -147,9 +149,9 @@ pub static COMMANDS: [Command; 17] = [
         usage: &["signal [OPTION]... SIGNAL NAME..."],
         summary: "send services a signal",
         details: &[
-            "Sends SIGNAL (HUP, SIGHUP or 1) to the main process of each service, and does nothing else: a service \
-             that ends by it is restarted, or not, by its restart; one that was sent SIGSTOP counts as running. \
-             rinit stop and rinit pause do more. NAME may be a pattern as in a shell.",
+            "Sends SIGNAL (HUP, SIGHUP or 1) to the main process of each service, and does nothing else. If the \
+             service ends, its key restart decides what follows. A service that was sent SIGSTOP counts as running. \
+             Use rinit stop and rinit pause to stop and to suspend a service. NAME may be a pattern as in a shell.",
             "Only root and the user that rinit runs as may do this; from outside: docker exec -u 0. Exit status: 0 sent, 1 a service has no process, 2 usage, 3 no init \
              answers.",
         ],
@@ -165,11 +167,11 @@ pub static COMMANDS: [Command; 17] = [
         usage: &["wait [OPTION]... NAME..."],
         summary: "wait until services are ready, healthy or ended",
         details: &[
-            "Waits until all of these services meet the condition at the same time: ready (it runs and, where it \
-             is to say so, has said that it is ready; or it has completed), healthy, stopped (nothing of it runs, and \
-             it is not started by itself), completed or failed. NAME may be a pattern as in a shell.",
-            "Where that cannot come about any more by itself, it ends at once and says why.",
-            "Exit status: 0 it is so, 1 not in time, or never, 2 usage, 3 no init answers.",
+            "Waits until all of these services meet the condition at the same time: ready (it runs, and with notify \
+             has reported that it is ready; or it has completed), healthy, stopped (nothing of it runs, and it does \
+             not start by itself), completed or failed. NAME may be a pattern as in a shell.",
+            "If the condition can no longer come true by itself, it ends at once and says why.",
+            "Exit status: 0 met, 1 not met in time or never, 2 usage, 3 no init answers.",
         ],
         flags: &[&FOR, &JSON, &WAIT_TIMEOUT, &SOCKET, &HELP],
         examples: &[
@@ -183,9 +185,9 @@ pub static COMMANDS: [Command; 17] = [
         usage: &["events [OPTION]... [NAME]..."],
         summary: "show what has happened",
         details: &[
-            "Prints the last events, 1024 at most, one on a line: number, time, service, kind, and what else there is \
-             to say. With NAME, which may be a pattern as in a shell: those of these services alone. With --follow \
-             also those that come, until rinit ends or Ctrl-C.",
+            "Prints the last events, 1024 at most, one on a line: number, time, service, kind and attributes. With \
+             NAME, only those of these services. NAME may be a pattern as in a shell. With --follow it goes on to \
+             print new events, until rinit ends or Ctrl-C.",
             "Exit status: 0 shown, 1 cut off or refused, 2 usage, 3 no init answers.",
         ],
         flags: &[&FOLLOW, &SINCE, &KIND, &JSON_LINES, &TIMEOUT, &SOCKET, &HELP],
@@ -201,10 +203,10 @@ pub static COMMANDS: [Command; 17] = [
         usage: &["reload [OPTION]..."],
         summary: "read the service definitions again",
         details: &[
-            "Has the init read every definition again and carry out what has changed: new services start, those that \
-             are gone stop, changed ones restart. A change of only healthcheck, restart, backoff, stop_signal, \
-             stop_grace_period or description takes effect without a restart. With any mistake nothing is changed, \
-             and all of them are shown. SIGHUP to rinit does the same where there is no main process.",
+            "The init reads every definition again and applies what has changed: new services start, removed \
+             services stop, changed ones restart. A change of only healthcheck, restart, backoff, stop_signal, \
+             stop_grace_period or description takes effect without a restart. If there is any mistake, \
+             nothing changes, and all mistakes are shown. SIGHUP to rinit does the same if there is no main process.",
             "Only root and the user that rinit runs as may do this; from outside: docker exec -u 0. Exit status: 0 done, 1 mistakes, 2 usage, 3 no init answers.",
         ],
         flags: &[&JSON, &TIMEOUT, &SOCKET, &HELP],
@@ -216,9 +218,9 @@ pub static COMMANDS: [Command; 17] = [
         usage: &["shutdown [OPTION]..."],
         summary: "stop everything, and with it the container",
         details: &[
-            "Asks the init to stop all services in order and to end, as SIGTERM does, and does not wait for it: in \
-             a container this very command ends with it. rinit events -f shows how it goes. Only root and rinit's own \
-             user may.",
+            "Asks the init to stop all services in order and to end, as SIGTERM does. It does not wait for the end: \
+             in a container this command ends with it. rinit events -f shows the stop. Only root and the user that \
+             rinit runs as may do this; from outside: docker exec -u 0.",
             "Exit status: 0 it stops, 1 refused, 2 usage, 3 no init answers.",
         ],
         flags: &[&JSON, &TIMEOUT, &SOCKET, &HELP],
@@ -232,11 +234,12 @@ pub static COMMANDS: [Command; 17] = [
             "probe [OPTION]... tcp ADDRESS:PORT",
             "probe [OPTION]... unix PATH",
         ],
-        summary: "try once whether a service can be reached",
+        summary: "probe once whether a service can be reached",
         details: &[
-            "http: a GET request; a status of 200 to 399 is well. tcp: a connection; one that is accepted is well. \
-             unix: the same to a stream socket, at PATH or at @NAME for an abstract one. Hosts are IP addresses or localhost, for which 127.0.0.1 and then ::1 is tried: no names are resolved.",
-            "Exit status: 0 well, 1 not well, 2 usage. What happened is on standard output.",
+            "http: a GET request; a status of 200 to 399 is healthy. tcp: a connection; healthy if it is accepted. \
+             unix: the same to a stream socket at PATH, or at @NAME for an abstract one. No names are resolved: a \
+             host is an IP address, or localhost, for which 127.0.0.1 and then ::1 is tried.",
+            "Exit status: 0 healthy, 1 not healthy, 2 usage. The result is on standard output.",
         ],
         flags: &[&PROBE_TIMEOUT, &HELP],
         examples: &[
@@ -259,9 +262,7 @@ pub static COMMANDS: [Command; 17] = [
         name: "man",
         usage: &["man [OPTION]..."],
         summary: "print the manual page",
-        details: &[
-            "Prints rinit(1), the page with everything that the helps of all verbs say, as man and mandoc read it.",
-        ],
+        details: &["Prints rinit(1), for man and mandoc: one page with the help of all verbs."],
         flags: &[&HELP],
         examples: &[("rinit man", "to read it at once: rinit man | man -l -")],
     },
@@ -269,12 +270,12 @@ pub static COMMANDS: [Command; 17] = [
         verb: Verb::Completions,
         name: "completions",
         usage: &["completions [OPTION]... SHELL", "completions [OPTION]... SHELL -- WORD..."],
-        summary: "print a script that has a shell complete rinit's command lines",
+        summary: "print a completion script for a shell",
         details: &[
             "Prints the script for bash, zsh or fish. It completes verbs, options and their values, and the services of \
              the running init.",
-            "With the words of a command line after --, the first one of which is rinit: what may stand for the last \
-             one. That is how the scripts ask.",
+            "With the words of a command line after --, beginning with rinit, it prints what the last word may become. \
+             The scripts call it like this.",
         ],
         flags: &[&HELP],
         examples: &[
