@@ -103,6 +103,8 @@ impl Rule for Input {
             }
             Effect::Notice(Notice::Unkillable(service)) => {
                 self.given_up.insert(service.0);
+                // Nothing is started beside what hangs, whoever writes to it.
+                self.lingering.remove(&service.0);
             }
             Effect::Hook { service, hook: Hook::Stop, .. } => {
                 if let Some(main) = scene.kernel.main_of(service.0) {
