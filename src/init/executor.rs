@@ -441,7 +441,7 @@ mod tests {
     use crate::supervisor::ExitStatus;
     use std::os::unix::process::CommandExt;
     use std::sync::mpsc;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     fn executor() -> Executor {
         Executor::new(
@@ -466,6 +466,29 @@ mod tests {
         assert!(
             matches!(hooked, Event::HookSpawnFailed { service, hook: Hook::PreStop, .. } if service == nobody)
         );
+    }
+
+    /// What is written after the exit is decided is no longer waited for then.
+    #[test]
+    fn the_end_comes_within_the_stop_timeout_and_a_little() {
+        let timeout = Duration::from_secs(1000);
+        // Other tests end as well, with other timeouts.
+        let is_bound = |_| {
+            let mut executor = executor();
+            executor.supervisor = Supervisor::new(&[], timeout);
+            let now = Instant::now();
+            let mut effects = Vec::new();
+            executor.supervisor.step(Duration::ZERO, Event::StopRequested { signal: None }, &mut effects);
+            // The others would stop what other tests have started.
+            for effect in effects.into_iter().filter(|effect| matches!(effect, Effect::Notice(_))) {
+                executor.carry_out(effect);
+            }
+            executor.feed(Duration::ZERO, Event::NothingLeft);
+            assert!(executor.exit_status().is_some());
+            let left = crate::init::output::OUTPUT.ends_by().map(|at| at.saturating_duration_since(now));
+            left.is_some_and(|left| left >= timeout && left < timeout + Duration::from_secs(60))
+        };
+        assert!((0..100).any(is_bound));
     }
 
     /// After the exit the supervisor ignores events, so the group stays in its table.

@@ -376,9 +376,7 @@ impl Init {
             log::warn!(
                 "woken up {late} too late, as if stopped or frozen: time limits of services are extended"
             );
-            self.executor.reader.overslept(by);
-            self.executor.scribe.overslept(by);
-            self.executor.couriers.overslept(self.now());
+            self.executor.overslept(self.now(), by);
             self.feed(Event::Overslept { by });
         }
     }

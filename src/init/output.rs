@@ -182,8 +182,7 @@ impl Output {
     /// The end of the process: writes what waits, for so long at most. A disk that is full is not waited for.
     pub fn finish(&self, limit: Duration) {
         let mut inner = self.lock();
-        let deadline = Instant::now().checked_add(limit);
-        let Some(deadline) = deadline.into_iter().chain(inner.end_by).min() else { return };
+        let Some(deadline) = inner.deadline(Instant::now(), limit) else { return };
         inner.may_relay = true;
         if let Some(stderr) = &mut inner.stderr {
             stderr.renew();
@@ -204,12 +203,23 @@ impl Output {
         self.lock().stderr.as_ref().is_some_and(|stderr| stderr.is_relay(pid))
     }
 
+    /// For tests: when rinit has to have ended.
+    #[cfg(test)]
+    pub fn ends_by(&self) -> Option<Instant> {
+        self.lock().end_by
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
+    /// Until when the end waits, which is no longer than this from now.
+    fn deadline(&self, now: Instant, limit: Duration) -> Option<Instant> {
+        now.checked_add(limit).into_iter().chain(self.end_by).min()
+    }
+
     /// Writes as much as there is room for.
     fn attempt(&mut self) -> Attempt {
         let mut progress = false;
@@ -276,4 +286,22 @@ impl Inner {
 fn later(stalls: u32) -> Flow {
     let delay = FIRST_DELAY.saturating_mul(1_u32.checked_shl((stalls / 2).min(MOST_DOUBLINGS)).unwrap_or(1));
     Instant::now().checked_add(delay).map_or(Flow::Free, Flow::Later)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_take_no_longer_than_the_end_may() {
+        let (output, now) = (Output::new(), Instant::now());
+        let left = |output: &Output| {
+            output.lock().deadline(now, LAST_WORDS).map(|at| at.saturating_duration_since(now))
+        };
+        assert_eq!(left(&output), Some(LAST_WORDS));
+        output.end_within(Duration::ZERO);
+        assert!(left(&output).is_some_and(|left| left < LAST_WORDS), "the end is due");
+        output.end_within(Duration::from_secs(1000));
+        assert_eq!(left(&output), Some(LAST_WORDS));
+    }
 }

@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::executor::Executor;
 use crate::supervisor::Time;
 use std::time::Duration;
 
@@ -65,9 +66,25 @@ impl Sleep {
     }
 }
 
+impl Executor {
+    /// rinit was woken up this much too late: its children have perhaps not run either, and get the time back.
+    pub fn overslept(&mut self, now: Duration, by: Duration) {
+        self.reader.overslept(by);
+        self.scribe.overslept(by);
+        self.couriers.overslept(now);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::init::launch::Surroundings;
+    use crate::init::queue::Message;
+    use crate::init::state::State;
+    use crate::model::Signal;
+    use crate::supervisor::Supervisor;
+    use crate::sys::poll::Poller;
+    use std::collections::VecDeque;
 
     fn s(seconds: u64) -> Time {
         Duration::from_secs(seconds)
@@ -102,5 +119,27 @@ mod tests {
         assert!(sleep.may_expire(s(12)));
         assert!(!sleep.may_expire(s(14)));
         assert!(sleep.may_expire(s(16)), "not for ever on a machine that is always slow");
+    }
+
+    /// The reader is waited for as long as that takes: `tests/supervise/reading.rs` does so.
+    #[test]
+    fn children_of_rinit_s_own_get_the_time_back() {
+        let base = tempfile::tempdir().unwrap();
+        let state = State::open(Some(&base.path().join("state")), false);
+        let supervisor = Supervisor::new(&[], Duration::ZERO);
+        let mut executor =
+            Executor::new(supervisor, Vec::new(), Surroundings::record(), Poller::new().unwrap(), state);
+        executor.scribe.remember("web", true);
+        let before = executor.scribe.deadline().unwrap();
+        executor.couriers.allow_children(false);
+        executor.couriers.push(Message { to: None, signal: Signal::TERM }).unwrap();
+        executor.couriers.need_children();
+        executor.dispatch(Duration::ZERO, &mut VecDeque::new());
+        let minute = Duration::from_secs(60);
+        executor.overslept(minute, minute);
+        assert_eq!(executor.scribe.deadline(), Some(before + minute));
+        assert_eq!(executor.couriers.deadline(), Some(minute));
+        let child = executor.scribe.child().unwrap();
+        nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(child), None).unwrap();
     }
 }

@@ -312,11 +312,13 @@ mod tests {
     /// Each process of the group forks and ends, again and again.
     #[test]
     fn nobody_escapes_from_a_group_by_forking() {
-        let hops = "import os\nprint(flush=True)\nwhile True:\n    if os.fork():\n        os._exit(0)\n";
+        let hops = "import os\nfor _ in range(5):\n    os.fork()\nprint(flush=True)\n\
+                    while True:\n    if os.fork():\n        os._exit(0)\n";
         let mut command = Command::new("python3");
         command.args(["-c", hops]).process_group(0).stdout(std::process::Stdio::piped());
         let mut child = command.spawn().unwrap();
-        std::io::Read::read_exact(&mut child.stdout.take().unwrap(), &mut [0]).unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        std::io::Read::read_exact(&mut stdout, &mut [0]).unwrap();
         let leader = Identity::of(i32::try_from(child.id()).unwrap());
         child.wait().unwrap();
         assert!(process::group_exists(leader.pid));

@@ -176,7 +176,11 @@ fn without_setuid_a_group_that_is_reached_in_part_is_told() {
     std::os::unix::fs::chown(&copy, Some(61234), None).unwrap();
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o4755)).unwrap();
     let script =
-        format!("{} become 61234 sh -c 'echo up; exec sleep 1000' & exec sleep 1000", copy.display());
+        // The leader does not end by it: alone, the other one could not be reached at all, and the kernel would say so.
+        format!(
+            "trap '' TERM; {} become 61234 sh -c 'echo up; exec sleep 1000' & while :; do sleep 0.05; done",
+            copy.display()
+        );
     let web = format!(
         "command = [\"sh\", \"-c\", \"{script}\"]\nkill_mode = \"group\"\nstop_grace_period = \"100ms\"\n"
     );

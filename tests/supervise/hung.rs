@@ -53,9 +53,10 @@ impl Outside {
         let mut server = Command::new("nsenter");
         server.args([&namespace, "python3", "-c", MOUNTS]).arg(path).arg(mode).stdout(Stdio::piped());
         let mut server = Outside(server.spawn().unwrap());
-        let mut said = [0; 7];
+        // To its end: without a reader it could not write the rest.
+        let mut said = [0; 8];
         server.0.stdout.take().unwrap().read_exact(&mut said).unwrap();
-        assert_eq!(&said, b"mounted");
+        assert_eq!(&said, b"mounted\n");
         server
     }
 }
