@@ -271,6 +271,7 @@ impl World<'_> {
             now: self.now,
             scenario: self.scenario,
             supervisor: &self.supervisor,
+            defined: &self.defined,
             services: &self.services,
             stops_by: &self.stops_by,
             kernel: &self.kernel,

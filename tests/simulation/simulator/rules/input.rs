@@ -93,7 +93,9 @@ impl Rule for Input {
                     .filter(|it| {
                         let state = scene.was(*it);
                         let runs = matches!(state, State::Starting | State::Running | State::Paused);
-                        let goes_on = scene.reads(*it) && !self.by_hand.contains(it);
+                        // One that is to read no longer is not started for what is left.
+                        let will_read = scene.defined.get(*it).is_some_and(|it| it.exec.reads_others());
+                        let goes_on = scene.reads(*it) && will_read && !self.by_hand.contains(it);
                         goes_on && (runs || state == State::Backoff) && scene.state(*it) == state
                     })
                     .collect();

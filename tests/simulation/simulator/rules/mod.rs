@@ -28,7 +28,9 @@ pub struct Scene<'a> {
     pub now: Time,
     pub scenario: &'a Scenario,
     pub supervisor: &'a Supervisor,
-    /// The definitions, by the number of the service.
+    /// The definitions as they are written now, by the number of the service.
+    pub defined: &'a [Service],
+    /// The definitions by which they run, or were started last.
     pub services: &'a [Service],
     /// The definitions by which they stop, and need others until then.
     pub stops_by: &'a [Service],

@@ -24,7 +24,7 @@ impl Rule for Remembered {
     fn after(&mut self, scene: &Scene<'_>) -> Check {
         let Some((services, stopped)) = self.asked.take() else { return Ok(()) };
         services.into_iter().try_for_each(|ServiceId(service)| {
-            let policy = scene.services.get(service).map(|service| service.policy.restart);
+            let policy = scene.defined.get(service).map(|service| service.policy.restart);
             let written = scene.remembered.get(&service).copied().unwrap_or_default();
             holds(policy != Some(Restart::UnlessStopped) || written == stopped, || {
                 format!("what is remembered of {} is that it is stopped: {written}", scene.name(service))
