@@ -1,7 +1,7 @@
 //! Finds the definitions in directories and reads files, never more than is reasonable and never a pipe.
 
-use super::diagnostic::Diagnostic;
-use super::excerpt::quote;
+use super::text::diagnostic::Diagnostic;
+use super::text::excerpt::quote;
 use crate::model::suggest;
 use crate::model::text::cause;
 use nix::fcntl::OFlag;

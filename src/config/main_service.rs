@@ -1,6 +1,6 @@
 //! COMMAND as the service `main`: its command, and that it waits for all the others.
 
-use super::definition::Draft;
+use super::read::draft::Draft;
 use crate::model::{Condition, Dependency, MAIN, Service};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;

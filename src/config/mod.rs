@@ -1,53 +1,43 @@
 //! Reads service definitions (TOML files, and directories of s6, s6-rc and runit) into the model. Every mistake of
 //! every file is collected, with its line and column, before anything is started.
 //!
-//! One file goes through `files` (found and read), `syntax` (TOML), `reader` with the table in `keys` (each key's
-//! value into a `Draft`), and then through `set` (what the services say of each other) and `main_service`. A directory
-//! goes through `tree` in place of the first three.
-//! `lint` has the warnings of `rinit check`, `schema` what the table of keys says to editors.
+//! `definition` reads one file: found by `files`, parsed by `text::syntax`, and taken apart by `read::reader`, which hands
+//! each key's value to the function that the table in `keys` names. That puts it into a `read::draft::Draft`. A directory
+//! goes through `tree` instead. Then come `set` (what the services say of each other) and `main_service`.
+//! `secrets` tells what of a file a message may show, `lint` has the warnings of `rinit check`, `schema` what the table of
+//! keys says to editors.
 
 #![forbid(unsafe_code)]
 
 mod definition;
-mod depends;
-mod diagnostic;
-mod env_file;
-mod environment;
-mod excerpt;
 mod files;
-mod health;
-mod interpolate;
 pub mod keys;
 pub mod lint;
 mod main_service;
-mod process;
-mod reader;
-mod readiness;
+mod read;
 pub mod schema;
 mod secrets;
-mod service;
 mod set;
-mod source;
 mod source_text;
-mod streams;
-mod syntax;
+mod text;
 mod tree;
-mod ulimits;
-mod users;
-mod values;
 pub mod wire;
 pub mod write;
 
-pub use diagnostic::{Diagnostic, Place};
+pub use text::diagnostic::{Diagnostic, Place};
 pub use tree::Style;
 
 use crate::model::Service;
-use definition::Draft;
 use files::{Definition, Found};
-use source::Source;
+use keys::streams;
+use read::draft::Draft;
+use read::interpolate::Variables;
+use read::reader::Surroundings;
+use read::users::Accounts;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use text::source::Source;
 
 /// What a configuration is read from.
 #[derive(Clone, Debug)]
@@ -95,7 +85,7 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<Diagnostic>> {
     if sources.dirs.is_empty() {
         return Ok(command_alone(&sources.command));
     }
-    let read = read(sources);
+    let read = read_all(sources);
     if read.mistakes.is_empty() { Ok(finish(read).0) } else { Err(read.mistakes) }
 }
 
@@ -109,7 +99,7 @@ fn command_alone(command: &[OsString]) -> Config {
 
 /// Reads all definitions and looks for what is valid and unwise as well. Nothing of that is needed to run them.
 pub fn check(sources: &Sources, world: &lint::World) -> Checked {
-    let mut read = read(sources);
+    let mut read = read_all(sources);
     let mut found = std::mem::take(&mut read.mistakes);
     let is_right = found.is_empty();
     found.extend(lint::all(&read.drafts, &sources.dirs, &sources.root, world));
@@ -132,11 +122,11 @@ struct Read {
     notes: Vec<String>,
 }
 
-fn read(sources: &Sources) -> Read {
+fn read_all(sources: &Sources) -> Read {
     let found = files::find(&sources.dirs);
-    let outside = reader::Surroundings {
-        accounts: users::Accounts::new(&sources.root),
-        variables: interpolate::Variables::new(&sources.environment),
+    let outside = Surroundings {
+        accounts: Accounts::new(&sources.root),
+        variables: Variables::new(&sources.environment),
     };
     let mut mistakes = Vec::new();
     let mut drafts: BTreeMap<String, Draft> = BTreeMap::new();

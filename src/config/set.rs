@@ -1,10 +1,9 @@
 //! What the services say of each other: that dependencies are there, can come true, and form no cycle.
 
-use super::definition::{Draft, Written};
-use super::diagnostic::Diagnostic;
-use super::excerpt::quote;
 use super::files::Found;
-use super::reader::MOST_MISTAKES;
+use super::read::draft::{Draft, Written};
+use super::text::diagnostic::{Diagnostic, MOST_MISTAKES};
+use super::text::excerpt::quote;
 use crate::model::{Condition, MAIN, Restart, graph, ordered, suggest};
 use std::collections::BTreeMap;
 use std::ops::Range;

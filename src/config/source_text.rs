@@ -1,6 +1,6 @@
 //! Collects the text of values that contain `${`, which messages and `rinit status` show in place of the values.
 
-use super::reader::Value;
+use super::text::syntax::Value;
 use crate::model::{Control, Hook, Signal, SourceText, words};
 use toml::de::{DeTable, DeValue};
 

@@ -1,34 +1,26 @@
 //! The table of keys. The reader works from it, and so does what describes the keys to people.
+//!
+//! `service` has the keys of a service. Each other file reads the values of the keys that belong together, and has the keys
+//! of their tables.
 
-pub(super) mod harmless;
+pub(super) mod command;
+pub(super) mod depends;
+mod environment;
+mod health;
+mod process;
+pub(super) mod readiness;
+mod restart;
 mod service;
-mod tables;
+pub(super) mod streams;
 mod ulimits;
 
+pub use super::read::reader::Key;
+pub use depends::DEPENDENCY;
+pub use environment::{ENV_FILE, VARIABLE};
+pub use health::HEALTHCHECK;
+pub use restart::BACKOFF;
 pub use service::SERVICE;
-pub use tables::{BACKOFF, DEPENDENCY, ENV_FILE, HEALTHCHECK, VARIABLE};
 pub use ulimits::{ULIMIT, ULIMITS};
-
-use super::definition::Draft;
-use super::reader::{Reader, Value};
-
-/// One key of a definition.
-pub struct Key {
-    /// Its name.
-    pub name: &'static str,
-    /// What its value is.
-    pub kind: &'static str,
-    /// What holds without it; empty where nothing does.
-    pub default: &'static str,
-    /// What it means, in one line.
-    pub meaning: &'static str,
-    /// An example, in TOML.
-    pub example: &'static str,
-    /// The keys of its table, where it is one.
-    pub keys: &'static [Key],
-    /// Reads a value into a draft.
-    pub(super) read: fn(&mut Reader<'_>, &Value<'_>, &mut Draft),
-}
 
 /// The tables of keys below those of a service, each with its name as `owner.key`; `NAME` is the user's to choose.
 pub static TABLES: &[(&str, &[Key])] = &[
@@ -41,44 +33,32 @@ pub static TABLES: &[(&str, &[Key])] = &[
     ("healthcheck", HEALTHCHECK),
 ];
 
-/// The table that a key belongs into: empty for the service itself.
-pub(super) fn owner(name: &str) -> Option<&'static str> {
-    let has = |keys: &[Key]| keys.iter().any(|key| key.name == name);
-    if has(SERVICE) {
-        return Some("");
-    }
-    SERVICE.iter().find(|key| has(key.keys)).map(|key| key.name)
-}
-
-/// Takes over a value that could be read.
-pub(super) fn set<T>(into: &mut T, read: Option<T>) {
-    if let Some(value) = read {
-        *into = value;
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::interpolate::Variables;
-    use super::super::reader::Surroundings;
-    use super::super::{definition, readiness, service, streams};
-    use super::super::{source::Source, syntax, users::Accounts};
     use super::*;
+    use super::{command, readiness, streams};
+    use crate::config::read::draft::Draft;
+    use crate::config::read::interpolate::Variables;
+    use crate::config::read::reader::{Reader, Surroundings};
+    use crate::config::read::users::Accounts;
+    use crate::config::secrets;
+    use crate::config::text::source::Source;
+    use crate::config::text::syntax;
     use crate::model::KillMode;
     use std::path::Path;
 
     fn mistakes(text: &str) -> Vec<String> {
-        let source = Source::new("x.toml", text);
+        let source = Source::new("x.toml", text, secrets::find);
         let outside = Surroundings {
             accounts: Accounts::new(Path::new("/nonexistent")),
             variables: Variables::new(&[]),
         };
         let mut parsed = syntax::parse(&source);
-        let mut draft = definition::Draft::new("x");
-        let mut reader = Reader::new(&source, &outside, &mut parsed);
+        let mut draft = Draft::new("x");
+        let mut reader = Reader::new(&source, &outside, SERVICE, &mut parsed);
         reader.table("", &parsed.table, SERVICE, &mut draft);
         readiness::check(&mut reader, &parsed.table, &draft);
-        service::check(&mut reader, &parsed.table, &draft);
+        command::check(&mut reader, &parsed.table, &draft);
         streams::check(&mut reader, &parsed.table, &mut draft);
         reader.into_mistakes().iter().map(ToString::to_string).collect()
     }
@@ -129,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_model() {
-        let draft = definition::Draft::new("x");
+        let draft = Draft::new("x");
         let policy = &draft.service.policy;
         let timing = &draft.health.timing;
         let default = |keys: &[Key], name: &str| keys.iter().find(|key| key.name == name).unwrap().default;

@@ -1,7 +1,11 @@
 //! The keys of a service.
 
-use super::super::{depends, environment, health, process, readiness, service, streams, ulimits};
-use super::{BACKOFF, HEALTHCHECK, Key, ULIMITS, set};
+use super::health::HEALTHCHECK;
+use super::restart::BACKOFF;
+use super::ulimits::ULIMITS;
+use super::{command, depends, environment, health, process, readiness, restart, streams, ulimits};
+use crate::config::read::reader::Key;
+use crate::config::read::values::set;
 
 /// The keys of a service.
 pub static SERVICE: &[Key] = &[
@@ -12,7 +16,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "the program and its arguments; [] does nothing and is for tasks only",
         example: r#"command = ["nginx", "-g", "daemon off;"]"#,
         keys: &[],
-        read: service::command,
+        read: command::command,
     },
     Key {
         name: "arg0",
@@ -21,7 +25,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "the name that the program gets as its own (argv[0])",
         example: r#"arg0 = "run""#,
         keys: &[],
-        read: service::arg0,
+        read: command::arg0,
     },
     Key {
         name: "description",
@@ -30,7 +34,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "one line for people, shown by rinit status",
         example: r#"description = "the public web server""#,
         keys: &[],
-        read: service::description,
+        read: command::description,
     },
     Key {
         name: "restart",
@@ -39,7 +43,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "when it is started again after its end; no makes it a task",
         example: r#"restart = "on-failure:5""#,
         keys: &[],
-        read: service::restart,
+        read: restart::restart,
     },
     Key {
         name: "backoff",
@@ -48,7 +52,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "how long to wait before a restart",
         example: r#"backoff = { initial = "1s", max = "5m" }"#,
         keys: BACKOFF,
-        read: service::backoff,
+        read: restart::backoff,
     },
     Key {
         name: "essential",
@@ -201,7 +205,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "the signal that asks it to stop",
         example: r#"stop_signal = "SIGQUIT""#,
         keys: &[],
-        read: service::stop_signal,
+        read: command::stop_signal,
     },
     Key {
         name: "stop_grace_period",
@@ -210,7 +214,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "how long it may take to stop before it is killed",
         example: r#"stop_grace_period = "30s""#,
         keys: &[],
-        read: service::stop_grace_period,
+        read: command::stop_grace_period,
     },
     Key {
         name: "kill_mode",
@@ -219,7 +223,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "who gets the stop signal and SIGKILL. mixed: the main process gets the stop signal, its group SIGKILL; group: the group gets both; process: the main process gets both",
         example: r#"kill_mode = "group""#,
         keys: &[],
-        read: service::kill_mode,
+        read: command::kill_mode,
     },
     Key {
         name: "stop_command",
@@ -228,7 +232,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "run in place of the stop signal, which is sent if the command fails; for a task that has completed: undoes what the task did",
         example: r#"stop_command = "umount /data""#,
         keys: &[],
-        read: |reader, value, draft| service::hook(reader, value, &mut draft.service.hooks.stop),
+        read: |reader, value, draft| command::hook(reader, value, &mut draft.service.hooks.stop),
     },
     Key {
         name: "control",
@@ -237,7 +241,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "commands that replace signals of rinit signal, pause (SIGSTOP) and resume (SIGCONT); if one fails, the signal is sent. up runs before each start, down at a stop by hand, exit at the stop of the container",
         example: r#"control = { SIGHUP = "nginx -s reload" }"#,
         keys: &[],
-        read: service::control,
+        read: command::control,
     },
     Key {
         name: "refuse_manual_stop",
@@ -257,7 +261,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "run before it starts; if it fails, the start has failed",
         example: r#"pre_start = "mkdir -p /run/app""#,
         keys: &[],
-        read: |reader, value, draft| service::hook(reader, value, &mut draft.service.hooks.pre_start),
+        read: |reader, value, draft| command::hook(reader, value, &mut draft.service.hooks.pre_start),
     },
     Key {
         name: "post_start",
@@ -266,7 +270,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "run as soon as it is ready",
         example: r#"post_start = ["/bin/sh", "-c", "echo ready"]"#,
         keys: &[],
-        read: |reader, value, draft| service::hook(reader, value, &mut draft.service.hooks.post_start),
+        read: |reader, value, draft| command::hook(reader, value, &mut draft.service.hooks.post_start),
     },
     Key {
         name: "pre_stop",
@@ -275,7 +279,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "run before the stop signal, within the grace",
         example: r#"pre_stop = "app drain""#,
         keys: &[],
-        read: |reader, value, draft| service::hook(reader, value, &mut draft.service.hooks.pre_stop),
+        read: |reader, value, draft| command::hook(reader, value, &mut draft.service.hooks.pre_stop),
     },
     Key {
         name: "post_stop",
@@ -284,7 +288,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "run when no process of it is left; it gets RINIT_EXIT_CODE or RINIT_EXIT_SIGNAL",
         example: r#"post_stop = "rm -f /run/app.lock""#,
         keys: &[],
-        read: |reader, value, draft| service::hook(reader, value, &mut draft.service.hooks.post_stop),
+        read: |reader, value, draft| command::hook(reader, value, &mut draft.service.hooks.post_stop),
     },
     Key {
         name: "post_stop_timeout",
@@ -293,7 +297,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "how long post_stop may take before it is killed",
         example: r#"post_stop_timeout = "5s""#,
         keys: &[],
-        read: service::post_stop_timeout,
+        read: command::post_stop_timeout,
     },
     Key {
         name: "finish",
@@ -302,7 +306,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "post_stop is a finish program of s6 or runit: its arguments say how the service ended, and its failure is not reported. With s6, its exit status 125 means that the service has failed for good, and rinit writes supervise/death_tally below working_dir for s6-permafailon",
         example: r#"finish = "s6""#,
         keys: &[],
-        read: service::finish,
+        read: command::finish,
     },
     Key {
         name: "max_death_tally",
@@ -311,7 +315,7 @@ pub static SERVICE: &[Key] = &[
         meaning: "how many deaths of the service supervise/death_tally lists for a finish of s6",
         example: "max_death_tally = 20",
         keys: &[],
-        read: service::max_death_tally,
+        read: command::max_death_tally,
     },
     Key {
         name: "ulimits",

@@ -1,8 +1,91 @@
-//! The keys of `ulimits`, with the names of Compose and `prlimit`.
+//! The key `ulimits`, with the names of Compose and `prlimit`.
 
-use super::super::ulimits;
-use super::Key;
-use crate::model::Resource;
+use crate::config::read::draft::{Draft, Limit, LimitDraft};
+use crate::config::read::reader::{Key, Reader};
+use crate::config::read::values::whole;
+use crate::config::text::syntax::Value;
+use crate::model::{Resource, Ulimit};
+use toml::de::DeValue;
+
+/// `ulimits`.
+pub(crate) fn ulimits(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    if let Some(table) = reader.as_table(value) {
+        reader.table("ulimits.", table, ULIMITS, draft);
+    }
+}
+
+/// One of them: a number for both values, or a table with the two.
+pub(crate) fn ulimit(
+    reader: &mut Reader<'_>,
+    value: &Value<'_>,
+    draft: &mut Draft,
+    name: &str,
+    resource: Resource,
+) {
+    let DeValue::Table(table) = value.get_ref() else {
+        if let Some(both) = limit(reader, value, "a number, \"unlimited\" or a table") {
+            draft.service.exec.context.ulimits.push(Ulimit { resource, soft: both, hard: both });
+        }
+        return;
+    };
+    draft.limit = LimitDraft::default();
+    let before = reader.count();
+    reader.table(&format!("ulimits.{name}."), table, ULIMIT, draft);
+    if reader.count() != before {
+        return;
+    }
+    match (draft.limit.soft, draft.limit.hard) {
+        (Some(soft), Some(hard)) if is_more(soft, hard) => {
+            let place = table.get("soft").map_or(value.span(), |soft| soft.span());
+            reader.report(&place, "soft is more than hard", None);
+        }
+        (Some(soft), Some(hard)) => draft.service.exec.context.ulimits.push(Ulimit { resource, soft, hard }),
+        (soft, _) => {
+            let missing = if soft.is_none() { "soft" } else { "hard" };
+            let help = "write both, or one number for both";
+            let message = format!("the key \"{missing}\" is missing");
+            reader.report(&value.span(), &message, Some(help.into()));
+        }
+    }
+}
+
+fn is_more(soft: Option<u64>, hard: Option<u64>) -> bool {
+    hard.is_some_and(|hard| soft.is_none_or(|soft| soft > hard))
+}
+
+/// `soft`, of the limit that is being read.
+pub(crate) fn soft(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    draft.limit.soft = limit(reader, value, "a number or \"unlimited\"");
+}
+
+/// `hard`, of the limit that is being read.
+pub(crate) fn hard(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    draft.limit.hard = limit(reader, value, "a number or \"unlimited\"");
+}
+
+fn limit(reader: &mut Reader<'_>, value: &Value<'_>, wanted: &str) -> Limit {
+    let found = match value.get_ref() {
+        DeValue::String(text) if text == "unlimited" => return Some(None),
+        DeValue::Integer(integer) => match whole(integer) {
+            Some(-1) => return Some(None),
+            number => number.and_then(|number| u64::try_from(number).ok()),
+        },
+        DeValue::String(text) => {
+            let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            let help = is_number.then(|| "write it without quotes".to_owned());
+            reader.report(&value.span(), &format!("expected {wanted}, found a string"), help);
+            return None;
+        }
+        _ => {
+            reader.wrong_type(value, wanted);
+            return None;
+        }
+    };
+    if found.is_none() {
+        reader.report(&value.span(), "expected a number of at least 0, or -1 for unlimited", None);
+    }
+    found.map(Some)
+}
 
 macro_rules! limit {
     ($name:literal, $resource:ident, $meaning:literal, $example:literal) => {
@@ -14,7 +97,7 @@ macro_rules! limit {
             example: concat!($name, " = ", $example),
             keys: &[],
             read: |reader, value, draft| {
-                ulimits::ulimit(reader, value, draft, $name, Resource::$resource);
+                ulimit(reader, value, draft, $name, Resource::$resource);
             },
         }
     };
@@ -49,7 +132,7 @@ pub static ULIMIT: &[Key] = &[
         meaning: "the limit in force",
         example: "soft = 1024",
         keys: &[],
-        read: ulimits::soft,
+        read: soft,
     },
     Key {
         name: "hard",
@@ -58,6 +141,6 @@ pub static ULIMIT: &[Key] = &[
         meaning: "the highest value to which the process may raise it",
         example: r#"hard = "unlimited""#,
         keys: &[],
-        read: ulimits::hard,
+        read: hard,
     },
 ];

@@ -1,7 +1,7 @@
 //! What the command of a service gives away: that it ends, forks, or stands behind a shell that keeps the signals.
 
-use super::Subject;
 use super::shell::{self, Simple, Then, base, is_shell, lists};
+use super::subject::Subject;
 use crate::model::{KillMode, MAIN, Restart};
 
 /// Programs that are done at once, whatever their arguments.

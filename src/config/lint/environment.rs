@@ -1,8 +1,8 @@
 //! Secrets that stand in a definition, which ends in an image or a repository.
 
-use super::Subject;
 use super::shell::lists;
-use crate::config::excerpt::quote;
+use super::subject::{Subject, find};
+use crate::config::text::excerpt::quote;
 use std::ops::Range;
 use toml::de::DeValue;
 
@@ -13,8 +13,7 @@ const ENDINGS: &str = "PASSWORD PASSWD PASSPHRASE SECRET SECRET_KEY TOKEN API_KE
 const SWITCHES: &str = "true false yes no on off none null";
 
 pub(super) fn look(subject: &mut Subject<'_>) {
-    let Some((_, value)) = subject.table.as_ref().and_then(|table| super::find(table, &["environment"]))
-    else {
+    let Some((_, value)) = subject.table.as_ref().and_then(|table| find(table, &["environment"])) else {
         return;
     };
     let mut found: Vec<(String, Range<usize>)> = Vec::new();

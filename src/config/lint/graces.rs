@@ -1,10 +1,10 @@
 //! Graces that add up along a chain of dependencies to more than the stop may take.
 
+use super::subject::{World, find, warning};
 use super::timing::longer;
-use super::{World, find, warning};
-use crate::config::diagnostic::Diagnostic;
-use crate::config::source::Source;
-use crate::config::syntax;
+use crate::config::text::diagnostic::Diagnostic;
+use crate::config::text::source::Source;
+use crate::config::text::syntax;
 use crate::model::duration::format;
 use crate::model::{MAIN, Service};
 use std::time::Duration;

@@ -8,21 +8,18 @@ mod ownership;
 mod privileges;
 mod programs;
 mod shell;
+mod subject;
 mod timing;
 
-use super::definition::Draft;
-use super::diagnostic::Diagnostic;
-use super::excerpt::quote;
-use super::reader::{MOST_MISTAKES, Value};
-use super::source::Source;
-use super::syntax;
+pub use subject::World;
+
+use super::read::draft::Draft;
+use super::text::diagnostic::Diagnostic;
+use super::text::source::Source;
 use crate::model::Service;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use toml::de::DeTable;
+use subject::Subject;
 
 /// The code of every warning. docs/check.md explains each.
 pub const CODES: [&str; 18] = [
@@ -45,17 +42,6 @@ pub const CODES: [&str; 18] = [
     "task-restarts",
     "world-writable",
 ];
-
-/// What the warnings need to know of the world that the services are to run in.
-#[derive(Clone, Debug)]
-pub struct World {
-    /// How long the whole stop may take.
-    pub stop_timeout: Duration,
-    /// The `PATH` of rinit, where programs are to be looked for: the services are to run on this very machine.
-    pub programs: Option<OsString>,
-    /// rinit is root here, so that owners and groups of files are those that count.
-    pub is_root: bool,
-}
 
 /// All warnings about services without a mistake of their own. `root`: where programs are looked for.
 pub(super) fn all(
@@ -83,92 +69,4 @@ pub(super) fn all(
 /// each.
 pub(super) fn together(services: &[Service], files: &[Option<Source>], world: &World) -> Option<Diagnostic> {
     graces::look(services, files, world)
-}
-
-/// One service while it is looked at.
-struct Subject<'a> {
-    draft: &'a Draft,
-    /// The keys of its file, where that is TOML.
-    table: Option<DeTable<'a>>,
-    warnings: Vec<Diagnostic>,
-}
-
-/// Which part of a key's line is meant.
-#[derive(Clone, Copy, PartialEq)]
-enum Part {
-    Key,
-    Value,
-}
-
-impl<'a> Subject<'a> {
-    fn new(draft: &'a Draft) -> Subject<'a> {
-        let table = draft.source.as_ref().map(|source| syntax::parse(source).table);
-        Subject { draft, table, warnings: Vec::new() }
-    }
-
-    /// Whether a key is written, as `healthcheck.interval`.
-    fn is_written(&self, key: &str) -> bool {
-        self.draft.service.origin.as_ref().is_some_and(|origin| origin.lines.contains_key(key))
-    }
-
-    /// A word of a key's value in quotes. Where `${NAME}` was put into the value, the word may be secret.
-    fn quote(&self, path: &[&str], word: &str) -> String {
-        let is_put_in = self.draft.service.origin.as_ref().is_some_and(|origin| {
-            origin.source.values.iter().any(|(known, _)| known.split('.').next() == path.first().copied())
-        });
-        if is_put_in { quote("…") } else { quote(word) }
-    }
-
-    /// Warns of the value of a key.
-    fn warn(&mut self, code: &'static str, path: &[&str], message: &str, help: &str) {
-        self.warn_part(code, path, Part::Value, message, help);
-    }
-
-    /// Warns of a key or its value.
-    fn warn_part(&mut self, code: &'static str, path: &[&str], part: Part, message: &str, help: &str) {
-        let place = self.table.as_ref().and_then(|table| find(table, path)).map(|(key, value)| match part {
-            Part::Key => key,
-            Part::Value => value.span(),
-        });
-        self.warn_at(code, place, message, help);
-    }
-
-    /// Warns of a place, or of the whole file where there is none.
-    fn warn_at(&mut self, code: &'static str, place: Option<Range<usize>>, message: &str, help: &str) {
-        if self.warnings.len() < MOST_MISTAKES {
-            let Draft { service, source, .. } = self.draft;
-            self.warnings.extend(warning(service, source.as_ref(), code, place, message, help));
-        }
-    }
-}
-
-/// A warning about a service; `None` for COMMAND, which has no file.
-fn warning(
-    service: &Service,
-    file: Option<&Source>,
-    code: &'static str,
-    place: Option<Range<usize>>,
-    message: &str,
-    help: &str,
-) -> Option<Diagnostic> {
-    let help = Some(help.to_owned()).filter(|help| !help.is_empty());
-    let warning = match (file, place) {
-        (Some(source), Some(place)) => source.mistake(&place, message, help),
-        _ => Diagnostic::of_file(&service.origin.as_ref()?.file, message.to_owned(), help),
-    };
-    Some(warning.into_warning(code))
-}
-
-/// A key with its place, and its value; `path` leads to it through tables.
-fn find<'t, 's>(table: &'t DeTable<'s>, path: &[&str]) -> Option<(Range<usize>, &'t Value<'s>)> {
-    let (name, above) = path.split_last()?;
-    let mut table = table;
-    for name in above {
-        table = entry(table, name)?.1.get_ref().as_table()?;
-    }
-    entry(table, name)
-}
-
-fn entry<'t, 's>(table: &'t DeTable<'s>, name: &str) -> Option<(Range<usize>, &'t Value<'s>)> {
-    table.iter().find(|(key, _)| key.get_ref() == name).map(|(key, value)| (key.span(), value))
 }

@@ -1,8 +1,8 @@
 //! Who may change definitions, and with them what rinit runs, often as root.
 
-use super::World;
-use crate::config::definition::Draft;
-use crate::config::diagnostic::Diagnostic;
+use super::subject::World;
+use crate::config::read::draft::Draft;
+use crate::config::text::diagnostic::Diagnostic;
 use crate::sys::process;
 use std::collections::BTreeMap;
 use std::fs;

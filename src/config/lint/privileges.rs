@@ -1,6 +1,6 @@
 //! Capabilities that rinit lacks for services of other users, where these are to run on this very machine.
 
-use super::Subject;
+use super::subject::Subject;
 use crate::model::capability;
 use crate::sys::{caps, process};
 

@@ -1,7 +1,7 @@
 //! Programs that are not there, where the services are to run on this very machine.
 
-use super::Subject;
 use super::shell::{self, base, lists};
+use super::subject::Subject;
 use crate::model::{Hook, Probe, Variable};
 use std::ffi::{OsStr, OsString};
 use std::fs;

@@ -1,6 +1,6 @@
 //! Times and policies that do not do what they look like.
 
-use super::{Part, Subject, World};
+use super::subject::{Part, Subject, World};
 use crate::model::duration::format;
 use crate::model::{Backoff, Restart, Signal};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Goes through TOML text that may be broken, and notes what of it may be shown.
 
-use super::super::keys::harmless::{Sight, is_like_known, sight};
+use super::harmless::{Sight, is_like_known, sight};
 use std::ops::Range;
 
 /// Maximum depth of arrays and tables within one another; what is deeper counts as broken.

@@ -1,11 +1,11 @@
 //! What the services of trees say of each other: bundles taken apart, pipelines joined, and what starts by itself.
 
-use super::super::definition::{Draft, Written};
-use super::super::excerpt::quote;
-use super::super::files::Found;
 use super::raw::{Named, Report};
 use super::source::written;
-use super::{Bundle, Trees};
+use super::trees::{Bundle, Trees};
+use crate::config::files::Found;
+use crate::config::read::draft::{Draft, Written};
+use crate::config::text::excerpt::quote;
 use crate::model::{Condition, Streams, graph, ordered, suggest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,9 +1,9 @@
 //! A directory with a `run`: a service that s6 or runit keeps running.
 
-use super::super::definition::Draft;
 use super::contenv;
 use super::raw::{Dir, Report};
 use super::style::Style;
+use crate::config::read::draft::Draft;
 use crate::model::duration::MAX;
 use crate::model::{
     Backoff, Control, Finish, HealthCheck, HealthTiming, KillMode, MOST_DEATHS, Notify, OnUnhealthy, Origin,

@@ -10,93 +10,20 @@ mod longrun;
 mod raw;
 mod source;
 mod style;
+mod trees;
 mod words;
 
 pub(super) use link::link;
 pub use style::Style;
+pub(super) use trees::{Outside, Told, Trees};
 
-use super::definition::Draft;
-use super::diagnostic::Diagnostic;
 use super::files::{Definition, Found};
+use super::read::draft::Draft;
 use crate::model::{MAIN, Streams};
 use raw::{Dir, Named, Report};
 use source::Kind;
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use style::Evidence;
-
-/// Where execline is, beside what PATH says: where s6-overlay and the distributions put it.
-const PROGRAM_DIRS: [&str; 3] = ["/command", "/usr/bin", "/bin"];
-
-/// What trees are read with.
-pub(super) struct Outside<'a> {
-    /// What the user says where nothing else does.
-    pub style: Option<Style>,
-    /// Where the image is.
-    pub root: &'a Path,
-    /// PATH of rinit's environment.
-    pub path: &'a OsStr,
-}
-
-impl Outside<'_> {
-    /// Where the interpreter of execline is, if the image has it.
-    fn execlineb(&self) -> Option<PathBuf> {
-        let dirs = std::env::split_paths(self.path).chain(PROGRAM_DIRS.map(PathBuf::from));
-        dirs.filter(|dir| dir.is_absolute()).map(|dir| dir.join("execlineb")).find(|path| {
-            let in_image = path.strip_prefix("/").map(|below| self.root.join(below));
-            in_image.is_ok_and(|path| path.is_file())
-        })
-    }
-}
-
-/// A name for several services.
-#[derive(Debug)]
-struct Bundle {
-    path: PathBuf,
-    contents: Vec<Named>,
-}
-
-/// How a service of s6-rc stands in a pipeline.
-#[derive(Debug, Default)]
-struct Pipe {
-    /// Who reads what it writes.
-    produces_for: Option<Named>,
-    /// Whose output it reads.
-    consumes: Vec<Named>,
-    /// The name of the whole pipeline.
-    pipeline: Option<Named>,
-}
-
-/// What the directories hold, before it is put together.
-#[derive(Default)]
-pub(super) struct Trees {
-    /// The services.
-    pub drafts: BTreeMap<String, Draft>,
-    bundles: BTreeMap<String, Bundle>,
-    pipes: BTreeMap<String, Pipe>,
-    /// Those of s6-rc, which start only if something asks for them.
-    sources: BTreeSet<String>,
-    /// What became of each directory.
-    directories: BTreeMap<String, String>,
-    report: Report,
-}
-
-/// What there is to say of the trees when all is read.
-pub(super) struct Told {
-    pub mistakes: Vec<Diagnostic>,
-    pub notes: Vec<String>,
-    pub directories: BTreeMap<String, String>,
-}
-
-impl Trees {
-    /// What there is to say of them.
-    pub fn finish(self, dirs: &[PathBuf]) -> Told {
-        let first = dirs.first().map_or(Path::new("."), PathBuf::as_path);
-        let (mistakes, notes) = self.report.finish(first);
-        Told { mistakes, notes, directories: self.directories }
-    }
-}
 
 /// A directory that has been listed.
 struct Opened<'f> {

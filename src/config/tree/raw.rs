@@ -1,10 +1,9 @@
 //! What lies in a directory of a tree: its names, the small files in it, and whether a program can be executed. All of
 //! it is looked at before it is opened, and nothing is read past a bound.
 
-use super::super::diagnostic::Diagnostic;
-use super::super::excerpt::quote;
-use super::super::files;
-use super::super::reader::MOST_MISTAKES;
+use crate::config::files;
+use crate::config::text::diagnostic::{Diagnostic, MOST_MISTAKES};
+use crate::config::text::excerpt::quote;
 use crate::model::ordered;
 use crate::model::text::cause;
 use std::collections::BTreeSet;

@@ -1,10 +1,11 @@
 //! A source definition of s6-rc: a directory with a `type`.
 
-use super::super::definition::{Draft, Written};
-use super::super::excerpt::quote;
 use super::raw::{Dir, Named, Report};
 use super::style::Style;
-use super::{Bundle, Outside, Pipe, contenv, longrun, words};
+use super::trees::{Bundle, Outside, Pipe};
+use super::{contenv, longrun, words};
+use crate::config::read::draft::{Draft, Written};
+use crate::config::text::excerpt::quote;
 use crate::model::{Condition, Restart, suggest};
 use std::ffi::OsString;
 

@@ -1,22 +1,22 @@
 //! The keys `depends_on` and `bundles` of one file. Whether what it names is there is checked in `set`.
 
-use super::definition::{Draft, Written};
-use super::files::checked_name;
-use super::keys;
-use super::reader::{Reader, Value, in_written_order};
+use crate::config::files::checked_name;
+use crate::config::read::draft::{Draft, Written};
+use crate::config::read::reader::{Key, Reader};
+use crate::config::text::syntax::{Value, in_written_order};
 use crate::model::Condition;
 use std::ops::Range;
 use toml::de::DeValue;
 
 /// What can be waited for, and how it is written.
-pub(super) const CONDITIONS: [(&str, Condition); 3] = [
+pub(crate) const CONDITIONS: [(&str, Condition); 3] = [
     ("service_started", Condition::Started),
     ("service_healthy", Condition::Healthy),
     ("service_completed_successfully", Condition::CompletedSuccessfully),
 ];
 
 /// `depends_on`: an array of names, or a table of conditions in one of two forms.
-pub(super) fn depends_on(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn depends_on(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(table) = value.get_ref().as_table() else {
         let names = reader.strings(value, "an array of names or a table").unwrap_or_default();
         for (name, span) in names {
@@ -29,7 +29,7 @@ pub(super) fn depends_on(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut
         match value.get_ref() {
             DeValue::Table(inner) => {
                 let path = reader.path_of("depends_on", key);
-                reader.table(&path, inner, keys::DEPENDENCY, draft);
+                reader.table(&path, inner, DEPENDENCY, draft);
             }
             DeValue::String(_) => condition(reader, value, draft),
             _ => {
@@ -41,27 +41,27 @@ pub(super) fn depends_on(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut
 }
 
 /// `condition`, of the entry added last.
-pub(super) fn condition(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn condition(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let condition = reader.one_of(value, &CONDITIONS);
     set_condition(draft, condition, value.span());
 }
 
 /// `required`, of the entry added last.
-pub(super) fn required(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn required(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     if let (Some(required), Some(last)) = (reader.boolean(value), draft.depends_on.last_mut()) {
         last.required = required;
     }
 }
 
 /// `restart`, of the entry added last.
-pub(super) fn restart(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn restart(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     if let (Some(restart), Some(last)) = (reader.boolean(value), draft.depends_on.last_mut()) {
         last.restart = restart;
     }
 }
 
 /// `bundles`.
-pub(super) fn bundles(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn bundles(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     for (name, span) in reader.strings(value, "an array of names").unwrap_or_default() {
         match checked_name(&name) {
             Ok(name) => draft.bundles.push((name, span)),
@@ -92,3 +92,34 @@ fn add(reader: &mut Reader<'_>, draft: &mut Draft, name: String, span: Range<usi
         file: None,
     });
 }
+
+/// The keys of one entry of `depends_on`.
+pub static DEPENDENCY: &[Key] = &[
+    Key {
+        name: "condition",
+        kind: "service_started, service_healthy or service_completed_successfully",
+        default: "service_started",
+        meaning: "what must be true of the other service",
+        example: r#"condition = "service_healthy""#,
+        keys: &[],
+        read: condition,
+    },
+    Key {
+        name: "required",
+        kind: "boolean",
+        default: "true",
+        meaning: "true: this service fails if the condition can no longer come true; false: it starts then, and the other service need not be defined",
+        example: "required = false",
+        keys: &[],
+        read: required,
+    },
+    Key {
+        name: "restart",
+        kind: "boolean",
+        default: "false",
+        meaning: "whether a restart of the other service restarts this one too",
+        example: "restart = true",
+        keys: &[],
+        read: restart,
+    },
+];

@@ -1,27 +1,20 @@
-//! The keys for what a service runs and how it is restarted and stopped.
+//! The keys for what a service runs, and how it is stopped.
 
-use super::definition::Draft;
-use super::keys::{self, set};
-use super::reader::{Reader, Value, in_written_order};
-use super::values::Zero;
+use crate::config::read::draft::Draft;
+use crate::config::read::reader::Reader;
+use crate::config::read::values::{Zero, set};
+use crate::config::text::syntax::{Value, in_written_order};
 use crate::model::suggest;
-use crate::model::{Control, Finish, KillMode, MOST_DEATHS, Restart, Signal, words};
+use crate::model::{Control, Finish, KillMode, MOST_DEATHS, Signal, words};
 use std::ffi::OsString;
 use std::ops::Range;
 use toml::de::DeTable;
-
-const RESTART_WORDS: [(&str, Restart); 4] = [
-    ("always", Restart::Always),
-    ("no", Restart::No),
-    ("on-failure", Restart::OnFailure(None)),
-    ("unless-stopped", Restart::UnlessStopped),
-];
 
 const KILL_MODES: [(&str, KillMode); 3] =
     [("mixed", KillMode::Mixed), ("group", KillMode::Group), ("process", KillMode::Process)];
 
 /// `command`.
-pub(super) fn command(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn command(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     // Of a task it may be: `check` knows whether it is one.
     if is_empty_array(value) {
         return;
@@ -30,18 +23,18 @@ pub(super) fn command(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Dr
 }
 
 /// One of the four hooks: a command as well.
-pub(super) fn hook(reader: &mut Reader<'_>, value: &Value<'_>, hook: &mut Option<Vec<OsString>>) {
+pub(crate) fn hook(reader: &mut Reader<'_>, value: &Value<'_>, hook: &mut Option<Vec<OsString>>) {
     *hook = words(reader, value);
 }
 
 /// `arg0`.
-pub(super) fn arg0(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn arg0(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let name = reader.string(value);
     draft.service.exec.arg0 = name.map(|name| OsString::from(name).into_boxed_os_str());
 }
 
 /// `finish`: whose, and for s6 by which name.
-pub(super) fn finish(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn finish(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(text) = reader.string(value) else { return };
     draft.service.hooks.finish = match text.split_once(':') {
         None if text == "s6" => Some(Finish::S6(draft.service.name.as_str().into())),
@@ -52,17 +45,17 @@ pub(super) fn finish(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Dra
 }
 
 /// `post_stop_timeout`. Zero would kill it at once.
-pub(super) fn post_stop_timeout(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn post_stop_timeout(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     draft.service.hooks.post_stop_timeout = reader.duration(value, Zero::Refused);
 }
 
 /// `max_death_tally`. The bound is that of s6.
-pub(super) fn max_death_tally(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn max_death_tally(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     draft.service.hooks.max_death_tally = reader.number(value, 0..=MOST_DEATHS);
 }
 
 /// What the keys say of each other, when all are read.
-pub(super) fn check(reader: &mut Reader<'_>, table: &DeTable<'_>, draft: &Draft) {
+pub(crate) fn check(reader: &mut Reader<'_>, table: &DeTable<'_>, draft: &Draft) {
     if let Some(value) = table.get("command").filter(|value| is_empty_array(value))
         && !draft.service.policy.is_task()
     {
@@ -125,7 +118,7 @@ fn split(reader: &mut Reader<'_>, value: &Value<'_>, written: &str) -> Option<Ve
 }
 
 /// `description`: one line.
-pub(super) fn description(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn description(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(text) = reader.string(value) else { return };
     if text.contains(char::is_control) {
         reader.report(&value.span(), "a description is one line, without control characters", None);
@@ -134,86 +127,8 @@ pub(super) fn description(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mu
     draft.service.description = Some(text);
 }
 
-/// `restart`: Docker's words.
-pub(super) fn restart(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    if value.get_ref().is_bool() {
-        // What becomes of Compose's `restart: no` when it is written without quotes.
-        let help = "write \"no\" or \"always\"".to_owned();
-        return reader.report(&value.span(), "expected a string, found a boolean", Some(help));
-    }
-    let Some(text) = reader.string(value) else { return };
-    if let Some((_, restart)) = RESTART_WORDS.iter().find(|(word, _)| *word == text) {
-        draft.service.policy.restart = *restart;
-        return;
-    }
-    if let Some(count) = text.strip_prefix("on-failure:") {
-        match count.parse().ok().filter(|n| *n >= 1 && !count.starts_with('+')) {
-            Some(count) => draft.service.policy.restart = Restart::OnFailure(Some(count)),
-            None => {
-                let help =
-                    "for instance \"on-failure:5\"; without a number there is no limit, \"no\" is never";
-                let message = "expected a whole number of at least 1 after \"on-failure:\"";
-                reader.report(&value.span(), message, Some(help.into()));
-            }
-        }
-        return;
-    }
-    reader.unknown_word(
-        &value.span(),
-        &text,
-        &["always", "no", "on-failure", "on-failure:N", "unless-stopped"],
-    );
-}
-
-/// `backoff`: the waits between restarts.
-pub(super) fn backoff(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    let Some(table) = reader.as_table(value) else { return };
-    let before = reader.count();
-    reader.table("backoff.", table, keys::BACKOFF, draft);
-    let backoff = draft.service.policy.backoff;
-    if reader.count() == before && backoff.max < backoff.initial {
-        let (place, message) = match (table.get("max"), table.get("initial")) {
-            (Some(max), _) => (max.span(), "max is shorter than initial"),
-            (None, Some(initial)) => {
-                (initial.span(), "initial is longer than max, which is 1m where not set")
-            }
-            (None, None) => (value.span(), "max is shorter than initial"),
-        };
-        reader.report(&place, message, None);
-    }
-    if let Some((key, _)) = table.get_key_value("window")
-        && !table.contains_key("limit")
-        && !reader.is_misspelt("limit")
-    {
-        reader.report(&key.span(), "window needs limit", None);
-    }
-}
-
-/// `backoff.initial`. Without any wait a service that cannot start would take a whole processor.
-pub(super) fn backoff_initial(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    set(&mut draft.service.policy.backoff.initial, reader.duration(value, Zero::Refused));
-}
-
-/// `backoff.max`.
-pub(super) fn backoff_max(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    set(&mut draft.service.policy.backoff.max, reader.duration(value, Zero::Refused));
-}
-
-/// `backoff.limit` is not more than this.
-pub(super) const MOST_RESTARTS: u32 = 1000;
-
-/// `backoff.window`. Within no time there is no restart.
-pub(super) fn backoff_window(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    draft.service.policy.backoff.window = reader.duration(value, Zero::Refused);
-}
-
-/// `backoff.reset_after`. Zero would make every restart immediate.
-pub(super) fn backoff_reset_after(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
-    set(&mut draft.service.policy.backoff.reset_after, reader.duration(value, Zero::Refused));
-}
-
 /// `control`: a command for each signal or word.
-pub(super) fn control(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn control(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(table) = reader.as_table(value) else { return };
     for (key, value) in in_written_order(table) {
         let name: &str = key.get_ref();
@@ -228,7 +143,7 @@ pub(super) fn control(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Dr
 }
 
 /// `stop_signal`.
-pub(super) fn stop_signal(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn stop_signal(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(text) = reader.string(value) else { return };
     draft.service.policy.stop_signal = signal(reader, &value.span(), &text);
 }
@@ -249,11 +164,11 @@ fn signal(reader: &mut Reader<'_>, span: &Range<usize>, text: &str) -> Option<Si
 }
 
 /// `kill_mode`.
-pub(super) fn kill_mode(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn kill_mode(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.service.policy.kill_mode, reader.one_of(value, &KILL_MODES));
 }
 
 /// `stop_grace_period`. Zero: killed at once.
-pub(super) fn stop_grace_period(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn stop_grace_period(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.service.policy.stop_grace_period, reader.duration(value, Zero::Allowed));
 }

@@ -1,11 +1,11 @@
 //! The key `healthcheck`, with Compose's words.
 
-use super::definition::Draft;
-use super::keys::{self, set};
 use super::process;
-use super::reader::{Reader, Value, in_written_order};
-use super::values::{Text, Zero};
-use crate::model::{HealthCheck, HealthTiming, HttpUrl, OnUnhealthy, Probe, url};
+use crate::config::read::draft::Draft;
+use crate::config::read::reader::{Key, Reader};
+use crate::config::read::values::{Text, Zero, set};
+use crate::config::text::syntax::{Value, in_written_order};
+use crate::model::{HealthCheck, HttpUrl, OnUnhealthy, Probe, url};
 use std::ffi::OsString;
 use std::ops::Range;
 
@@ -18,21 +18,10 @@ const LONGEST_SOCKET_PATH: usize = 107;
 const ON_UNHEALTHY: [(&str, OnUnhealthy); 3] =
     [("restart", OnUnhealthy::Restart), ("none", OnUnhealthy::None), ("shutdown", OnUnhealthy::Shutdown)];
 
-/// A health check while it is read.
-#[derive(Default)]
-pub(super) struct HealthDraft {
-    /// `None` also for the test NONE, which switches the check off.
-    pub probe: Option<Probe>,
-    /// There is none after all.
-    pub disable: bool,
-    /// Its numbers.
-    pub timing: HealthTiming,
-}
-
 /// `healthcheck`.
-pub(super) fn healthcheck(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn healthcheck(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(table) = reader.as_table(value) else { return };
-    reader.table("healthcheck.", table, keys::HEALTHCHECK, draft);
+    reader.table("healthcheck.", table, HEALTHCHECK, draft);
     let keys = in_written_order(table).into_iter().map(|(key, _)| key);
     let written: Vec<Range<usize>> =
         keys.filter(|key| PROBES.contains(&key.get_ref().as_ref())).map(|key| key.span()).collect();
@@ -50,12 +39,12 @@ pub(super) fn healthcheck(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mu
 }
 
 /// `disable`.
-pub(super) fn disable(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn disable(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.health.disable, reader.boolean(value));
 }
 
 /// `test`: a program in one of Compose's forms.
-pub(super) fn test(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn test(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let command = match value.get_ref().as_str() {
         Some(_) => match reader.text(value) {
             Some(text) if text == "NONE" => None,
@@ -110,7 +99,7 @@ fn shell(reader: &mut Reader<'_>, line: String, span: &Range<usize>) -> Option<V
 }
 
 /// `http`: a URL that is asked for.
-pub(super) fn http(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn http(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(text) = reader.text(value) else { return };
     match HttpUrl::parse(&text) {
         Ok(url) => draft.health.probe = Some(Probe::Http(url)),
@@ -119,7 +108,7 @@ pub(super) fn http(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft
 }
 
 /// `tcp`: an address that is connected to.
-pub(super) fn tcp(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn tcp(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(text) = reader.text(value) else { return };
     match url::parse_tcp(&text) {
         Ok(address) => draft.health.probe = Some(Probe::Tcp(address)),
@@ -128,7 +117,7 @@ pub(super) fn tcp(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft)
 }
 
 /// `unix`: a socket that is connected to.
-pub(super) fn unix(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn unix(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(path) = process::absolute_path(reader, value) else { return };
     if path.as_os_str().len() > LONGEST_SOCKET_PATH {
         let message = format!("longer than {LONGEST_SOCKET_PATH} bytes, the longest path of a socket");
@@ -138,26 +127,129 @@ pub(super) fn unix(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft
 }
 
 /// `interval`. Zero would probe without a pause.
-pub(super) fn interval(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn interval(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.health.timing.interval, reader.duration(value, Zero::Refused));
 }
 
 /// `timeout`. Zero would let no probe succeed.
-pub(super) fn timeout(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn timeout(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.health.timing.timeout, reader.duration(value, Zero::Refused));
 }
 
 /// `start_period`.
-pub(super) fn start_period(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn start_period(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.health.timing.start_period, reader.duration(value, Zero::Allowed));
 }
 
 /// `start_interval`. Zero would probe without a pause.
-pub(super) fn start_interval(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn start_interval(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.health.timing.start_interval, reader.duration(value, Zero::Refused));
 }
 
 /// `on_unhealthy`.
-pub(super) fn on_unhealthy(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn on_unhealthy(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.health.timing.on_unhealthy, reader.one_of(value, &ON_UNHEALTHY));
 }
+
+/// The keys of `healthcheck`.
+pub static HEALTHCHECK: &[Key] = &[
+    Key {
+        name: "test",
+        kind: "string for /bin/sh -c, or array that begins with CMD, CMD-SHELL or NONE",
+        default: "",
+        meaning: "a program; exit status 0 is healthy",
+        example: r#"test = ["CMD", "redis-cli", "ping"]"#,
+        keys: &[],
+        read: test,
+    },
+    Key {
+        name: "http",
+        kind: "http:// URL with an IP address or localhost",
+        default: "",
+        meaning: "a GET request; a status of 200 to 399 is healthy",
+        example: r#"http = "http://127.0.0.1:8080/health""#,
+        keys: &[],
+        read: http,
+    },
+    Key {
+        name: "tcp",
+        kind: "ADDRESS:PORT with an IP address or localhost",
+        default: "",
+        meaning: "a connection; one that is accepted is healthy",
+        example: r#"tcp = "127.0.0.1:6379""#,
+        keys: &[],
+        read: tcp,
+    },
+    Key {
+        name: "unix",
+        kind: "absolute path",
+        default: "",
+        meaning: "a connection to a Unix socket; one that is accepted is healthy",
+        example: r#"unix = "/run/app.sock""#,
+        keys: &[],
+        read: unix,
+    },
+    Key {
+        name: "disable",
+        kind: "boolean",
+        default: "false",
+        meaning: "whether there is no health check, as with the test NONE",
+        example: "disable = true",
+        keys: &[],
+        read: disable,
+    },
+    Key {
+        name: "interval",
+        kind: "duration",
+        default: "30s",
+        meaning: "the wait from the end of one probe to the start of the next; also from the start of the service to the first probe whose failure counts",
+        example: r#"interval = "10s""#,
+        keys: &[],
+        read: interval,
+    },
+    Key {
+        name: "timeout",
+        kind: "duration",
+        default: "30s",
+        meaning: "how long one probe may take",
+        example: r#"timeout = "3s""#,
+        keys: &[],
+        read: timeout,
+    },
+    Key {
+        name: "start_period",
+        kind: "duration",
+        default: "0s",
+        meaning: "time after the start in which no failure counts; the first probe whose failure counts comes at its end",
+        example: r#"start_period = "20s""#,
+        keys: &[],
+        read: start_period,
+    },
+    Key {
+        name: "start_interval",
+        kind: "duration",
+        default: "1s",
+        meaning: "the time between probes until the first success; their failures do not count",
+        example: r#"start_interval = "200ms""#,
+        keys: &[],
+        read: start_interval,
+    },
+    Key {
+        name: "retries",
+        kind: "whole number of at least 1",
+        default: "3",
+        meaning: "this many failures in a row make it unhealthy",
+        example: "retries = 5",
+        keys: &[],
+        read: |reader, value, draft| set(&mut draft.health.timing.retries, reader.count_from_1(value)),
+    },
+    Key {
+        name: "on_unhealthy",
+        kind: "restart, none or shutdown",
+        default: "restart",
+        meaning: "what happens when it is unhealthy",
+        example: r#"on_unhealthy = "none""#,
+        keys: &[],
+        read: on_unhealthy,
+    },
+];

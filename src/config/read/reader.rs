@@ -1,35 +1,37 @@
 //! Goes through the keys of one file and hands each to the function that the table of keys names.
 
-use super::definition::Draft;
-use super::diagnostic::Diagnostic;
-use super::excerpt::quote;
+use super::draft::Draft;
 use super::interpolate::{Budget, Variables};
-use super::keys::{self, Key};
-use super::source::Source;
-use super::syntax::Parsed;
 use super::users::Accounts;
+use crate::config::text::diagnostic::{Diagnostic, MOST_MISTAKES};
+use crate::config::text::excerpt::quote;
+use crate::config::text::source::Source;
+use crate::config::text::syntax::{Parsed, Value, in_written_order};
 use crate::model::{KeyLines, suggest};
 use std::ops::Range;
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeString, DeTable};
 
-/// A value with its place.
-pub(super) type Value<'v> = Spanned<DeValue<'v>>;
-
-/// A table's entries as they stand in the file; the table itself has them by name.
-pub(super) fn in_written_order<'t, 'v>(
-    table: &'t DeTable<'v>,
-) -> Vec<(&'t Spanned<DeString<'v>>, &'t Value<'v>)> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    entries
+/// One key of a definition.
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What its value is.
+    pub kind: &'static str,
+    /// What holds without it; empty where nothing does.
+    pub default: &'static str,
+    /// What it means, in one line.
+    pub meaning: &'static str,
+    /// An example, in TOML.
+    pub example: &'static str,
+    /// The keys of its table, where it is one.
+    pub keys: &'static [Key],
+    /// Reads a value into a draft.
+    pub(crate) read: fn(&mut Reader<'_>, &Value<'_>, &mut Draft),
 }
 
-/// More mistakes in one file are counted and not shown, nor is time spent on them.
-pub(super) const MOST_MISTAKES: usize = 100;
-
 /// What lies outside of the files and is the same for all of them.
-pub(super) struct Surroundings {
+pub(crate) struct Surroundings {
     /// Who is who.
     pub accounts: Accounts,
     /// What `${NAME}` stands for.
@@ -51,11 +53,13 @@ fn without_quotes(message: &str) -> String {
 }
 
 /// Reads one file.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     /// The file.
     pub source: &'a Source,
     /// What lies outside of it.
     pub outside: &'a Surroundings,
+    /// The keys of a service.
+    known: &'static [Key],
     /// Where a mistake would only follow from a syntax error.
     spoilt: Vec<Range<usize>>,
     mistakes: Vec<Diagnostic>,
@@ -65,17 +69,23 @@ pub(super) struct Reader<'a> {
     /// Line of each known key; keys of tables as `healthcheck.test`.
     pub lines: KeyLines,
     /// The values that variables were put into, which no message may repeat.
-    pub(super) put_in: Vec<Range<usize>>,
+    pub(crate) put_in: Vec<Range<usize>>,
     /// How much putting variables in may still make.
-    pub(super) budget: Budget,
+    pub(crate) budget: Budget,
 }
 
 impl<'a> Reader<'a> {
     /// A reader that begins with the syntax errors of the file and the places that they spoil.
-    pub fn new(source: &'a Source, outside: &'a Surroundings, parsed: &mut Parsed<'_>) -> Self {
+    pub fn new(
+        source: &'a Source,
+        outside: &'a Surroundings,
+        known: &'static [Key],
+        parsed: &mut Parsed<'_>,
+    ) -> Self {
         Reader {
             source,
             outside,
+            known,
             spoilt: std::mem::take(&mut parsed.spoilt),
             mistakes: std::mem::take(&mut parsed.mistakes),
             untold: parsed.untold,
@@ -115,7 +125,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.mistakes.len() >= MOST_MISTAKES
     }
 
@@ -169,6 +179,15 @@ impl<'a> Reader<'a> {
             && (span.end == 0 || self.spoilt.iter().any(|spoilt| spoilt.contains(&span.start)))
     }
 
+    /// The table that a key belongs into: empty for the service itself.
+    fn owner(&self, name: &str) -> Option<&'static str> {
+        let has = |keys: &[Key]| keys.iter().any(|key| key.name == name);
+        if has(self.known) {
+            return Some("");
+        }
+        self.known.iter().find(|key| has(key.keys)).map(|key| key.name)
+    }
+
     fn unknown_key(&mut self, path: &str, name: &str, span: &Range<usize>, known: &'static [Key]) {
         if self.is_full() {
             return self.report(span, "", None);
@@ -187,7 +206,7 @@ impl<'a> Reader<'a> {
         let help = if let Some(near) = suggest::nearest(name, &names) {
             self.misspelt.push(near);
             format!("did you mean \"{near}\"?")
-        } else if let Some(owner) = keys::owner(name).filter(|_| path.matches('.').count() < 2) {
+        } else if let Some(owner) = self.owner(name).filter(|_| path.matches('.').count() < 2) {
             match owner {
                 "" => format!("\"{name}\" is a key of the service: write it above the first [table]"),
                 owner => format!("\"{name}\" is a key of {owner}"),

@@ -4,14 +4,14 @@
 use std::ops::Range;
 
 /// Variables in the order written, `None` for the value of rinit's own environment; and mistakes with their places.
-pub(super) type Parsed = (Vec<(String, Option<String>)>, Vec<(Range<usize>, &'static str)>);
+pub(crate) type Parsed = (Vec<(String, Option<String>)>, Vec<(Range<usize>, &'static str)>);
 
 const NO_NAME: &str = "this cannot be the name of a variable";
 const NUL: &str = "a NUL character is not possible here";
 
 /// Parses a whole file. Without quotes a value ends at the end of its line, or at a `#` after a space that is not its
 /// first character; in quotes it may go over several lines.
-pub(super) fn parse(text: &str) -> Parsed {
+pub(crate) fn parse(text: &str) -> Parsed {
     let mut parsed: Parsed = (Vec::new(), Vec::new());
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
@@ -145,7 +145,7 @@ fn escape(next: char, after: &str) -> (Option<char>, &str) {
 }
 
 /// The lines of a file with `format = "raw"`: everything after the `=` is the value.
-pub(super) fn parse_raw(text: &str) -> Parsed {
+pub(crate) fn parse_raw(text: &str) -> Parsed {
     let mut parsed: Parsed = (Vec::new(), Vec::new());
     let mut at: usize = 0;
     for line in text.split('\n') {

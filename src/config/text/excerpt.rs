@@ -11,7 +11,7 @@ const LONGEST_QUOTE: usize = 60;
 
 /// A line as shown, and where the carets go under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Excerpt {
+pub(crate) struct Excerpt {
     /// The line: no control characters, tabs as spaces.
     pub text: String,
     /// Columns before the first caret.
@@ -56,7 +56,7 @@ impl Excerpt {
 
 /// A word of the user's for a message: in quotes, escaped, not too long. Of several lines only the first is repeated: the
 /// others may be statements that an open quote has swallowed.
-pub(super) fn quote(word: &str) -> String {
+pub(crate) fn quote(word: &str) -> String {
     let mut text = String::from("\"");
     let cut: String = word.chars().take_while(|c| *c != '\n').take(LONGEST_QUOTE).collect();
     text.push_str(&escaped(&cut));

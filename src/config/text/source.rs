@@ -2,14 +2,14 @@
 
 use super::diagnostic::{Diagnostic, Place};
 use super::excerpt::{Excerpt, quote};
-use super::secrets::{self, Shown};
+use super::shown::Shown;
 use std::cell::OnceCell;
 use std::ops::Range;
 use std::path::PathBuf;
 
 /// A file that was read.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     /// The name as the user would write it.
     pub path: PathBuf,
     /// All of its text, without a byte order mark.
@@ -18,25 +18,32 @@ pub(super) struct Source {
     line_starts: Vec<usize>,
     /// What of it may be shown; found for the first message about it.
     shown: OnceCell<Shown>,
+    /// What finds it.
+    find: fn(&str) -> Shown,
 }
 
 impl Source {
-    pub fn new(path: impl Into<PathBuf>, text: &str) -> Source {
+    /// A text, and what finds what of it may be shown.
+    pub fn new(path: impl Into<PathBuf>, text: &str, find: fn(&str) -> Shown) -> Source {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
         let after_newlines = text.match_indices('\n').map(|(at, _)| at.saturating_add(1));
         let line_starts = std::iter::once(0).chain(after_newlines).collect();
-        Source { path: path.into(), text, line_starts, shown: OnceCell::new() }
+        Source { path: path.into(), text, line_starts, shown: OnceCell::new(), find }
     }
 
     /// Reads bytes that should be UTF-8.
     ///
     /// # Errors
     /// The mistake that names the place of the first byte that is not.
-    pub fn from_bytes(path: impl Into<PathBuf>, bytes: &[u8]) -> Result<Source, Box<Diagnostic>> {
+    pub fn from_bytes(
+        path: impl Into<PathBuf>,
+        bytes: &[u8],
+        find: fn(&str) -> Shown,
+    ) -> Result<Source, Box<Diagnostic>> {
         match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Source::new(path, text)),
+            Ok(text) => Ok(Source::new(path, text, find)),
             Err(error) => {
-                let source = Source::new(path, &String::from_utf8_lossy(bytes));
+                let source = Source::new(path, &String::from_utf8_lossy(bytes), find);
                 // A byte order mark before it is no part of the text any more.
                 let mark = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
                 let at = error.valid_up_to().saturating_sub(mark);
@@ -76,7 +83,7 @@ impl Source {
     }
 
     fn shown(&self) -> &Shown {
-        self.shown.get_or_init(|| secrets::find(&self.text))
+        self.shown.get_or_init(|| (self.find)(&self.text))
     }
 
     /// Where a line has to be cut, for what follows may be secret.
@@ -143,7 +150,7 @@ mod tests {
 
     #[test]
     fn columns_are_characters() {
-        let source = Source::new("x", "ab\r\nä日x\n");
+        let source = Source::new("x", "ab\r\nä日x\n", Shown::nothing);
         assert_eq!(place(&source, 0..1), (1, 1, 1));
         assert_eq!(place(&source, 1..9), (1, 2, 1));
         assert_eq!(place(&source, 4..6), (2, 1, 1));
@@ -154,9 +161,9 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_is_no_column() {
-        let source = Source::new("x", "\u{feff}ab");
+        let source = Source::new("x", "\u{feff}ab", Shown::nothing);
         assert_eq!(place(&source, 1..2), (1, 2, 1));
-        let mistake = Source::from_bytes("x", b"\xef\xbb\xbfa\nbc\xff").unwrap_err();
+        let mistake = Source::from_bytes("x", b"\xef\xbb\xbfa\nbc\xff", Shown::nothing).unwrap_err();
         let place = mistake.place.unwrap();
         assert_eq!((place.line, place.column), (2, 3));
     }

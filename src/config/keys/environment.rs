@@ -1,13 +1,14 @@
 //! The keys `environment` and `env_file`.
 
-use super::definition::Draft;
-use super::env_file;
-use super::excerpt::quote;
-use super::files;
-use super::keys::{self, set};
-use super::reader::{Reader, Value, in_written_order};
-use super::source::Source;
-use super::values::whole;
+use crate::config::files;
+use crate::config::read::draft::{Draft, EnvFile, Format};
+use crate::config::read::env_file;
+use crate::config::read::reader::{Key, Reader};
+use crate::config::read::values::{set, whole};
+use crate::config::text::excerpt::quote;
+use crate::config::text::shown::Shown;
+use crate::config::text::source::Source;
+use crate::config::text::syntax::{Value, in_written_order};
 use crate::model::Variable;
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 /// `environment`: a table, or Compose's array of `NAME=VALUE`.
-pub(super) fn environment(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn environment(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(table) = value.get_ref().as_table() else {
         let Some(array) = value.get_ref().as_array() else {
             return reader.wrong_type(value, "a table or an array of \"NAME=VALUE\"");
@@ -83,7 +84,7 @@ fn from_file(
     draft: &mut Draft,
 ) -> Option<Variable> {
     draft.variable_file = None;
-    reader.table(path, table, keys::VARIABLE, draft);
+    reader.table(path, table, VARIABLE, draft);
     if table.is_empty() {
         let help = "for instance { file = \"/run/secrets/db_password\" }";
         reader.report(span, "the key \"file\" is missing", Some(help.into()));
@@ -92,7 +93,7 @@ fn from_file(
 }
 
 /// `file`, of the variable that is being read. It need not be there yet.
-pub(super) fn file(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn file(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(path) = reader.text(value) else { return };
     if path.is_empty() {
         return reader.report(&value.span(), "the path is empty", None);
@@ -152,32 +153,8 @@ fn beside(reader: &Reader<'_>, path: &str) -> PathBuf {
     reader.source.path.parent().unwrap_or(Path::new("")).join(path)
 }
 
-/// How a file of variables is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) enum Format {
-    /// As Compose has it.
-    #[default]
-    Compose,
-    /// Everything after the `=` is the value.
-    Raw,
-}
-
-/// One entry of `env_file` while it is read.
-#[derive(Debug)]
-pub(super) struct EnvFile {
-    path: Option<(String, Range<usize>)>,
-    required: bool,
-    format: Format,
-}
-
-impl Default for EnvFile {
-    fn default() -> EnvFile {
-        EnvFile { path: None, required: true, format: Format::default() }
-    }
-}
-
 /// `env_file`: one path or several, each alone or with what holds for it; a later file goes before an earlier one.
-pub(super) fn env_file(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn env_file(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let entries: Vec<&Value<'_>> = match value.get_ref() {
         DeValue::Array(array) => array.iter().collect(),
         DeValue::String(_) => vec![value],
@@ -188,7 +165,7 @@ pub(super) fn env_file(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut D
         match entry.get_ref().as_table() {
             Some(table) => {
                 let before = reader.count();
-                reader.table("env_file.", table, keys::ENV_FILE, draft);
+                reader.table("env_file.", table, ENV_FILE, draft);
                 if !table.contains_key("path") && reader.count() == before {
                     let help = "for instance { path = \"./app.env\", required = false }";
                     reader.report(&entry.span(), "the key \"path\" is missing", Some(help.into()));
@@ -214,7 +191,7 @@ pub(super) fn env_file(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut D
 }
 
 /// `path`, of the entry that is being read.
-pub(super) fn env_file_path(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn env_file_path(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     match reader.string(value) {
         Some(path) if path.is_empty() => reader.report(&value.span(), "the path is empty", None),
         path => draft.env_file_entry.path = path.map(|path| (path, value.span())),
@@ -222,17 +199,17 @@ pub(super) fn env_file_path(reader: &mut Reader<'_>, value: &Value<'_>, draft: &
 }
 
 /// `required`, of the entry that is being read.
-pub(super) fn env_file_required(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn env_file_required(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.env_file_entry.required, reader.boolean(value));
 }
 
 /// `format`, of the entry that is being read.
-pub(super) fn env_file_format(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn env_file_format(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.env_file_entry.format, reader.one_of(value, &[("raw", Format::Raw)]));
 }
 
 fn read_variables(reader: &mut Reader<'_>, path: &Path, bytes: &[u8], format: Format, draft: &mut Draft) {
-    let source = match Source::from_bytes(path, bytes) {
+    let source = match Source::from_bytes(path, bytes, Shown::nothing) {
         Ok(source) => source,
         Err(mistake) => return reader.add(mistake.without_excerpt()),
     };
@@ -252,3 +229,45 @@ fn read_variables(reader: &mut Reader<'_>, path: &Path, bytes: &[u8], format: Fo
         reader.add(source.mistake(&span, message, None).without_excerpt());
     }
 }
+
+/// The keys of a variable in `environment` whose value is in a file.
+pub static VARIABLE: &[Key] = &[Key {
+    name: "file",
+    kind: "path, relative to the definition's directory",
+    default: "",
+    meaning: "the file that holds the value; it is read at each start, without one newline at its end",
+    example: r#"file = "/run/secrets/db_password""#,
+    keys: &[],
+    read: file,
+}];
+
+/// The keys of an entry of `env_file` that is a table.
+pub static ENV_FILE: &[Key] = &[
+    Key {
+        name: "path",
+        kind: "path, relative to the definition's directory",
+        default: "",
+        meaning: "the file",
+        example: r#"path = "./app.env""#,
+        keys: &[],
+        read: env_file_path,
+    },
+    Key {
+        name: "required",
+        kind: "boolean",
+        default: "true",
+        meaning: "whether the file has to exist",
+        example: "required = false",
+        keys: &[],
+        read: env_file_required,
+    },
+    Key {
+        name: "format",
+        kind: "raw",
+        default: "",
+        meaning: "raw: everything after the = is the value, also quotes and comments",
+        example: r#"format = "raw""#,
+        keys: &[],
+        read: env_file_format,
+    },
+];

@@ -6,6 +6,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::path::PathBuf;
 
+/// More mistakes in one file are counted and not shown, nor is time spent on them.
+pub(crate) const MOST_MISTAKES: usize = 100;
+
 /// One mistake or warning. `Display` shows it like a compiler does, without a newline at the end:
 ///
 /// ```text
@@ -38,17 +41,17 @@ pub struct Place {
     pub column: u32,
     /// How many characters of that line are meant; at least 1.
     pub width: u32,
-    pub(super) excerpt: Option<Excerpt>,
+    pub(crate) excerpt: Option<Excerpt>,
 }
 
 impl Diagnostic {
     /// A mistake that concerns a file or directory as a whole.
-    pub(super) fn of_file(file: impl Into<PathBuf>, message: String, help: Option<String>) -> Diagnostic {
+    pub(crate) fn of_file(file: impl Into<PathBuf>, message: String, help: Option<String>) -> Diagnostic {
         Diagnostic { file: file.into(), place: None, message, help, warning: None }
     }
 
     /// As a warning with this code.
-    pub(super) fn into_warning(mut self, code: &'static str) -> Diagnostic {
+    pub(crate) fn into_warning(mut self, code: &'static str) -> Diagnostic {
         self.warning = Some(code);
         self
     }
@@ -59,7 +62,7 @@ impl Diagnostic {
     }
 
     /// Without the line of the file, where that may hold a secret.
-    pub(super) fn without_excerpt(mut self) -> Diagnostic {
+    pub(crate) fn without_excerpt(mut self) -> Diagnostic {
         if let Some(place) = &mut self.place {
             place.excerpt = None;
         }
@@ -115,11 +118,12 @@ fn after_message(f: &mut fmt::Formatter<'_>, help: &str) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use super::super::source::Source;
+    use crate::config::secrets;
+    use crate::config::text::source::Source;
 
     #[test]
     fn it_looks_like_a_compiler_s() {
-        let source = Source::new("services.d/web.toml", "\n\ncomand = [\"nginx\"]\n");
+        let source = Source::new("services.d/web.toml", "\n\ncomand = [\"nginx\"]\n", secrets::find);
         let found =
             source.mistake(&(2..8), "unknown key \"comand\"", Some("did you mean \"command\"?".into()));
         let expected = "services.d/web.toml:3:1: error: unknown key \"comand\"
@@ -130,14 +134,14 @@ mod tests {
 
     #[test]
     fn large_line_numbers_keep_the_caret_in_place() {
-        let source = Source::new("x", &format!("{}nice", "\n".repeat(12_344)));
+        let source = Source::new("x", &format!("{}nice", "\n".repeat(12_344)), secrets::find);
         let shown = source.mistake(&(12_348..12_348), "m", None).to_string();
         assert_eq!(shown, "x:12345:5: error: m\n12345 | nice\n      |     ^");
     }
 
     #[test]
     fn control_characters_are_not_passed_on() {
-        let source = Source::new("x\u{1b}[2J", "\u{1b}[31m = \u{9b}\u{202e}\n");
+        let source = Source::new("x\u{1b}[2J", "\u{1b}[31m = \u{9b}\u{202e}\n", secrets::find);
         let shown = source.mistake(&(0..1), "bad\nword \u{7}", Some("\r".into())).to_string();
         assert!(shown.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{shown:?}");
         assert_eq!(shown.lines().count(), 3);

@@ -1,7 +1,7 @@
 //! Users and groups out of `etc/passwd` and `etc/group`, read by rinit itself: a static glibc cannot load the
 //! modules that `getpwnam` wants.
 
-use super::files;
+use crate::config::files;
 use crate::model::User;
 use std::cell::OnceCell;
 use std::ffi::OsStr;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a user cannot be found.
 #[derive(Debug, PartialEq)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     /// It is not written as a user is.
     Form,
     /// No such name in the file.
@@ -22,7 +22,7 @@ pub(super) enum Problem {
 }
 
 /// The two files, read when the first user is to be looked up.
-pub(super) struct Accounts {
+pub(crate) struct Accounts {
     passwd: Database,
     group: Database,
 }

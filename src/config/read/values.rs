@@ -1,7 +1,8 @@
 //! TOML values as the types that keys want. Each function reports what is wrong and then returns `None`.
 
-use super::excerpt::quote;
-use super::reader::{Reader, Value};
+use super::reader::Reader;
+use crate::config::text::excerpt::quote;
+use crate::config::text::syntax::Value;
 use crate::model::duration;
 use crate::model::suggest;
 use std::fmt::Display;
@@ -10,13 +11,20 @@ use std::time::Duration;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 /// A string with its place.
-pub(super) type Text = (String, Range<usize>);
+pub(crate) type Text = (String, Range<usize>);
 
 /// Whether a duration may be zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Zero {
+pub(crate) enum Zero {
     Allowed,
     Refused,
+}
+
+/// Takes over a value that could be read.
+pub(crate) fn set<T>(into: &mut T, read: Option<T>) {
+    if let Some(value) = read {
+        *into = value;
+    }
 }
 
 impl Reader<'_> {
@@ -262,7 +270,7 @@ impl Reader<'_> {
 }
 
 /// The value of an integer, however it is written.
-pub(super) fn whole(integer: &DeInteger<'_>) -> Option<i64> {
+pub(crate) fn whole(integer: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 

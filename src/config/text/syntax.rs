@@ -1,14 +1,26 @@
 //! TOML text into tables, with its syntax errors as mistakes.
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, MOST_MISTAKES};
 use super::excerpt::quote;
-use super::reader::MOST_MISTAKES;
 use super::source::Source;
 use std::ops::Range;
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+/// A value with its place.
+pub(crate) type Value<'v> = Spanned<DeValue<'v>>;
+
+/// A table's entries as they stand in the file; the table itself has them by name.
+pub(crate) fn in_written_order<'t, 'v>(
+    table: &'t DeTable<'v>,
+) -> Vec<(&'t Spanned<DeString<'v>>, &'t Value<'v>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
 
 /// What could be read of a file.
-pub(super) struct Parsed<'s> {
+pub(crate) struct Parsed<'s> {
     /// Its keys and values, as far as they could be made out.
     pub table: DeTable<'s>,
     /// Syntax errors, at most one for a line.
@@ -20,7 +32,7 @@ pub(super) struct Parsed<'s> {
 }
 
 /// Parses the whole file; what stands on other lines than the errors is read nevertheless.
-pub(super) fn parse(source: &Source) -> Parsed<'_> {
+pub(crate) fn parse(source: &Source) -> Parsed<'_> {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     let table = table.into_inner();
     let mut parsed = Parsed { table, mistakes: Vec::new(), untold: 0, spoilt: Vec::new() };
@@ -135,10 +147,11 @@ fn reword(message: &str, word: &str, is_secret: bool) -> (String, Option<String>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::secrets;
 
     /// Line, column and message of each error, and the keys that were read.
     fn parse_all(text: &str) -> (Vec<String>, Vec<String>) {
-        let source = Source::new("x", text);
+        let source = Source::new("x", text, secrets::find);
         let mut parsed = parse(&source);
         parsed.mistakes.sort();
         let shown = parsed.mistakes.iter().map(|m| {

@@ -1,10 +1,10 @@
 //! The keys for what surroundings a service's processes find: who they are, where they run, what they may do.
 
-use super::definition::Draft;
-use super::keys::set;
-use super::reader::{Reader, Value};
-use super::users::Problem;
-use super::values::whole;
+use crate::config::read::draft::Draft;
+use crate::config::read::reader::Reader;
+use crate::config::read::users::Problem;
+use crate::config::read::values::{set, whole};
+use crate::config::text::syntax::Value;
 use crate::model::{Capabilities, capability, suggest};
 use std::path::PathBuf;
 use toml::de::DeValue;
@@ -13,7 +13,7 @@ use toml::de::DeValue;
 const WIDEST_UMASK: u32 = 0o777;
 
 /// `user`: looked up now, so that an unknown one is found before anything starts.
-pub(super) fn user(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn user(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let Some(text) = reader.text(value) else { return };
     match reader.outside.accounts.resolve(&text) {
         Ok(user) => draft.service.exec.context.user = Some(user),
@@ -22,7 +22,7 @@ pub(super) fn user(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft
 }
 
 /// `group_add`: one group or several, by name or number.
-pub(super) fn group_add(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn group_add(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let groups: Vec<&Value<'_>> = match value.get_ref() {
         DeValue::Array(array) => array.iter().collect(),
         DeValue::String(_) | DeValue::Integer(_) => vec![value],
@@ -70,12 +70,12 @@ fn unknown(what: &str, name: &str, shown: &str, known: &[String], file: &str) ->
 }
 
 /// `working_dir`. Whether it is there is known when the service starts.
-pub(super) fn working_dir(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn working_dir(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     draft.service.exec.working_dir = absolute_path(reader, value);
 }
 
 /// A path that begins with a slash.
-pub(super) fn absolute_path(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<PathBuf> {
+pub(crate) fn absolute_path(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<PathBuf> {
     let text = reader.text(value)?;
     if !text.starts_with('/') {
         reader.report(&value.span(), "expected an absolute path", Some("it begins with /".into()));
@@ -85,7 +85,7 @@ pub(super) fn absolute_path(reader: &mut Reader<'_>, value: &Value<'_>) -> Optio
 }
 
 /// `umask`: octal digits in a string, or an octal number.
-pub(super) fn umask(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn umask(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let mask = match value.get_ref() {
         DeValue::String(digits) => octal(digits),
         // 27 would be read as 033 here, as 027 there.
@@ -110,22 +110,22 @@ fn octal(digits: &str) -> Option<u32> {
 }
 
 /// `oom_score_adj`.
-pub(super) fn oom_score_adj(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn oom_score_adj(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     draft.service.exec.context.oom_score_adj = reader.number(value, -1000..=1000);
 }
 
 /// `nice`.
-pub(super) fn nice(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn nice(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     draft.service.exec.context.nice = reader.number(value, -20..=19);
 }
 
 /// `cap_drop`.
-pub(super) fn cap_drop(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn cap_drop(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.service.exec.context.cap_drop, capabilities(reader, value));
 }
 
 /// `cap_add`.
-pub(super) fn cap_add(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn cap_add(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.service.exec.context.cap_add, capabilities(reader, value));
 }
 

@@ -23,7 +23,7 @@ const LONGEST_MESSAGE: usize = 200;
 
 /// How much text putting values in may still make for one file.
 #[derive(Debug)]
-pub(super) struct Budget(usize);
+pub(crate) struct Budget(usize);
 
 impl Default for Budget {
     fn default() -> Budget {
@@ -39,14 +39,14 @@ impl Budget {
 }
 
 /// The variables that are put in.
-pub(super) struct Variables {
+pub(crate) struct Variables {
     /// `None`: the value is not UTF-8.
     values: BTreeMap<String, Option<String>>,
 }
 
 /// What is wrong with a text.
 #[derive(Debug, PartialEq)]
-pub(super) struct Mistake {
+pub(crate) struct Mistake {
     /// Where, in bytes from the beginning of the text.
     pub span: Range<usize>,
     pub message: String,

@@ -1,8 +1,9 @@
 //! The keys for how a service gets ready and shows that it lives.
 
-use super::definition::Draft;
-use super::reader::{Reader, Value};
-use super::values::{Zero, whole};
+use crate::config::read::draft::Draft;
+use crate::config::read::reader::Reader;
+use crate::config::read::values::{Zero, whole};
+use crate::config::text::syntax::Value;
 use crate::model::{Notify, suggest};
 use std::ops::RangeInclusive;
 use toml::de::{DeTable, DeValue};
@@ -11,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 const DESCRIPTORS: RangeInclusive<i32> = 0..=1023;
 
 /// `notify`: a word or a descriptor.
-pub(super) fn notify(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn notify(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     let notify = match value.get_ref() {
         DeValue::Integer(integer) => {
             let number = whole(integer).and_then(|number| i32::try_from(number).ok());
@@ -41,22 +42,22 @@ pub(super) fn notify(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Dra
 }
 
 /// `start_timeout`. Zero would let no start succeed.
-pub(super) fn start_timeout(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn start_timeout(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     draft.service.policy.start_timeout = reader.duration(value, Zero::Refused);
 }
 
 /// `watchdog`. Zero would kill it at once.
-pub(super) fn watchdog(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn watchdog(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     draft.service.policy.watchdog = reader.duration(value, Zero::Refused);
 }
 
 /// `run_timeout`. Zero would let nothing run.
-pub(super) fn run_timeout(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn run_timeout(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     draft.service.policy.run_timeout = reader.duration(value, Zero::Refused);
 }
 
 /// What the keys say of each other, when all are read.
-pub(super) fn check(reader: &mut Reader<'_>, table: &DeTable<'_>, draft: &Draft) {
+pub(crate) fn check(reader: &mut Reader<'_>, table: &DeTable<'_>, draft: &Draft) {
     let Some(key) = table.keys().find(|key| key.get_ref() == "watchdog") else { return };
     let notify = draft.service.policy.notify;
     // A value of `notify` that is none has been reported.

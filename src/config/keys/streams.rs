@@ -1,7 +1,8 @@
 //! The keys for where a service's output goes, and what that means for the services that read it.
 
-use super::definition::{Draft, Written};
-use super::reader::{Reader, Value};
+use crate::config::read::draft::{Draft, Written};
+use crate::config::read::reader::Reader;
+use crate::config::text::syntax::Value;
 use crate::model::{Condition, Dependency, MAIN, Service, Streams};
 use std::collections::BTreeSet;
 use toml::de::DeTable;
@@ -10,14 +11,14 @@ use toml::de::DeTable;
 const SERVICE: &str = "service:";
 
 /// `stdout`.
-pub(super) fn stdout(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn stdout(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     if let Some(name) = output(reader, value) {
         streams(&mut draft.service).stdout = Some(name);
     }
 }
 
 /// `stderr`.
-pub(super) fn stderr(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+pub(crate) fn stderr(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     if let Some(name) = output(reader, value) {
         streams(&mut draft.service).stderr = Some(name);
     }
@@ -47,7 +48,7 @@ fn output(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
 
 /// When all keys of a file are read: who reads from a service is one that it depends on. What its `depends_on` says
 /// of that one stays as it is written.
-pub(super) fn check(reader: &mut Reader<'_>, table: &DeTable<'_>, draft: &mut Draft) {
+pub(crate) fn check(reader: &mut Reader<'_>, table: &DeTable<'_>, draft: &mut Draft) {
     let Some(streams) = draft.service.exec.streams.as_deref() else { return };
     let keys = [("stdout", streams.stdout.clone()), ("stderr", streams.stderr.clone())];
     for (key, name) in keys {
@@ -81,7 +82,7 @@ pub(super) fn check(reader: &mut Reader<'_>, table: &DeTable<'_>, draft: &mut Dr
 
 /// Those that are read from depend on those that read, and these have a pipe as their standard input. For every kind
 /// of definition, when all are complete.
-pub(super) fn link(services: &mut [Service]) {
+pub(crate) fn link(services: &mut [Service]) {
     let mut reading = BTreeSet::new();
     for service in services.iter_mut() {
         let readers: Vec<String> = service.exec.readers().map(str::to_owned).collect();

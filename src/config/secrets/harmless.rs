@@ -1,12 +1,12 @@
 //! Which keys hold nothing secret, so that a message may repeat their values.
 
-use super::super::depends::CONDITIONS;
-use super::{SERVICE, TABLES};
+use crate::config::keys::depends::CONDITIONS;
+use crate::config::keys::{Key, SERVICE, TABLES};
 use crate::model::suggest;
 
 /// How much of a key's value a message may show.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in super::super) enum Sight {
+pub(super) enum Sight {
     /// Nothing.
     Hidden,
     /// A boolean, or a word that the key knows.
@@ -118,12 +118,12 @@ fn canonical(path: &[String]) -> Option<String> {
 }
 
 /// Whether the keys of a table are the user's to choose.
-pub(in super::super) fn is_named_by_user(table: &str) -> bool {
+pub(super) fn is_named_by_user(table: &str) -> bool {
     NAMED_BY_USER.contains(&table)
 }
 
 /// How much of the value of a key a message may show.
-pub(in super::super) fn sight(path: &[String]) -> Sight {
+pub(super) fn sight(path: &[String]) -> Sight {
     let Some(name) = canonical(path) else { return Sight::Hidden };
     let owner = path.first().map_or("", String::as_str);
     match HARMLESS.contains(&owner) || HARMLESS.contains(&name.as_str()) {
@@ -135,11 +135,11 @@ pub(in super::super) fn sight(path: &[String]) -> Sight {
 }
 
 /// Whether a key, or a table, is known, or looks like one that is. What the user names does not.
-pub(in super::super) fn is_like_known(path: &[String]) -> bool {
+pub(super) fn is_like_known(path: &[String]) -> bool {
     if matches!(path, [table, _, ..] if is_named_by_user(table)) {
         return false;
     }
-    let names = |keys: &'static [super::Key]| keys.iter().map(|key| key.name).collect::<Vec<_>>();
+    let names = |keys: &'static [Key]| keys.iter().map(|key| key.name).collect::<Vec<_>>();
     let near = |word: &String| {
         suggest::nearest(word, &names(SERVICE)).is_some()
             || TABLES.iter().any(|(_, keys)| suggest::nearest(word, &names(keys)).is_some())

@@ -2,39 +2,20 @@
 //! values may be secret: those of variables, those of unknown keys (`env` may be a typo of `environment`), and comments.
 //! Found by the looks of the text alone, so that a file with syntax errors has its secrets kept too; in doubt it is one.
 
+mod harmless;
 mod scan;
 
-use super::keys::harmless::{Sight, is_like_known, is_named_by_user, sight};
+use crate::config::text::shown::Shown;
+use harmless::{Sight, is_like_known, is_named_by_user, sight};
 use scan::Scan;
 use std::ops::Range;
-
-/// What of a text may be shown.
-#[derive(Debug, PartialEq)]
-pub(super) struct Shown {
-    /// The parts, in order.
-    parts: Vec<Range<usize>>,
-    is_damaged: bool,
-}
-
-impl Shown {
-    /// The end of the part that begins at a byte, or before it: the byte itself where it is hidden.
-    pub fn end_of(&self, at: usize) -> usize {
-        let index = self.parts.partition_point(|part| part.end <= at);
-        self.parts.get(index).filter(|part| part.start <= at).map_or(at, |part| part.end)
-    }
-
-    /// Whether the structure of the text is broken.
-    pub fn is_damaged(&self) -> bool {
-        self.is_damaged
-    }
-}
 
 /// Finds what may be shown.
 pub(super) fn find(text: &str) -> Shown {
     let (parts, is_damaged) = Finder::new(text, false).run();
     // Where the structure is broken, a value may stand where a key should, and the other way round.
     let parts = if is_damaged { Finder::new(text, true).run().0 } else { parts };
-    Shown { parts, is_damaged }
+    Shown::new(parts, is_damaged)
 }
 
 #[derive(PartialEq)]
