@@ -19,6 +19,7 @@ mod cli;
 mod config;
 mod control;
 mod core;
+mod design;
 mod docker;
 mod documentation;
 mod entry;
