@@ -2,9 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+use super::ask::{ask, names, show_results};
 use super::parse::Words;
 use super::table::Opt;
-use super::{ask, names, show_results, values};
+use super::values;
 use crate::control::protocol::{Request, Verb};
 use std::time::Duration;
 

@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use super::ask::{failed, names};
+use super::output::{self, json};
 use super::parse::Words;
 use super::table::Opt;
-use super::{failed, json, names, output, values};
+use super::values;
 use crate::control::client::{self, End};
 use crate::control::protocol::{Attribute, EventReport, EventsReport, Request, Response, Verb};
 use crate::model::duration;

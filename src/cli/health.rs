@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use super::ask::{ask, names};
+use super::output::{self, json};
 use super::parse::Words;
 use super::table::Opt;
-use super::{ask, json, names, output, values};
+use super::values;
 use crate::control::protocol::{HealthReport, Mode, Request, Verb};
 use crate::model::duration;
 use crate::model::exit::{DONE, NOT_DONE};

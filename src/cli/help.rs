@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::output::show;
 use super::parse::Words;
 use super::table::{self, COMMANDS, Command, Flag, INIT_FLAGS};
 use crate::model::suggest;
@@ -36,11 +37,11 @@ pub const EXAMPLES: [(&str, &str); 3] = [
 pub(super) fn run(words: &Words) -> Result<u8, String> {
     let asked: Vec<&std::ffi::OsString> = words.operands.iter().chain(words.rest.iter().flatten()).collect();
     match asked.as_slice() {
-        [] => Ok(super::show(&general())),
+        [] => Ok(show(&general())),
         [name] => {
             let name = name.to_string_lossy();
             match table::find(&name) {
-                Some(command) => Ok(super::show(&verb(command))),
+                Some(command) => Ok(show(&verb(command))),
                 None => Err(unknown(&name)),
             }
         }

@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 use super::help::{self, ABOUT, EXAMPLES, STATUS};
+use super::output::show;
 use super::parse::Words;
-use super::show;
 use super::table::{COMMANDS, Command, Flag, INIT_FLAGS};
 
 /// The date of the page: to be set anew when what it says changes.

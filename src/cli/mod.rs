@@ -1,9 +1,10 @@
 //! The command line: which words there are (`table`), how they are read (`parse`, `values`), and one file for what
-//! each verb does.
+//! each verb does. Most of them ask the init (`ask`) and write what it answers (`output`).
 
 #![forbid(unsafe_code)]
 
 mod act;
+mod ask;
 mod check;
 mod completions;
 mod events;
@@ -25,13 +26,11 @@ pub mod table;
 mod values;
 mod wait;
 
-use crate::control::client::{self, Failure};
-use crate::control::protocol::{self, ActionResult, Request, Response};
-use crate::model::exit::{DONE, NO_INIT, NOT_DONE};
+use crate::control::protocol;
 use crate::sys::signals::Blocked;
-use parse::{Line, UsageError, Words};
+use output::show;
+use parse::{Line, UsageError};
 use std::ffi::OsString;
-use std::time::Duration;
 use table::{Opt, Verb};
 
 /// Runs rinit with its arguments, the program's own name first, and returns the exit status.
@@ -95,56 +94,4 @@ fn dispatch(line: Line) -> Result<u8, UsageError> {
         Verb::Completions => completions::run(&words),
     };
     result.map_err(|message| UsageError::of_verb(command, message))
-}
-
-/// Text that was asked for: the status says whether it could be written.
-fn show(text: &str) -> u8 {
-    if output::out(text) { DONE } else { NOT_DONE }
-}
-
-/// Asks the init. `Err` is the exit status after the reason was written.
-fn ask(words: &Words, request: &Request, timeout: Duration) -> Result<Result<Response, u8>, String> {
-    let socket = values::socket(words)?;
-    Ok(client::ask(socket.as_ref(), request, timeout).map_err(failed))
-}
-
-/// Writes why there is no answer. Returns the exit status.
-fn failed(failure: Failure) -> u8 {
-    let (message, status) = match failure {
-        Failure::NoInit(message) => (message, NO_INIT),
-        Failure::Refused(message) => (message, NOT_DONE),
-    };
-    output::err(&format!("rinit: {message}\n"));
-    status
-}
-
-/// Names of services on the command line, before and after `--`.
-fn names(words: &Words) -> Result<Vec<String>, String> {
-    let name = |word: &OsString| match word.to_str() {
-        Some(name) => Ok(name.to_owned()),
-        None => Err(format!("{word:?} is not the name of a service")),
-    };
-    words.operands.iter().chain(words.rest.iter().flatten()).map(name).collect()
-}
-
-/// What came of it, for each service. The exit status says whether all of it was done.
-fn show_results(words: &Words, results: &[ActionResult]) -> u8 {
-    let written = if words.has(Opt::Json) { show(&json(&results)) } else { tell(results) };
-    if results.iter().all(|result| result.done) { written } else { NOT_DONE }
-}
-
-/// One line for each service; what did not work goes to standard error.
-fn tell(results: &[ActionResult]) -> u8 {
-    for failed in results.iter().filter(|result| !result.done) {
-        output::err(&format!("rinit: {}: {}\n", failed.service, failed.message));
-    }
-    let done = results.iter().filter(|result| result.done);
-    show(&done.map(|result| format!("{}: {}\n", result.service, result.message)).collect::<String>())
-}
-
-/// A value as one line of JSON.
-fn json(value: &impl serde::Serialize) -> String {
-    let mut line = serde_json::to_string(value).unwrap_or_default();
-    line.push('\n');
-    line
 }

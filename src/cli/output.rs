@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::init;
+use crate::model::exit::{DONE, NOT_DONE};
 use crate::model::text::{cause, escaped_lines};
 use crate::sys::process;
 use std::io::{self, Write};
@@ -35,6 +36,18 @@ pub(super) fn text(text: &str) -> Written {
 #[must_use]
 pub(super) fn out(words: &str) -> bool {
     text(words) != Written::Failed
+}
+
+/// Text that was asked for: the status says whether it could be written.
+pub(super) fn show(text: &str) -> u8 {
+    if out(text) { DONE } else { NOT_DONE }
+}
+
+/// A value as one line of JSON.
+pub(super) fn json(value: &impl serde::Serialize) -> String {
+    let mut line = serde_json::to_string(value).unwrap_or_default();
+    line.push('\n');
+    line
 }
 
 /// Writes to standard error, control characters as escapes. If that fails there is nobody left to tell. PID 1, which a

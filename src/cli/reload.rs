@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use super::ask::ask;
+use super::output::{json, show};
 use super::parse::Words;
 use super::table::Opt;
-use super::{ask, json, show, values};
+use super::values;
 use crate::control::protocol::{ReloadReport, Request, Verb};
 use std::time::Duration;
 

@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use super::ask::ask;
+use super::output::show;
 use super::parse::Words;
 use super::table::Opt;
-use super::{ask, show, values};
+use super::values;
 use crate::control::protocol::{Request, Verb};
 use crate::model::exit::DONE;
 use std::time::Duration;

@@ -13,6 +13,7 @@ pub mod ordered;
 pub mod pattern;
 pub mod service;
 pub mod shared;
+pub mod shown;
 pub mod signal;
 pub mod source_text;
 pub mod suggest;

@@ -5,10 +5,11 @@
 mod order;
 mod report;
 
+use super::init;
+use super::output::{self, json, show};
 use super::parse::Words;
 use super::table::{self, Opt};
 use super::values::{self, SERVICES_DIR};
-use super::{init, json, output, show};
 use crate::config::lint::World;
 use crate::config::{self, Sources, schema, write};
 use crate::model::exit::{DONE, NOT_DONE};

@@ -9,8 +9,8 @@
 
 mod next;
 
+use super::output::{self, show};
 use super::parse::Words;
-use super::{output, show};
 use crate::control::address::Address;
 use crate::control::client;
 use crate::control::protocol::{Request, Verb};

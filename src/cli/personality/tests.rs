@@ -1,7 +1,7 @@
 //! Command lines as the other programs understand them.
 
 use super::*;
-use crate::init::stand_in::Failures;
+use crate::init::stand_in::{Failures, Role};
 use crate::model::Signal;
 use crate::sys::spawn::Session;
 use log::LevelFilter;

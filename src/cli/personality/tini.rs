@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::getopt::{Given, Switch};
-use super::{Action, Personality, no_command};
+use super::program::{Action, Personality, no_command};
 use crate::cli::values::{Env, env_verbosity, raised, read_signal, read_status};
 use crate::init::Contract;
 use crate::init::stand_in::{Failures, Role};

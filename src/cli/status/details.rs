@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::colour::Look;
-use super::{MAX_TEXT, one_line, span};
+use super::text::{MAX_TEXT, one_line, span};
 use crate::control::protocol::{ProbeResult, ServiceStatus};
 use crate::model::text::{printable, wrapped};
 use crate::model::{exit, words};

@@ -8,20 +8,18 @@ mod details;
 mod table;
 #[cfg(test)]
 mod tests;
+mod text;
 
+use super::ask::{ask, names};
+use super::output::{json, show};
 use super::parse::Words;
 use super::table::Opt;
-use super::{ask, json, names, show, values};
+use super::values;
 use crate::control::protocol::{Request, Verb};
-use crate::model::duration;
-use crate::model::text::printable;
 use colour::Screen;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// So much of what services have written is shown in one place.
-const MAX_TEXT: usize = 4096;
 
 pub(super) fn run(words: &Words) -> Result<u8, String> {
     let names = names(words)?;
@@ -41,17 +39,4 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
         }
         (false, false) => table::table(&report, &screen),
     }))
-}
-
-/// A time span of the protocol, for people.
-fn span(ms: u64) -> String {
-    match ms {
-        0 => "0ms".to_owned(),
-        _ => duration::format(Duration::from_millis(ms)),
-    }
-}
-
-/// What others have written, on one line.
-fn one_line(text: &str) -> String {
-    printable(text.as_bytes(), MAX_TEXT).replace('\n', " ")
 }

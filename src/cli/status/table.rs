@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::colour::{Look, Screen};
-use super::{one_line, span};
+use super::text::{one_line, span};
 use crate::control::protocol::{ServiceStatus, StatusReport};
 use crate::model::text;
 

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::{Flag, Opt};
+use super::entry::{Flag, Opt};
 
 const fn switch(opt: Opt, long: &'static str, help: &'static str) -> Flag {
     Flag { opt, short: None, long, value: None, env: None, help }

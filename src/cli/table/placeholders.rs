@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::Command;
+use super::entry::Command;
 
 /// What may stand in a placeholder's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use super::entry::{Command, Verb};
 use super::flags::*;
-use super::{Command, Verb};
 
 /// Every verb, in the order of the help.
 pub static COMMANDS: [Command; 17] = [
@@ -286,3 +286,8 @@ pub static COMMANDS: [Command; 17] = [
         ],
     },
 ];
+
+/// The verb of that name.
+pub fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
