@@ -8,39 +8,34 @@
 
 #![forbid(unsafe_code)]
 
-mod backoff;
-mod control;
-mod ending;
 mod event;
 mod graph;
-mod health;
-mod hooks;
-mod outcome;
 mod oversleep;
+mod plan;
 mod processes;
+mod queries;
 mod reload;
 mod requests;
 mod shutdown;
 mod spread;
-mod state;
-mod succession;
+mod stopping;
+mod turn;
 mod turns;
 mod unit;
 mod view;
-mod watch;
 
 pub use event::*;
-pub use health::{HealthState, OUTPUT_LIMIT, ProbeResult};
+pub use plan::{Plan, merge, plan};
 pub use processes::{Process, Reach, Role, Table, Target};
-pub use reload::{Plan, merge, plan};
-pub use state::State;
+
+pub use unit::{HealthState, OUTPUT_LIMIT, ProbeResult, State};
 pub use view::{Exit, Problem, Scale, Tie, View};
 
 use crate::model::{Control, Hook, Service, Signal, text};
-use shutdown::Shutdown;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
-use turns::Turn;
+use stopping::Shutdown;
+use turn::Turn;
 use unit::{Need, Unit};
 
 /// All services of one rinit.
@@ -119,7 +114,7 @@ impl Supervisor {
     pub fn groups_due(&self, now: Time) -> Vec<Pid> {
         let is_past = |at: Option<Time>| at.is_some_and(|at| at <= now);
         let all = is_past(self.shutdown.as_ref().and_then(Shutdown::deadline));
-        let is_due = |unit: &Unit| unit.state == State::Stopping && is_past(unit.deadline());
+        let is_due = |unit: &Unit| unit.state() == State::Stopping && is_past(unit.deadline());
         let groups = self.processes.groups_of_mains();
         let due = groups.filter(|(_, service)| all || self.units.get(service.0).is_some_and(is_due));
         due.map(|(pid, _)| pid).collect()
@@ -175,7 +170,7 @@ impl Supervisor {
             }
             Event::HookSpawned { service, hook, pid } => {
                 self.made(now, pid, service, Role::Hook(hook), out);
-                self.with(service, |unit| unit.hook_spawned(now, hook, pid, out));
+                self.with(service, |unit| unit.hook_spawned(hook, pid, out));
             }
             Event::HookSpawnFailed { service, hook, error } => {
                 self.with(service, |unit| unit.hook_done(now, hook, None, Some(error), out));
@@ -237,19 +232,19 @@ impl Supervisor {
     /// Lets a unit move on, and notes what that touches.
     fn with(&mut self, id: ServiceId, act: impl FnOnce(&mut Unit)) {
         let Some(unit) = self.units.get_mut(id.0) else { return };
-        let before = unit.state;
+        let before = unit.state();
         act(unit);
-        if before != State::Running && unit.state == State::Running && self.processes.has_untold() {
+        if before != State::Running && unit.state() == State::Running && self.processes.has_untold() {
             self.came_up.insert(id);
         }
-        if before.is_final() && !unit.state.is_final() {
+        if before.is_final() && !unit.state().is_final() {
             self.revived.push(id);
         }
         if std::mem::take(&mut unit.interrupted) && self.shutdown.is_none() {
             self.interrupted.push_back(id);
         }
         let changed = std::mem::take(&mut unit.changed);
-        let (deadline, state) = (unit.deadline(), unit.state);
+        let (deadline, state) = (unit.deadline(), unit.state());
         if changed {
             self.queue.push_back(id);
             self.queue.extend(unit.needs.iter().map(|need| need.on));
@@ -288,7 +283,8 @@ impl Supervisor {
 
     /// What is wanted spreads: a service that is to run wants its dependencies.
     fn boot(&mut self, now: Time) {
-        let wanted = self.units.iter().filter(|unit| unit.policy.autostart && !unit.by_hand);
+        let wanted =
+            self.units.iter().filter(|unit| unit.definition.policy.autostart && !unit.is_stopped_by_hand());
         self.want(now, wanted.map(|unit| unit.id).collect());
         self.queue.clear();
         self.queue.extend(&self.order);
@@ -302,7 +298,7 @@ impl Supervisor {
                 continue;
             }
             // By an old definition something may need what is gone.
-            if self.units.get(id.0).is_none_or(|unit| unit.retired) {
+            if self.units.get(id.0).is_none_or(|unit| unit.is_gone()) {
                 continue;
             }
             self.forget_halt(id);
@@ -324,8 +320,8 @@ impl Supervisor {
         let idle = |need: &Need| {
             let on = self.units.get(need.on.0);
             on.is_some_and(|on| {
-                let ended = matches!(on.state, State::Stopped | State::Failed);
-                ended || (on.is_alive() && !on.wanted)
+                let ended = matches!(on.state(), State::Stopped | State::Failed);
+                ended || (on.is_alive() && !on.is_wanted())
             })
         };
         let needs = self.units.get(id.0).map_or(&[][..], |unit| &unit.needs);
@@ -368,13 +364,16 @@ impl Supervisor {
     }
 
     fn is_starting(&self, id: ServiceId) -> bool {
-        self.units.get(id.0).is_some_and(|unit| unit.state == State::Starting)
+        self.units.get(id.0).is_some_and(|unit| unit.state() == State::Starting)
     }
 
     /// Whether this service is the only one, and its end that of the container.
     fn is_all(&self, id: ServiceId) -> bool {
         self.units.len() == 1
-            && self.units.get(id.0).is_some_and(|unit| unit.is_main && unit.policy.ends_container())
+            && self
+                .units
+                .get(id.0)
+                .is_some_and(|unit| unit.is_main && unit.definition.policy.ends_container())
     }
 
     fn tick(&mut self, now: Time, out: &mut Vec<Effect>) {

@@ -2,8 +2,8 @@
 
 use super::Supervisor;
 use super::event::*;
-use super::state::State;
-use super::turns::Turn;
+use super::turn::Turn;
+use super::unit::{State, Unit, Wanted};
 use crate::model::{Policy, Restart};
 
 impl Supervisor {
@@ -11,8 +11,8 @@ impl Supervisor {
     /// before `Event::Boot`.
     pub fn keep_stopped(&mut self, name: &str) {
         let unit = self.units.iter_mut().find(|unit| unit.name == name);
-        if let Some(unit) = unit.filter(|unit| unit.policy.restart == Restart::UnlessStopped) {
-            unit.by_hand = true;
+        if let Some(unit) = unit.filter(|unit| unit.definition.policy.restart == Restart::UnlessStopped) {
+            unit.wanted = Wanted::StoppedByHand;
         }
     }
 
@@ -23,8 +23,8 @@ impl Supervisor {
         for id in &ids {
             self.remember(*id, false, out);
             self.with(*id, |unit| {
-                if unit.state == State::Backoff {
-                    unit.retries.reset();
+                if unit.state() == State::Backoff {
+                    unit.forget_restarts();
                 }
             });
         }
@@ -38,7 +38,7 @@ impl Supervisor {
 
     /// Whether it has ended, and a start would begin anew.
     fn starts_again(&self, id: ServiceId) -> bool {
-        self.units.get(id.0).is_some_and(|unit| match unit.state {
+        self.units.get(id.0).is_some_and(|unit| match unit.state() {
             State::Stopped | State::Failed => unit.starts > 0,
             State::Completed => !unit.has_to_stop(),
             State::Waiting
@@ -56,10 +56,7 @@ impl Supervisor {
         }
         for id in &ids {
             self.remember(*id, true, out);
-            self.with(*id, |unit| {
-                unit.wanted = false;
-                unit.by_hand = true;
-            });
+            self.with(*id, Unit::stop_by_hand);
         }
         self.stop_together(ids.into_iter().map(|id| (id, Turn::halt())).collect());
     }
@@ -72,10 +69,9 @@ impl Supervisor {
         for id in &ids {
             self.remember(*id, false, out);
             self.with(*id, |unit| {
-                unit.wanted = true;
-                unit.by_hand = false;
-                unit.retries.reset();
-                if unit.state == State::Stopping {
+                unit.wanted = Wanted::Yes;
+                unit.forget_restarts();
+                if unit.state() == State::Stopping {
                     unit.want(now);
                 }
             });
@@ -103,7 +99,7 @@ impl Supervisor {
     fn defined_policy(&self, id: ServiceId) -> Option<&Policy> {
         let unit = self.units.get(id.0)?;
         let next = self.turns.get(&id).and_then(Turn::policy);
-        Some(next.or(unit.next.as_ref().map(|next| &*next.policy)).unwrap_or(&unit.policy))
+        Some(next.unwrap_or(unit.next_policy()))
     }
 
     /// What was stopped by request stays so after a restart of the container, if it is to. Told at each request: it may be

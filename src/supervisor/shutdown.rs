@@ -9,66 +9,12 @@
 //! they write at their end is read. Then its input comes to an end, and it reads what is left of that.
 
 use super::Supervisor;
-use super::ending::Purpose;
 use super::event::*;
-use super::state::State;
-use super::unit::Unit;
+use super::stopping::{Phase, Shutdown};
+use super::unit::{ContainerStop, Purpose, State, Unit};
 use crate::model::{exit, ordered};
 use std::collections::BTreeSet;
 use std::time::Duration;
-
-/// How long to wait for what was killed at the deadline before the exit is due anyway. Docker waits one second longer than
-/// the default stop timeout, and rinit has last words.
-const LAST_PATIENCE: Duration = Duration::from_millis(300);
-
-/// Where the stop is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Services are stopped, in order.
-    Services,
-    /// Processes that belong to no service are.
-    Rest,
-    /// The exit was told.
-    Over,
-}
-
-impl StopCause {
-    /// The signal that asked for the stop, if one did.
-    fn signal(self) -> Option<crate::model::Signal> {
-        match self {
-            StopCause::Requested(signal) => signal,
-            StopCause::Essential(_) | StopCause::Unhealthy(_) | StopCause::AllDone => None,
-        }
-    }
-}
-
-/// A stop under way.
-pub struct Shutdown {
-    since: Time,
-    deadline: Time,
-    cause: StopCause,
-    phase: Phase,
-    /// SIGKILL was sent to everything.
-    killed_all: bool,
-}
-
-impl Shutdown {
-    /// When the next thing is due, apart from what is due for single units.
-    pub fn deadline(&self) -> Option<Time> {
-        match self.phase {
-            Phase::Over => None,
-            Phase::Services | Phase::Rest if self.killed_all => {
-                Some(self.deadline.saturating_add(LAST_PATIENCE))
-            }
-            Phase::Services | Phase::Rest => Some(self.deadline),
-        }
-    }
-
-    /// Whether the exit was told.
-    pub fn is_over(&self) -> bool {
-        self.phase == Phase::Over
-    }
-}
 
 impl Supervisor {
     /// Whether the container stops.
@@ -87,19 +33,7 @@ impl Supervisor {
         self.shutdown =
             Some(Shutdown { since: now, deadline, cause, phase: Phase::Services, killed_all: false });
         for index in 0..self.units.len() {
-            self.with(ServiceId(index), |unit| {
-                let runs = unit.is_alive() || matches!(unit.state, State::Waiting | State::Backoff);
-                unit.lingers = unit.reads && unit.will_read() && unit.wanted && runs && !unit.is_halting();
-                unit.wanted = unit.lingers;
-                unit.container_stops = true;
-                unit.killed = false;
-                unit.start_by = None;
-                unit.end_watch(out);
-                // What does not run yet will not; what runs waits for its turn.
-                if !unit.has_to_stop() && !unit.lingers {
-                    unit.stop(now, Purpose::Halt, None, Duration::ZERO, out);
-                }
-            });
+            self.with(ServiceId(index), |unit| unit.wait_for_turn(now, out));
         }
         self.interrupted.clear();
         self.queue.clear();
@@ -111,26 +45,26 @@ impl Supervisor {
         let Some(unit) = self.units.get(id.0) else { return };
         let others_write = unit.needed_by.iter().any(|id| self.units.get(id.0).is_some_and(Unit::goes_first));
         let first = others_write || self.is_held(unit);
-        if unit.lingers && !others_write && unit.is_between_lives() {
-            return self.hasten_life(now, id, out);
+        if unit.reads_on() && !others_write && unit.is_between_lives() {
+            return self.restart_to_read(now, id, out);
         }
-        if unit.lingers {
-            self.linger(now, id, others_write, out);
+        if unit.reads_on() {
+            self.read_on(now, id, others_write, out);
         }
         let Some(unit) = self.units.get(id.0) else { return };
         // One that was stopping already has to keep to its share of the time all the same.
-        if !unit.has_to_stop() || unit.turn_came || first || (self.has_killed_all() && !unit.is_alive()) {
+        let had_turn = unit.container_stop.had_turn();
+        if !unit.has_to_stop() || had_turn || first || (self.has_killed_all() && !unit.is_alive()) {
             return;
         }
-        let (grace, through_by) = self.share(now, id, unit.policy.stop_grace_period);
+        let (grace, through_by) = self.share(now, id, unit.definition.policy.stop_grace_period);
         // The main process gets the very signal that rinit got, as from tini.
         let signal = match &self.shutdown {
-            Some(stop) if unit.is_main && unit.policy.stop_signal.is_none() => stop.cause.signal(),
+            Some(stop) if unit.is_main && unit.definition.policy.stop_signal.is_none() => stop.cause.signal(),
             Some(_) | None => None,
         };
         self.with(id, |unit| {
-            unit.turn_came = unit.container_stops;
-            unit.through_by = through_by;
+            unit.container_stop = ContainerStop::Turn { through_by };
             unit.stop(now, Purpose::Halt, signal, grace, out);
         });
     }
@@ -167,33 +101,34 @@ impl Supervisor {
     }
 
     /// What reads goes on as long as others write, and is there once more to read the rest.
-    fn linger(&mut self, now: Time, id: ServiceId, others_write: bool, out: &mut Vec<Effect>) {
+    fn read_on(&mut self, now: Time, id: ServiceId, others_write: bool, out: &mut Vec<Effect>) {
         if !others_write {
             self.with(id, |unit| {
-                unit.turn_came = false;
-                if unit.state == State::Backoff {
+                unit.container_stop = ContainerStop::ReadsOn { restarts: false };
+                if unit.state() == State::Backoff {
                     unit.retry(now);
                 }
             });
         }
-        if self.units.get(id.0).is_some_and(|unit| unit.state == State::Waiting) {
+        if self.units.get(id.0).is_some_and(|unit| unit.state() == State::Waiting) {
             self.start_if_met(now, id, out);
         }
         self.with(id, |unit| {
             // One that has failed for good, or completed, reads nothing any more.
-            let ended = unit.state.is_final() || unit.state == State::Stopped;
+            let ended = unit.state().is_final() || unit.state() == State::Stopped;
             if ended || !others_write {
-                unit.end_lingering(now, out);
+                unit.end_reading_on(now, out);
             }
         });
     }
 
     /// What reads stops, to be started again and read the rest: it has its share of the time for that.
-    fn hasten_life(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
+    fn restart_to_read(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
         let Some(unit) = self.units.get(id.0) else { return };
-        let (grace, _) = self.share(now, id, unit.policy.stop_grace_period);
+        let (grace, _) = self.share(now, id, unit.definition.policy.stop_grace_period);
         self.with(id, |unit| {
-            if !std::mem::replace(&mut unit.turn_came, true) {
+            if !unit.container_stop.had_turn() {
+                unit.container_stop = ContainerStop::ReadsOn { restarts: true };
                 unit.stop(now, Purpose::Restart, None, grace, out);
             }
         });
@@ -228,8 +163,8 @@ impl Supervisor {
             if *at == id {
                 return longest.copied().unwrap_or_default();
             }
-            let there = unit.has_to_stop() || unit.lingers;
-            let own = if there { unit.policy.stop_grace_period } else { Duration::ZERO };
+            let there = unit.has_to_stop() || unit.reads_on();
+            let own = if there { unit.definition.policy.stop_grace_period } else { Duration::ZERO };
             let chain = own.saturating_add(longest.copied().unwrap_or_default());
             if let Some(place) = below.get_mut(at.0) {
                 *place = chain;
@@ -244,7 +179,7 @@ impl Supervisor {
         let alive = self
             .units
             .iter()
-            .any(|unit| unit.is_alive() || (unit.has_to_stop() && !killed_all) || unit.lingers);
+            .any(|unit| unit.is_alive() || (unit.has_to_stop() && !killed_all) || unit.reads_on());
         if let Some(stop) = &mut self.shutdown
             && stop.phase == Phase::Services
             && !alive
@@ -280,8 +215,8 @@ impl Supervisor {
         }
         for index in 0..self.units.len() {
             self.with(ServiceId(index), |unit| {
-                unit.end_lingering(now, out);
-                unit.through_by = None;
+                unit.end_reading_on(now, out);
+                unit.container_stop = unit.container_stop.without_time();
                 unit.kill(now, Purpose::Halt, out);
             });
         }
@@ -323,14 +258,14 @@ impl Supervisor {
         let cause = self.shutdown.as_ref().map(|stop| stop.cause);
         let ended = match cause {
             Some(StopCause::Essential(id)) => self.units.get(id.0),
-            Some(StopCause::AllDone) => self.units.iter().find(|unit| unit.state == State::Failed),
+            Some(StopCause::AllDone) => self.units.iter().find(|unit| unit.state() == State::Failed),
             Some(StopCause::Unhealthy(_)) => return 1,
             Some(StopCause::Requested(_)) | None => main.filter(|unit| unit.starts > 0),
         };
         match ended {
-            Some(unit) if unit.state == State::Failed => unit.fail_code,
-            Some(unit) if unit.state == State::Completed => 0,
-            Some(unit) => unit.last_exit.map_or(exit::KILLED, ExitStatus::code),
+            Some(unit) if unit.state() == State::Failed => unit.failure().unwrap_or(1),
+            Some(unit) if unit.state() == State::Completed => 0,
+            Some(unit) => unit.last_exit.as_ref().map_or(exit::KILLED, |last| last.status.code()),
             None if cause == Some(StopCause::AllDone) => 0,
             None if self.units.iter().any(|unit| unit.killed) => exit::KILLED,
             None => 0,

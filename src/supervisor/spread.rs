@@ -4,8 +4,7 @@
 
 use super::Supervisor;
 use super::event::*;
-use super::state::State;
-use super::unit::{Need, Unit};
+use super::unit::{Need, State, Unit};
 use crate::model::Condition;
 
 impl Supervisor {
@@ -49,7 +48,7 @@ impl Supervisor {
             let Some(unit) = self.units.get(id.0) else { continue };
             if let Some(cause) = self.ends_container(unit) {
                 self.begin_stop(now, cause, out);
-            } else if unit.state == State::Waiting {
+            } else if unit.state() == State::Waiting {
                 self.start_if_met(now, id, out);
             } else {
                 self.revive(now, id);
@@ -68,27 +67,30 @@ impl Supervisor {
     /// Wants a unit again that failed because of a dependency, if everything that it requires can come.
     fn revive(&mut self, now: Time, id: ServiceId) {
         let Some(unit) = self.units.get(id.0) else { return };
-        if unit.dragged && unit.wanted && !self.is_hopeless(unit) {
+        if unit.failed_by_dependency() && unit.is_wanted() && !self.is_hopeless(unit) {
             self.with(id, |unit| unit.want(now));
         }
     }
 
     fn ends_container(&self, unit: &Unit) -> Option<StopCause> {
         // One that nobody wants to run has ended by an older definition, or before it was stopped by request.
-        if unit.policy.essential && unit.wanted && (unit.state.is_final() || unit.is_left_over()) {
+        if unit.definition.policy.essential
+            && unit.is_wanted()
+            && (unit.state().is_final() || unit.is_left_over())
+        {
             return Some(StopCause::Essential(unit.id));
         }
-        (unit.ends_all && unit.state == State::Running).then_some(StopCause::Unhealthy(unit.id))
+        unit.ends_container().then_some(StopCause::Unhealthy(unit.id))
     }
 
     /// Whether nothing will run any more: everything has ended for good, and at least one thing had been wanted.
     fn all_done(&self) -> bool {
-        let mut finished = self.units.iter().filter(|unit| unit.state != State::Stopped).peekable();
+        let mut finished = self.units.iter().filter(|unit| unit.state() != State::Stopped).peekable();
         // Who has stopped a service by hand may want to start it again.
         finished.peek().is_some()
             && self.turns.is_empty()
-            && finished.all(|unit| unit.state.is_final())
-            && !self.units.iter().any(|unit| unit.by_hand && !unit.retired)
+            && finished.all(|unit| unit.state().is_final())
+            && !self.units.iter().any(|unit| unit.is_stopped_by_hand())
     }
 
     pub(super) fn start_if_met(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
@@ -105,14 +107,10 @@ impl Supervisor {
         }
         if let Some(need) = hopeless {
             let Some(on) = self.units.get(need.on.0) else { return };
-            let reason = format!("dependency {} {}", on.name, on.state.as_str());
+            let reason = format!("dependency {} {}", on.name, on.state().as_str());
             // One that has completed may have failed in an earlier life.
-            let code = if on.state == State::Failed { on.fail_code } else { 1 };
-            self.with(id, |unit| {
-                unit.fail_code = code;
-                unit.fail(now, reason.clone());
-                unit.dragged = true;
-            });
+            let code = on.failure().unwrap_or(1);
+            self.with(id, |unit| unit.fail_by_dependency(now, reason.clone(), code));
             out.push(Effect::Notice(Notice::DependencyFailed(id, reason)));
         } else if let Some(need) = missing {
             out.push(Effect::Notice(Notice::Waiting(id, need.on, need.condition)));
@@ -133,18 +131,18 @@ impl Supervisor {
         if self.renewed.contains(&need.on) {
             return NeedState::Open;
         }
-        let runs = matches!(on.state, State::Running | State::Paused);
+        let runs = matches!(on.state(), State::Running | State::Paused);
         let met = match need.condition {
-            Condition::Started => runs || on.state == State::Completed || self.came_up.contains(&need.on),
+            Condition::Started => runs || on.state() == State::Completed || self.came_up.contains(&need.on),
             Condition::Healthy => runs && on.is_healthy(),
-            Condition::CompletedSuccessfully => on.state == State::Completed,
+            Condition::CompletedSuccessfully => on.state() == State::Completed,
         };
         // A completed service will not get healthy any more, and a failed one nothing at all.
         match met {
             true => NeedState::Met,
-            false if on.state.is_final() => NeedState::Hopeless,
+            false if on.state().is_final() => NeedState::Hopeless,
             // What may be missing is not waited for when nobody has asked for it.
-            false if !need.required && on.state == State::Stopped => NeedState::Hopeless,
+            false if !need.required && on.state() == State::Stopped => NeedState::Hopeless,
             false => NeedState::Open,
         }
     }

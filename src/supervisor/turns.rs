@@ -6,40 +6,12 @@
 //! waits until everything that it depends on has had its turn and is there.
 
 use super::Supervisor;
-use super::ending::Purpose;
 use super::event::*;
 use super::graph;
-use super::state::State;
-use super::unit::{Need, Unit};
-use crate::model::{Policy, Service};
+use super::turn::Turn;
+use super::unit::{Need, Purpose, State, Unit};
+use crate::model::Service;
 use std::collections::BTreeSet;
-
-/// A service that is to stop.
-pub(super) struct Turn {
-    /// For good, or to be started anew.
-    purpose: Purpose,
-    /// What has to have stopped before.
-    pub(super) after: BTreeSet<ServiceId>,
-    /// By what definition it is started again, if that is another one.
-    next: Option<Box<Service>>,
-}
-
-impl Turn {
-    /// It is to stop for good.
-    pub fn halt() -> Turn {
-        Turn { purpose: Purpose::Halt, after: BTreeSet::new(), next: None }
-    }
-
-    /// The policy of the definition that it is started again by, if that is another one.
-    pub fn policy(&self) -> Option<&Policy> {
-        self.next.as_ref().map(|next| &*next.policy)
-    }
-
-    /// It is to stop and to be started again, perhaps by another definition.
-    pub fn cycle(next: Option<&Service>) -> Turn {
-        Turn { purpose: Purpose::Cycle, next: next.map(|next| Box::new(next.clone())), ..Turn::halt() }
-    }
-}
 
 impl Supervisor {
     /// These are to stop, each when its turn comes.
@@ -53,12 +25,12 @@ impl Supervisor {
             let mut after =
                 if halts && !unit.has_to_stop() { BTreeSet::new() } else { self.blockers(id, &ids) };
             // What an earlier reload had wait for runs by definitions that nobody knows any more.
-            if unit.retired || turn.next.is_some() {
+            if unit.is_gone() || turn.next.is_some() {
                 let known = known.iter().flat_map(|known| &known.after).copied();
                 after.extend(known.filter(|id| !self.is_out_of_the_way(*id)));
             }
             // The definition that an earlier reload has brought is not forgotten.
-            let known = known.and_then(|turn| turn.next).filter(|_| !unit.retired);
+            let known = known.and_then(|turn| turn.next).filter(|_| !unit.is_gone());
             if halts {
                 // It is waited for no longer.
                 if self.renewed.remove(&id) {
@@ -93,7 +65,7 @@ impl Supervisor {
                 if !seen.insert(dependent.id) {
                     continue;
                 }
-                let together = set.contains(&dependent.id) || dependent.retired;
+                let together = set.contains(&dependent.id) || dependent.is_gone();
                 if together && dependent.has_to_stop() {
                     found.insert(dependent.id);
                 } else {
@@ -106,7 +78,7 @@ impl Supervisor {
 
     /// Whether what runs of a service, and how it stops, is not what the last reload has made of it.
     pub fn keeps_definition(&self, id: ServiceId) -> bool {
-        self.defers_definition(id) || self.units.get(id.0).is_some_and(|unit| unit.next.is_some())
+        self.defers_definition(id) || self.units.get(id.0).is_some_and(Unit::has_next)
     }
 
     /// Whether the last reload has brought another definition, which holds once its turn to stop has come.
@@ -131,7 +103,7 @@ impl Supervisor {
     /// A service may have stopped that kept its definition until then.
     pub(super) fn take_over_needs(&mut self, id: ServiceId) {
         // At the stop of the container only what reads the rest is started once more.
-        let goes_on = self.shutdown.is_none() || self.units.get(id.0).is_some_and(|unit| unit.lingers);
+        let goes_on = self.shutdown.is_none() || self.units.get(id.0).is_some_and(|unit| unit.reads_on());
         if !goes_on || self.keeps_definition(id) {
             return;
         }
@@ -158,7 +130,8 @@ impl Supervisor {
     }
 
     fn is_out_of_the_way(&self, id: ServiceId) -> bool {
-        !self.turns.contains_key(&id) && self.units.get(id.0).is_none_or(|unit| unit.state != State::Stopping)
+        !self.turns.contains_key(&id)
+            && self.units.get(id.0).is_none_or(|unit| unit.state() != State::Stopping)
     }
 
     /// Stops those whose turn has come.
@@ -178,13 +151,13 @@ impl Supervisor {
     fn take_turn(&mut self, now: Time, id: ServiceId, turn: Turn, out: &mut Vec<Effect>) {
         self.with(id, |unit| match turn.next {
             Some(next) => unit.redefine(now, &next, Some(turn.purpose), out),
-            None => unit.stop(now, turn.purpose, None, unit.policy.stop_grace_period, out),
+            None => unit.stop(now, turn.purpose, None, unit.definition.policy.stop_grace_period, out),
         });
         // One that had nothing to stop is what it is defined as now.
         self.take_over_needs(id);
         // What it needs was asked for with it; meanwhile somebody may have stopped that.
         self.with(id, |unit| {
-            if unit.wanted {
+            if unit.is_wanted() {
                 unit.want(now);
             }
         });
@@ -221,14 +194,7 @@ impl Supervisor {
     pub(super) fn forget_turns(&mut self, now: Time) {
         for (id, turn) in std::mem::take(&mut self.turns) {
             if let Some(next) = turn.next {
-                self.with(id, |unit| {
-                    unit.retries.reset();
-                    unit.proven = false;
-                    unit.keep_definition();
-                    if unit.is_alive() || !unit.has_to_stop() {
-                        unit.define(now, &next);
-                    }
-                });
+                self.with(id, |unit| unit.redefine_after_stop(now, &next));
             }
         }
         self.renewed.clear();
@@ -279,7 +245,7 @@ impl Supervisor {
         while let Some(unit) = todo.pop().and_then(|id| self.units.get(id.0)) {
             let wants_it = |need: &Need| need.on == unit.id && need.restart;
             for dependent in unit.needed_by.iter().filter_map(|id| self.units.get(id.0)) {
-                let gave_up = dependent.state == State::Failed && !asked;
+                let gave_up = dependent.state() == State::Failed && !asked;
                 let follows = dependent.needs.iter().any(wants_it) && is_there(dependent) && !gave_up;
                 if follows && !self.renewed.contains(&dependent.id) && seen.insert(dependent.id) {
                     found.push(dependent.id);
@@ -293,9 +259,9 @@ impl Supervisor {
 
 /// Whether it runs or has run, and nobody but its dependencies has it start again anyway.
 fn is_there(unit: &Unit) -> bool {
-    let ran = match unit.state {
+    let ran = match unit.state() {
         State::Starting | State::Running | State::Paused | State::Completed | State::Failed => true,
         State::Stopped | State::Waiting | State::Stopping | State::Backoff => false,
     };
-    ran && unit.wanted && !unit.retired
+    ran && unit.is_wanted()
 }

@@ -11,7 +11,7 @@ const ROW: &str = "//! | ";
 
 #[test]
 fn states() {
-    let source = std::fs::read_to_string(repository().join("src/supervisor/state.rs")).unwrap();
+    let source = std::fs::read_to_string(repository().join("src/supervisor/unit/state.rs")).unwrap();
     let mut diagram = "```mermaid\nstateDiagram-v2\n    [*] --> stopped\n".to_owned();
     for from in State::ALL {
         for to in from.successors() {

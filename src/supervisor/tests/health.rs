@@ -1,6 +1,6 @@
 //! The accounting of health checks.
 
-use super::super::health::{Change, Health, KEPT, spread};
+use super::unit::health::{Change, Health, KEPT, spread};
 use super::*;
 
 #[test]

@@ -1,42 +1,44 @@
 //! What is watched while a service runs: its health check, its watchdog, and what it says of itself.
 
+use super::Unit;
 use super::ending::Purpose;
-use super::event::*;
 use super::health::{Change, Health, ProbeResult};
+use super::phase::{Phase, Running};
 use super::state::State;
-use super::unit::Unit;
-use crate::model::{Hook, OnUnhealthy, Signal, duration};
+use crate::model::{OnUnhealthy, Signal, duration};
+use crate::supervisor::event::*;
+use std::time::Duration;
 
 impl Unit {
-    /// It lives: from now on it has that long for its next sign of life. While the container stops nobody asks.
-    pub(super) fn feed_watchdog(&mut self, now: Time) {
-        let limit = self.policy.watchdog.filter(|_| !self.container_stops);
-        self.alive_by = limit.map(|limit| now.saturating_add(limit));
+    /// When it is killed unless it gives a sign of life before. While the container stops nobody asks.
+    pub(super) fn next_sign_of_life(&self, now: Time) -> Option<Time> {
+        let limit = self.definition.policy.watchdog.filter(|_| !self.container_stop.is_on());
+        limit.map(|limit| now.saturating_add(limit))
     }
 
     /// When it has run for long enough. While the container stops it has to wait for its turn.
-    pub(super) fn run_by(&self) -> Option<Time> {
-        let limit = self.policy.run_timeout.filter(|_| !self.container_stops)?;
-        let process = self.process.as_ref()?;
+    pub(super) fn run_by(&self, running: &Running) -> Option<Time> {
+        let limit = self.definition.policy.run_timeout.filter(|_| !self.container_stop.is_on())?;
+        let process = &running.life.process;
         Some(process.started.saturating_add(process.not_run).saturating_add(limit))
     }
 
     /// Something is due while it runs.
     pub(super) fn watch(&mut self, now: Time, out: &mut Vec<Effect>) {
-        if self.retries.due(&self.policy.backoff).is_some_and(|due| due <= now) {
+        let Phase::Running(running) = &self.phase else { return };
+        let (run_by, alive_by) = (self.run_by(running), running.alive_by);
+        if self.retries.due(&self.definition.policy.backoff).is_some_and(|due| due <= now) {
             self.retries.look(now);
         }
-        if self.run_by().is_some_and(|limit| limit <= now) {
-            let limit = self.policy.run_timeout.unwrap_or_default();
-            return self.restart_because(
-                now,
-                format!("still running after {}", duration::format(limit)),
-                out,
-            );
+        if run_by.is_some_and(|limit| limit <= now) {
+            let limit = self.definition.policy.run_timeout.unwrap_or_default();
+            let reason = format!("still running after {}", duration::format(limit));
+            return self.restart_because(now, reason, out);
         }
-        if self.alive_by.is_some_and(|limit| limit <= now) {
-            let limit = self.policy.watchdog.unwrap_or_default();
-            return self.strike(now, format!("no WATCHDOG=1 for {}", duration::format(limit)), out);
+        if alive_by.is_some_and(|limit| limit <= now) {
+            let limit = self.definition.policy.watchdog.unwrap_or_default();
+            let reason = format!("no WATCHDOG=1 for {}", duration::format(limit));
+            return self.kill_and_restart(now, reason, out);
         }
         let Some(health) = &mut self.health else { return };
         if health.take_due(now) {
@@ -48,7 +50,7 @@ impl Unit {
     }
 
     /// It is stuck, and killed and started again: it would not act on a signal.
-    fn strike(&mut self, now: Time, reason: String, out: &mut Vec<Effect>) {
+    fn kill_and_restart(&mut self, now: Time, reason: String, out: &mut Vec<Effect>) {
         out.push(Effect::Notice(Notice::Restarting(self.id, reason.clone())));
         self.reason = Some(reason);
         self.kill(now, Purpose::Restart, out);
@@ -59,32 +61,40 @@ impl Unit {
         match news {
             News::Ready => self.ready(now, out),
             News::Status(text) => self.status = Some(text),
-            News::Alive if self.state == State::Running => self.feed_watchdog(now),
-            // Also without a watchdog, as with systemd. While the container stops it has to wait for its turn.
-            News::Trigger if self.state == State::Running && !self.container_stops => {
-                self.strike(now, "the service sent WATCHDOG=trigger".to_owned(), out);
-            }
-            News::Extend(by) => {
-                let until = now.saturating_add(by);
-                match self.state {
-                    State::Starting => self.start_by = self.start_by.map(|limit| limit.max(until)),
-                    State::Running => self.alive_by = self.alive_by.map(|limit| limit.max(until)),
-                    State::Stopping => self.extend_grace(now, by),
-                    State::Stopped
-                    | State::Waiting
-                    | State::Paused
-                    | State::Backoff
-                    | State::Completed
-                    | State::Failed => {}
+            News::Alive => {
+                let next = self.next_sign_of_life(now);
+                if let Phase::Running(running) = &mut self.phase {
+                    running.alive_by = next;
                 }
             }
-            News::Alive | News::Trigger | News::Stopping | News::Reloading => {}
+            // Also without a watchdog, as with systemd. While the container stops it has to wait for its turn.
+            News::Trigger if self.state() == State::Running && !self.container_stop.is_on() => {
+                self.kill_and_restart(now, "the service sent WATCHDOG=trigger".to_owned(), out);
+            }
+            News::Extend(by) => self.extend(now, by),
+            News::Trigger | News::Stopping | News::Reloading => {}
+        }
+    }
+
+    /// What it does now takes this much longer.
+    fn extend(&mut self, now: Time, by: Duration) {
+        let later = |limit: Option<Time>| limit.map(|limit| limit.max(now.saturating_add(by)));
+        match &mut self.phase {
+            Phase::Starting(starting) => starting.ready_by = later(starting.ready_by),
+            Phase::Running(running) => running.alive_by = later(running.alive_by),
+            Phase::Stopping(_) => self.extend_grace(now, by),
+            Phase::Stopped
+            | Phase::Waiting
+            | Phase::Paused(_)
+            | Phase::Backoff { .. }
+            | Phase::Completed
+            | Phase::Failed { .. } => {}
         }
     }
 
     /// Somebody asks for its health now.
     pub fn probe_now(&mut self, now: Time, out: &mut Vec<Effect>) {
-        if self.state != State::Running {
+        if self.state() != State::Running {
             return;
         }
         let Some(health) = &mut self.health else { return };
@@ -141,7 +151,7 @@ impl Unit {
                 out.push(Effect::Notice(Notice::Healthy(self.id)));
             }
             // By another definition it would have been dealt with when it became unhealthy.
-            Change::StillUnhealthy if self.on_unhealthy != OnUnhealthy::None => {
+            Change::StillUnhealthy if health.on_unhealthy() != OnUnhealthy::None => {
                 self.unhealthy(now, streak, summary, out);
             }
             Change::Failed | Change::StillUnhealthy => {
@@ -156,12 +166,16 @@ impl Unit {
     fn unhealthy(&mut self, now: Time, streak: u32, summary: String, out: &mut Vec<Effect>) {
         self.changed = true;
         out.push(Effect::Notice(Notice::Unhealthy(self.id, streak, summary.clone())));
-        match self.on_unhealthy {
+        match self.health.as_ref().map_or(OnUnhealthy::None, |health| health.on_unhealthy()) {
             OnUnhealthy::Restart => {
                 self.reason = Some(format!("unhealthy: {summary}"));
-                self.stop(now, Purpose::Restart, None, self.policy.stop_grace_period, out);
+                self.stop(now, Purpose::Restart, None, self.definition.policy.stop_grace_period, out);
             }
-            OnUnhealthy::Shutdown => self.ends_all = true,
+            OnUnhealthy::Shutdown => {
+                if let Phase::Running(running) = &mut self.phase {
+                    running.ends_container = true;
+                }
+            }
             OnUnhealthy::None => {}
         }
     }
@@ -169,7 +183,7 @@ impl Unit {
     /// Notes since when it has been well: ready, and healthy where it has a health check. Only time spent like that
     /// makes good for restarts before it.
     pub(super) fn note_well(&mut self, now: Time) {
-        let well = self.state == State::Running && (self.health.is_none() || self.is_healthy());
+        let well = self.state() == State::Running && (self.health.is_none() || self.is_healthy());
         self.retries.note_well(now, well);
     }
 
@@ -181,12 +195,23 @@ impl Unit {
     }
 
     /// It runs no longer: nothing is watched any more, and a `post_start` under way has lost its purpose.
-    pub(super) fn end_watch(&mut self, out: &mut Vec<Effect>) {
+    pub fn end_watch(&mut self, out: &mut Vec<Effect>) {
         self.end_health(out);
-        self.alive_by = None;
-        if let Some(running) = self.hook.take_if(|running| running.hook == Hook::PostStart)
-            && let Some(pid) = running.pid
-        {
+        let post_start = match &mut self.phase {
+            Phase::Running(running) => {
+                running.alive_by = None;
+                running.life.post_start.take()
+            }
+            Phase::Paused(life) => life.post_start.take(),
+            Phase::Stopped
+            | Phase::Waiting
+            | Phase::Starting(_)
+            | Phase::Stopping(_)
+            | Phase::Backoff { .. }
+            | Phase::Completed
+            | Phase::Failed { .. } => None,
+        };
+        if let Some(pid) = post_start.and_then(|hook| hook.pid) {
             out.push(Effect::Signal { pid, scope: Scope::Group, signal: Signal::KILL });
         }
     }

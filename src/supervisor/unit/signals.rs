@@ -1,52 +1,13 @@
-//! What people ask of a process that runs: a signal, a pause and its end; and the commands of `control` that are run in
-//! place of these.
-//!
-//! A command in place of a signal runs beside everything else, one at a time; what is asked for meanwhile waits for its
-//! end. A stop kills it, and from then on signals are sent as they are. When the process ends, the command goes on: it
-//! may be what has ended it.
+//! What people ask of a process that runs: a signal, a pause and its end.
 
-use super::event::*;
+use super::Unit;
+use super::control::{Asked, Controlling, TIMEOUT};
 use super::health::Health;
+use super::phase::Phase;
+use super::process::Process;
 use super::state::State;
-use super::unit::{Process, Unit};
 use crate::model::{Control, Hook, Signal};
-use std::time::Duration;
-
-/// So long a command of `control` may take before it is killed, and has failed. One that goes with a stop has the grace.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What somebody wants of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    Pause,
-    Resume,
-    Signal(Signal, Scope),
-}
-
-impl Asked {
-    /// What is sent for it.
-    fn signal(self) -> Signal {
-        match self {
-            Asked::Pause => Signal::STOP,
-            Asked::Resume => Signal::CONT,
-            Asked::Signal(signal, _) => signal,
-        }
-    }
-}
-
-/// A command in place of a signal, under way.
-#[derive(Clone, Debug)]
-pub(super) struct Controlling {
-    asked: Asked,
-    /// The process that the signal is for.
-    target: Pid,
-    /// Not known between the effect and its answer.
-    pid: Option<Pid>,
-    /// When it is killed, unless it was.
-    pub(super) until: Option<Time>,
-    /// What was asked for since, each once.
-    waiting: Vec<Asked>,
-}
+use crate::supervisor::event::*;
 
 impl Unit {
     /// It is to pause: nothing of it runs until it is resumed.
@@ -66,7 +27,7 @@ impl Unit {
 
     /// Does what is asked for, has its command do it, or lets it wait for its turn.
     fn ask(&mut self, now: Time, asked: Asked, out: &mut Vec<Effect>) {
-        let Some(Process { pid: target, group, .. }) = self.running() else { return };
+        let Some(Process { pid: target, group, .. }) = self.phase.alive() else { return };
         let (target, group) = (*target, *group);
         if let Some(controlling) = &mut self.controlling {
             controlling.waiting.retain(|other| *other != asked);
@@ -74,7 +35,7 @@ impl Unit {
         }
         let signal = asked.signal();
         let hook = Hook::Control(Control::Signal(signal));
-        if self.ending.is_some() || !self.has_hook(hook) || !self.is_possible(asked) {
+        if self.state() == State::Stopping || !self.has_hook(hook) || !self.is_possible(asked) {
             return self.carry_out(now, asked, true, out);
         }
         let until = Some(now.saturating_add(TIMEOUT));
@@ -86,8 +47,8 @@ impl Unit {
 
     fn is_possible(&self, asked: Asked) -> bool {
         match asked {
-            Asked::Pause => self.state == State::Running,
-            Asked::Resume => self.state == State::Paused,
+            Asked::Pause => self.state() == State::Running,
+            Asked::Resume => self.state() == State::Paused,
             Asked::Signal(..) => true,
         }
     }
@@ -97,8 +58,7 @@ impl Unit {
         if !self.is_possible(asked) {
             return;
         }
-        let Some(process) = self.process.as_mut().filter(|process| process.exit.is_none()) else { return };
-        let pid = process.pid;
+        let Some(pid) = self.pid() else { return };
         let scope = if let Asked::Signal(_, scope) = asked { scope } else { Scope::Group };
         if sends {
             out.push(Effect::Signal { pid, scope, signal: asked.signal() });
@@ -108,20 +68,21 @@ impl Unit {
                 if let Some(probe) = self.health.as_deref_mut().and_then(Health::suspend) {
                     out.push(Effect::Signal { pid: probe, scope: Scope::Group, signal: Signal::KILL });
                 }
-                self.alive_by = None;
-                self.enter(now, State::Paused);
+                self.change(now, Phase::into_paused);
                 out.push(Effect::Notice(Notice::Paused(self.id)));
             }
             Asked::Resume => {
                 if let Some(health) = &mut self.health {
                     health.resume(now);
                 }
-                self.feed_watchdog(now);
-                self.enter(now, State::Running);
+                let alive_by = self.next_sign_of_life(now);
+                self.change(now, |phase| phase.into_running(alive_by));
                 out.push(Effect::Notice(Notice::Resumed(self.id)));
             }
             Asked::Signal(signal, scope) if sends => {
-                process.struck |= signal == Signal::KILL;
+                if let Some(process) = self.phase.alive_mut() {
+                    process.killed_by_request |= signal == Signal::KILL;
+                }
                 out.push(Effect::Notice(Notice::Signalled(self.id, signal, scope)));
             }
             Asked::Signal(..) => {}
@@ -131,14 +92,14 @@ impl Unit {
     /// Another process has taken the place of a paused one, which went on while that slept: it is paused in its turn,
     /// unless the service is about to be resumed.
     pub(super) fn pause_anew(&mut self, now: Time, out: &mut Vec<Effect>) {
-        if self.state != State::Paused {
+        if self.state() != State::Paused {
             return;
         }
         if let Some(health) = &mut self.health {
             health.resume(now);
         }
-        self.feed_watchdog(now);
-        self.enter(now, State::Running);
+        let alive_by = self.next_sign_of_life(now);
+        self.change(now, |phase| phase.into_running(alive_by));
         let is_resumed = self
             .controlling
             .as_ref()
@@ -159,7 +120,7 @@ impl Unit {
         }
     }
 
-    /// A command in place of a signal has ended, or could not be run. One that a stop has killed is nobody's business.
+    /// A command in place of a signal has ended, or could not be run. One that a stop has killed is ignored.
     pub(super) fn control_done(
         &mut self,
         now: Time,
@@ -200,8 +161,8 @@ impl Unit {
         }
     }
 
-    /// Its process is gone, and with it whom signals were for.
-    pub(super) fn forget_asked(&mut self) {
+    /// Its process is gone: requests that wait for the command to end are dropped.
+    pub(super) fn drop_waiting_requests(&mut self) {
         if let Some(running) = &mut self.controlling {
             running.waiting.clear();
         }

@@ -14,13 +14,13 @@
 //! Services that start together would be probed together for ever. So the first probes of each but the first service
 //! come later, by less than a tenth of their time: how much is decided by the service's place alone.
 
-use super::event::{ExitStatus, Pid, Time};
-use crate::model::{HealthTiming, duration, exit, text};
+use crate::model::{HealthTiming, OnUnhealthy, duration, exit, text};
+use crate::supervisor::event::{ExitStatus, Pid, Time};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Results that are kept.
-pub(super) const KEPT: usize = 5;
+pub const KEPT: usize = 5;
 
 /// Bytes of output that are kept of each.
 pub const OUTPUT_LIMIT: usize = 4096;
@@ -152,6 +152,11 @@ pub struct Health {
 }
 
 impl Health {
+    /// What follows when the service is unhealthy.
+    pub fn on_unhealthy(&self) -> OnUnhealthy {
+        self.timing.on_unhealthy
+    }
+
     /// Health that is off.
     pub fn new(timing: HealthTiming) -> Health {
         Health {
@@ -415,7 +420,7 @@ impl Health {
 
 /// Less than a tenth of the interval, none for the first place, and spread evenly over however many places there are:
 /// the place's bits, read backwards, are the digits of a fraction.
-pub(super) fn spread(place: usize, interval: Duration) -> Duration {
+pub fn spread(place: usize, interval: Duration) -> Duration {
     let fraction = u32::try_from(place).unwrap_or_default().reverse_bits();
     let nanos = (interval.as_nanos() / 10).saturating_mul(u128::from(fraction)) >> u32::BITS;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())

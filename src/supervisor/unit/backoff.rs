@@ -1,7 +1,7 @@
 //! How long to wait before a restart, and how often it was tried.
 
-use super::event::Time;
 use crate::model::Backoff;
+use crate::supervisor::event::Time;
 use std::time::Duration;
 
 /// The memory of one service's restarts.
