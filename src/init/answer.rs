@@ -92,7 +92,8 @@ impl Pending {
             .map(|(id, _)| {
                 let result = action_result(supervisor, now, *id, self.request.verb);
                 let late = |limit: &String| {
-                    let message = format!("{}, not done within {limit}", describe(supervisor, now, *id));
+                    let message =
+                        format!("{}, not done within {limit}", wait::describe(supervisor, now, *id));
                     ActionResult { service: supervisor.name(*id).to_owned(), done: false, message }
                 };
                 result.or_else(|| limit.as_ref().map(late))
@@ -107,7 +108,7 @@ impl Pending {
             action_result(supervisor, now, *id, self.request.verb).unwrap_or_else(|| ActionResult {
                 service: supervisor.name(*id).to_owned(),
                 done: true,
-                message: describe(supervisor, now, *id),
+                message: wait::describe(supervisor, now, *id),
             })
         };
         Response::results(self.waiting.iter().map(one).collect())
@@ -159,23 +160,11 @@ fn action_result(supervisor: &Supervisor, now: Time, id: ServiceId, verb: Verb) 
     let message = match done {
         true => view.state.as_str().to_owned(),
         false if supervisor.is_stopping() => {
-            format!("{}, the container is being stopped", describe(supervisor, now, id))
+            format!("{}, the container is being stopped", wait::describe(supervisor, now, id))
         }
-        false => describe(supervisor, now, id),
+        false => wait::describe(supervisor, now, id),
     };
     Some(ActionResult { service: view.name.to_owned(), done, message })
-}
-
-/// What a service is now: what it lacks, or else its state.
-pub fn describe(supervisor: &Supervisor, now: Time, id: ServiceId) -> String {
-    let state = match supervisor.problem(now, id, Scale::Well) {
-        Some(problem) => problem.message,
-        None => supervisor.view(now, id).map_or("?", |view| view.state.as_str()).to_owned(),
-    };
-    match supervisor.turn_after(id).as_slice() {
-        [] => state,
-        before => format!("{state}, waits until {} has stopped", before.join(", ")),
-    }
 }
 
 /// The services that a request names, each once, or all of them.
@@ -340,8 +329,8 @@ pub fn status(
 
 fn service_status(view: View<'_>, service: &Service, now: Time, in_full: bool) -> ServiceStatus {
     let probes = view.probes.iter().filter(|_| in_full).map(|probe| ProbeResult {
-        started_ms_ago: millis(now.saturating_sub(probe.started)),
-        took_ms: millis(probe.took),
+        started_ms_ago: duration::millis(now.saturating_sub(probe.started)),
+        took_ms: duration::millis(probe.took),
         exit_code: probe.status.map(|status| i32::from(status.code())),
         timed_out: probe.status.is_none(),
         output: probe.output.clone(),
@@ -352,7 +341,7 @@ fn service_status(view: View<'_>, service: &Service, now: Time, in_full: bool) -
         state: view.state.as_str().to_owned(),
         health: view.health.map(|health| health.as_str().to_owned()),
         pid: view.pid.map(|pid| pid.0),
-        since_ms: millis(view.since),
+        since_ms: duration::millis(view.since),
         restarts: view.restarts,
         last_exit: view.last_exit,
         exit_asked: view.exit_asked,
@@ -360,15 +349,10 @@ fn service_status(view: View<'_>, service: &Service, now: Time, in_full: bool) -
         reason: view.reason.map(str::to_owned),
         says: view.status.map(str::to_owned),
         waiting_for: view.waiting_for.iter().map(|(name, _)| (*name).to_owned()).collect(),
-        restart_in_ms: view.restart_in.map(millis),
+        restart_in_ms: view.restart_in.map(duration::millis),
         failing_streak: view.health.map(|_| view.failing_streak),
         probes: probes.collect(),
         details: Value::Null,
         file: service.origin.as_ref().map(|origin| origin.file.display().to_string()),
     }
-}
-
-/// Whole milliseconds.
-pub fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

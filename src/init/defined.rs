@@ -3,14 +3,16 @@
 
 #![forbid(unsafe_code)]
 
-use super::details::cut;
 use crate::model::capability::{self, NAMES};
 use crate::model::{
     Backoff, Capabilities, Context, Exec, Finish, Hook, Hooks, KillMode, Policy, Service, Streams, Ulimit,
     duration, words,
 };
 use serde_json::{Map, Value};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+
+/// A longer text is cut: the answer has to fit into one line of the protocol.
+const MAX_TEXT: usize = 1024;
 
 /// Settings that differ from their defaults, each by its key and as a definition has it, less the quotes. Arguments of
 /// commands only where `privileged`.
@@ -188,4 +190,25 @@ fn backoff(backoff: &Backoff) -> String {
         text.push_str(&format!(" within {}", span(*window)));
     }
     text
+}
+
+/// A text of bounded length. `...` at its end says that there was more.
+pub fn cut(text: &OsStr) -> String {
+    let text = text.to_string_lossy();
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_long_is_cut() {
+        assert_eq!(cut(OsStr::new("é")), "é");
+        assert_eq!(cut(OsStr::new(&"é".repeat(MAX_TEXT))), "é".repeat(MAX_TEXT));
+        assert_eq!(cut(OsStr::new(&"é".repeat(MAX_TEXT + 1))), "é".repeat(MAX_TEXT) + "...");
+    }
 }

@@ -4,8 +4,7 @@
 //! container's environment, or was put together with what is there; and what stands in the definition itself (values,
 //! and the arguments of commands) only for whom it was no secret before: root and rinit's own user.
 
-use super::answer::millis;
-use super::defined;
+use super::defined::{self, cut};
 use super::executor::Executor;
 use super::launch::Origin;
 use crate::model::{
@@ -18,9 +17,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
-/// A longer text is cut, and of more words or variables the rest is left out: the answer has to fit into one line of
-/// the protocol.
-const MAX_TEXT: usize = 1024;
+/// Of more words or variables the rest is left out: the answer has to fit into one line of the protocol.
 const MAX_ENTRIES: usize = 250;
 
 /// What is told, by its name. What a service does not have is left out.
@@ -41,7 +38,7 @@ impl Facts {
     /// A time span, in milliseconds.
     fn span(&mut self, name: &str, span: Option<Duration>) {
         if let Some(span) = span {
-            self.add(name, Value::from(millis(span)));
+            self.add(name, Value::from(duration::millis(span)));
         }
     }
 }
@@ -209,15 +206,6 @@ fn healthcheck(service: &Service, check: &HealthCheck, privileged: bool) -> Stri
     text
 }
 
-/// A text of bounded length. `...` at its end says that there was more.
-pub fn cut(text: &OsStr) -> String {
-    let text = text.to_string_lossy();
-    match text.char_indices().nth(MAX_TEXT) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text.into_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,12 +243,5 @@ mod tests {
         };
         assert_eq!(shown(true), expected("s3cret"));
         assert_eq!(shown(false), expected(""));
-    }
-
-    #[test]
-    fn what_is_long_is_cut() {
-        assert_eq!(cut(OsStr::new("é")), "é");
-        assert_eq!(cut(OsStr::new(&"é".repeat(MAX_TEXT))), "é".repeat(MAX_TEXT));
-        assert_eq!(cut(OsStr::new(&"é".repeat(MAX_TEXT + 1))), "é".repeat(MAX_TEXT) + "...");
     }
 }

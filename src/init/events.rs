@@ -10,6 +10,7 @@ mod gone;
 use self::gone::Gone;
 use super::narrate;
 use crate::control::protocol::{Attribute, EventReport, EventsReport};
+use crate::model::duration::millis;
 use crate::model::{Signal, exit, ordered, pattern, text};
 use crate::supervisor::{ExitStatus, Next, Notice, Scope, ServiceId, StopBy, Supervisor};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -491,10 +492,6 @@ impl Record {
 /// The time by the wall's clock, in milliseconds since 1970.
 pub fn wall_clock() -> u64 {
     millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

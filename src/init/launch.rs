@@ -5,18 +5,20 @@ mod attributes;
 mod end;
 mod environment;
 mod errors;
+mod ids;
 
 pub use end::End;
 pub use environment::Origin;
 pub use errors::{Purpose, fork_error, pipe_error, setup_error};
 
-use crate::model::{Exec, Hook, Notify, Probe, Service, User};
+use crate::model::{Exec, Hook, Notify, Probe, Service};
 use crate::supervisor::StartError;
 use crate::sys::attributes::Attributes;
-use crate::sys::spawn::{Ids, Program, Session, Spec, WorkingDir, c_string};
+use crate::sys::spawn::{Program, Session, Spec, WorkingDir, c_string};
 use crate::sys::{process, spawn};
 use environment::Additions;
 use errors::refusal;
+use ids::ids;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -203,14 +205,6 @@ impl Surroundings {
 /// Whether a service is to run as another user than rinit.
 pub fn has_other_user(service: &Service) -> bool {
     service.exec.context.user.as_ref().is_some_and(|user| !process::is_user(user.uid, process::group_id()))
-}
-
-/// Nothing to do if rinit is that user already, with those groups: without the capabilities for it, even that would be
-/// refused.
-fn ids(user: Option<&User>) -> Option<Ids> {
-    let user = user?;
-    let is_us = process::is_user(user.uid, user.gid) && process::has_groups(user.gid, &user.groups);
-    (!is_us).then_some(Ids { uid: user.uid, gid: user.gid })
 }
 
 #[cfg(test)]

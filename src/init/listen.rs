@@ -1,7 +1,7 @@
 //! Opens the control socket.
 
-use super::NotStarted;
 use super::children;
+use super::not_started::NotStarted;
 use super::settings::{Listening, Settings};
 use crate::control::address::{Address, Listener, Refused};
 use crate::control::server::Server;

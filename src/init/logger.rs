@@ -1,6 +1,6 @@
 //! rinit's own messages: on standard error, one line each, as text or JSON.
 
-use super::output::OUTPUT;
+use super::output::{self, OUTPUT};
 use super::settings::LogFormat;
 use crate::model::text::escaped_lines;
 use env_logger::fmt::Formatter;
@@ -33,18 +33,8 @@ pub fn say(format: LogFormat, level: Level, text: &str) {
     }
 }
 
-/// Says in text that so many messages were dropped.
-pub fn note_text(count: u64) -> Vec<u8> {
-    format!("rinit: warning: {}\n", note(count)).into_bytes()
-}
-
 fn note_json(count: u64) -> Vec<u8> {
-    json_line(Level::Warn, None, &note(count), Some(count))
-}
-
-fn note(count: u64) -> String {
-    let messages = if count == 1 { "message was" } else { "messages were" };
-    format!("{count} {messages} dropped: standard error did not take them")
+    json_line(Level::Warn, None, &output::note(count), Some(count))
 }
 
 /// The logger's writer: it hands over each message in one piece.

@@ -25,6 +25,7 @@ mod listen;
 mod logger;
 mod narrate;
 mod news;
+mod not_started;
 mod notify;
 mod oom;
 mod output;
@@ -63,6 +64,7 @@ use children::Channel;
 use executor::Executor;
 use gather::{Gather, REST};
 use launch::Surroundings;
+use not_started::NotStarted;
 use output::{LAST_WORDS, OUTPUT, PATIENCE};
 use requests::Requests;
 use sleep::{Overslept, Sleep};
@@ -142,12 +144,6 @@ fn run_to_the_end(settings: Settings) -> u8 {
             status
         }
     }
-}
-
-/// Why the init does not even begin.
-struct NotStarted {
-    message: String,
-    status: u8,
 }
 
 fn event_sources() -> std::io::Result<(Poller, Signals)> {
@@ -323,7 +319,7 @@ impl Init {
                     self.executor.read_news(self.now(), notify::DATAGRAMS_A_TURN)
                 }
                 None if ready.token == SIGNALS => self.signals(),
-                None if ready.token == reading::READING => self.executor.read_definitions(),
+                None if ready.token == reading::READING => self.executor.reader.read(&self.executor.poller),
                 None if ready.token == output::TOKEN => OUTPUT.ready(),
                 None => self.requests.ready(&self.executor, ready),
             }

@@ -75,7 +75,7 @@ enum Attempt {
 
 impl Output {
     const fn new() -> Output {
-        let queue = Queue::new(super::logger::note_text);
+        let queue = Queue::new(note_text);
         let inner = Inner { queue, stderr: None, flow: Flow::Free, may_relay: true, stalls: 0, end_by: None };
         Output(Mutex::new(inner))
     }
@@ -286,6 +286,17 @@ impl Inner {
 fn later(stalls: u32) -> Flow {
     let delay = FIRST_DELAY.saturating_mul(1_u32.checked_shl((stalls / 2).min(MOST_DOUBLINGS)).unwrap_or(1));
     Instant::now().checked_add(delay).map_or(Flow::Free, Flow::Later)
+}
+
+/// Says in text that so many messages were dropped.
+fn note_text(count: u64) -> Vec<u8> {
+    format!("rinit: warning: {}\n", note(count)).into_bytes()
+}
+
+/// What is said of messages that were dropped.
+pub fn note(count: u64) -> String {
+    let messages = if count == 1 { "message was" } else { "messages were" };
+    format!("{count} {messages} dropped: standard error did not take them")
 }
 
 #[cfg(test)]

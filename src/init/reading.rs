@@ -6,8 +6,7 @@
 //! reading when the child has ended. A child that SIGKILL does not end, because it waits in the kernel for a dead file
 //! server, is left behind. No other reading starts until it is gone.
 
-use super::executor::Executor;
-use super::launch;
+use super::launch::{self, Surroundings};
 use crate::config::wire::{self, Mistakes};
 use crate::config::{self, Sources, Style};
 use crate::model::text::cause;
@@ -196,33 +195,34 @@ fn too_large() -> String {
     format!("the definitions take more than {} MiB", wire::LARGEST / (1024 * 1024))
 }
 
-impl Executor {
-    /// The child has written something.
-    pub fn read_definitions(&mut self) {
-        self.reader.read(&self.poller);
-    }
-
+impl Reader {
     /// Starts the child that reads the definitions. Returns why that cannot be done.
-    pub fn begin_reading(&mut self, now: Time, sources: &[OsString]) -> Result<(), String> {
-        if let Some(LeftBehind { pid, .. }) = self.reader.left_behind {
+    pub fn begin(
+        &mut self,
+        poller: &Poller,
+        surroundings: &Surroundings,
+        now: Time,
+        sources: &[OsString],
+    ) -> Result<(), String> {
+        if let Some(LeftBehind { pid, .. }) = self.left_behind {
             return Err(format!(
                 "process {pid}, which read the definitions before, does not end: try again later"
             ));
         }
         let failed = |why: String| format!("cannot read the definitions: {why}");
         let (pipe, writer) = spawn::output_pipe().map_err(|e| failed(launch::fork_error(&e).message))?;
-        let watched = self.poller.add(pipe.as_fd(), READING, Interest::Read);
+        let watched = poller.add(pipe.as_fd(), READING, Interest::Read);
         watched.map_err(|e| failed(format!("cannot watch a pipe: {}", cause(&e))))?;
-        let mut spec = self.surroundings.own(sources);
+        let mut spec = surroundings.own(sources);
         spec.streams = [None, Some(writer.as_raw_fd()), None];
         let spawned = spawn::spawn(&spec, None).map_err(|e| {
-            let _ = self.poller.remove(pipe.as_fd());
+            let _ = poller.remove(pipe.as_fd());
             failed(launch::fork_error(&e).message)
         });
         let spawn::Spawned { pid, status: set_up, .. } = spawned?;
         let deadline = now.saturating_add(LIMIT);
         let (pipe, bytes) = (Some(pipe), Vec::new());
-        self.reader.reading = Some(Reading { pid, pipe, set_up, bytes, deadline, status: None });
+        self.reading = Some(Reading { pid, pipe, set_up, bytes, deadline, status: None });
         Ok(())
     }
 }

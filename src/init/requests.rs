@@ -7,6 +7,7 @@ use super::followers::Followers;
 use super::source::{Asker, Source};
 use super::state::LastStop;
 use super::tidy::Tidy;
+use super::wait;
 use crate::control::protocol::{ActionResult, Request, Response, Verb};
 use crate::control::server::{ClientId, Incoming, Peer, Server};
 use crate::model::Signal;
@@ -366,7 +367,7 @@ fn signal(executor: &mut Executor, now: Time, request: &Request) -> Result<Respo
                 }
             }
             Some((None, _)) | None => {
-                let state = answer::describe(&executor.supervisor, now, service);
+                let state = wait::describe(&executor.supervisor, now, service);
                 (false, format!("it has no process: {state}"))
             }
         };

@@ -90,7 +90,8 @@ impl Source {
             }
             return Ok(());
         }
-        executor.begin_reading(now, &reading::arguments(&self.dirs, self.style, &self.command))?;
+        let arguments = reading::arguments(&self.dirs, self.style, &self.command);
+        executor.reader.begin(&executor.poller, &executor.surroundings, now, &arguments)?;
         self.askers.push(asker);
         Ok(())
     }

@@ -2,10 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use super::answer::describe;
 use crate::control::protocol::{ActionResult, Response, Until};
 use crate::model::{Restart, Service};
-use crate::supervisor::{HealthState, ServiceId, State, Supervisor, Time};
+use crate::supervisor::{HealthState, Scale, ServiceId, State, Supervisor, Time};
 
 /// How it stands with one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,5 +96,17 @@ fn reason(supervisor: &Supervisor, now: Time, id: ServiceId, why: Why) -> String
         Why::ContainerStops => {
             format!("{}, the container is being stopped", describe(supervisor, now, id))
         }
+    }
+}
+
+/// What a service is now: what it lacks, or else its state.
+pub fn describe(supervisor: &Supervisor, now: Time, id: ServiceId) -> String {
+    let state = match supervisor.problem(now, id, Scale::Well) {
+        Some(problem) => problem.message,
+        None => supervisor.view(now, id).map_or("?", |view| view.state.as_str()).to_owned(),
+    };
+    match supervisor.turn_after(id).as_slice() {
+        [] => state,
+        before => format!("{state}, waits until {} has stopped", before.join(", ")),
     }
 }

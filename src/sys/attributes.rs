@@ -3,7 +3,8 @@
 //! The child runs this between fork and exec: it makes system calls and allocates nothing.
 
 use super::caps::Change;
-use super::spawn::{Stage, check};
+use super::check::check;
+use super::stage::Stage;
 use crate::model::{Resource, Ulimit};
 use nix::libc;
 

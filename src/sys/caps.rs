@@ -4,7 +4,7 @@
 //! has to leave that set. Any other user gets the ambient set alone, so what is to stay has to be put there; to carry
 //! it over the change of user, the permitted set must be kept meanwhile.
 
-use super::spawn::check;
+use super::check::check;
 use nix::libc;
 use std::io;
 

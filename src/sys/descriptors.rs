@@ -2,7 +2,7 @@
 //!
 //! Run between fork and exec: system calls only, and nothing is allocated.
 
-use super::spawn::check;
+use super::check::check;
 use nix::libc;
 use std::os::fd::RawFd;
 

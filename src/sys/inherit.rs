@@ -1,7 +1,7 @@
 //! What rinit was started with, recorded before `main` begins and anything can change it: the command is to find
 //! everything as it was.
 
-use super::mask::Mask;
+use super::mask::{Mask, bit};
 use nix::libc;
 use std::ffi::{CStr, c_char};
 use std::os::fd::RawFd;
@@ -100,12 +100,6 @@ fn is_ignored(number: i32) -> bool {
         )
     };
     result == 0 && action.first() == Some(&libc::SIG_IGN)
-}
-
-/// A signal's bit in a set of them.
-pub fn bit(number: i32) -> u64 {
-    let shift = u32::try_from(number).ok().and_then(|number| number.checked_sub(1));
-    shift.and_then(|shift| 1_u64.checked_shl(shift)).unwrap_or(0)
 }
 
 /// The signals that were blocked when rinit was started.

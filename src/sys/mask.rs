@@ -1,7 +1,6 @@
 //! Sets of signals, by the kernel's own calls: the C library's leave out the signals that it keeps for its threads, which
 //! are 32 and 33 with glibc, and 34 too, the first one that a program may use there, with musl.
 
-use super::inherit::bit;
 use nix::libc;
 use std::ffi::c_int;
 use std::io;
@@ -9,6 +8,12 @@ use std::io;
 /// A set of signals, as the kernel has them: bit N - 1 is signal N.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mask(u64);
+
+/// A signal's bit in a set of them.
+pub(super) fn bit(number: i32) -> u64 {
+    let shift = u32::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    shift.and_then(|shift| 1_u64.checked_shl(shift)).unwrap_or(0)
+}
 
 /// The size of such a set.
 const SIZE: usize = size_of::<u64>();

@@ -7,6 +7,7 @@ pub mod aside;
 pub mod attributes;
 pub mod caps;
 pub mod cgroup;
+mod check;
 pub mod container;
 pub mod courier;
 mod descriptors;

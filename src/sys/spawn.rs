@@ -5,8 +5,9 @@
 mod execute;
 
 use super::attributes::Attributes;
+use super::check::check;
 use super::listen_pid::ListenPid;
-use super::mask::Mask;
+use super::mask::{Mask, bit};
 pub use super::program::{Program, c_string};
 use super::signals::Blocked;
 pub use super::stage::Stage;
@@ -360,7 +361,7 @@ impl Child<'_> {
     fn reset_signals(&self) -> Result<(), ()> {
         let inherited = self.spec.as_inherited;
         for number in 1..=64 {
-            let was_ignored = self.ignored & inherit::bit(number) != 0;
+            let was_ignored = self.ignored & bit(number) != 0;
             // rinit ignores SIGPIPE. The C library keeps 32 and 33 for itself, and starts no program with these ignored.
             let is_special = number == libc::SIGPIPE || inherited && matches!(number, 32 | 33);
             if was_ignored || is_special {
@@ -475,8 +476,4 @@ pub(super) fn set_disposition(number: i32, ignore: bool) {
             std::mem::size_of::<u64>(),
         );
     }
-}
-
-pub(super) fn check(result: i32) -> Result<(), ()> {
-    if result < 0 { Err(()) } else { Ok(()) }
 }

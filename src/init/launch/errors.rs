@@ -1,5 +1,6 @@
 //! What to say when a process cannot be made, with the place in the definition that it comes from.
 
+use super::ids::ids;
 use crate::model::text::cause;
 use crate::model::{Hook, MAIN, Probe, Service, Variable, exit};
 use crate::supervisor::StartError;
@@ -127,9 +128,7 @@ fn described(service: &Service, purpose: Purpose, stage: Stage) -> (&'static str
         Stage::Nice => ("nice", format!("set it to {}", exec.context.nice.unwrap_or_default())),
         Stage::CapDrop => ("cap_drop", "take capabilities away".to_owned()),
         Stage::CapAdd => ("cap_add", "give capabilities".to_owned()),
-        Stage::Groups if super::ids(exec.context.user.as_ref()).is_none() => {
-            ("group_add", "add groups".to_owned())
-        }
+        Stage::Groups if ids(exec.context.user.as_ref()).is_none() => ("group_add", "add groups".to_owned()),
         Stage::Groups | Stage::Group | Stage::User => ("user", switch_text(service)),
         Stage::NoNewPrivileges => ("no_new_privileges", "give privileges up".to_owned()),
         Stage::WorkingDir => ("working_dir", dir_text(service)),
