@@ -1,12 +1,16 @@
 //! The queue of signals that a child of rinit sends, and that child: see `sys::courier`.
 //!
 //! One child runs at a time, so that signals arrive in the order in which they were decided. It takes everything that waits,
-//! up to `courier::MOST` signals, and reports the result of each. A child that makes no progress for [`LIMIT`] is killed, and
-//! the next child goes on with the rest. It is not known whether the signal that the child was about to send was sent.
-//! SIGKILL, SIGSTOP and SIGCONT are then sent again, once, since that does no harm. Others are not, and rinit says so.
+//! up to `courier::MOST` signals, and tells of each when it begins it and what came of it. A child that makes no progress for
+//! [`LIMIT`] is killed, and the next child goes on with the rest. What the child has not begun is certainly not sent, whatever
+//! has kept the child from it: a limit of the processor, say. Of a signal that it has begun and not finished that is not
+//! known. SIGKILL, SIGSTOP and SIGCONT are then sent again, once, since that does no harm. Others are not, and rinit says so.
 //!
-//! Where no child can be made, rinit tries again every [`RETRY`], for as long as [`LIMIT`]. What it can send without another
-//! user it sends at once. Then it refuses everything that waits.
+//! Where no child can be made, or children end before they begin anything, rinit tries again every [`RETRY`], for as long as
+//! [`LIMIT`]. What it can send without another user it sends at once. Then it refuses everything that waits.
+//!
+//! At the end of the stop, when all are killed, there is no time for that: [`LAST_LIMIT`] counts in place of [`LIMIT`], and
+//! rinit first sends what it can without a child.
 //!
 //! When [`MOST_WAITING`] signals wait, further ones are refused.
 
@@ -15,15 +19,19 @@
 use super::queue::{Message, Queue};
 use crate::model::Signal;
 use crate::supervisor::{Notice, Pid, ServiceId, Supervisor, Time};
-use crate::sys::courier::{self, Courier, Errand, Means};
+use crate::sys::courier::{self, Courier, Errand, Means, Told};
 use crate::sys::{caps, process};
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::time::Duration;
 
-/// How long a child may make no progress. The supervisor waits longer for the end of a killed process, so that it learns
-/// before whether SIGKILL was sent, be it at the second attempt.
-pub const LIMIT: Duration = Duration::from_millis(250);
+/// How long a child may make no progress. With a small share of the processor (Kubernetes: `cpu: 50m`) it may take a second
+/// until a child runs at all. It is longer than a freeze that is not noticed (`sleep::TOLERATED`), in which no child runs.
+pub const LIMIT: Duration = Duration::from_secs(2);
+
+/// The same after everything was killed. Two of them fit into the time between that and the exit, so that a child that hangs
+/// leaves time for another one.
+pub const LAST_LIMIT: Duration = Duration::from_millis(140);
 
 /// How often to try where no child can be made.
 pub const RETRY: Duration = Duration::from_millis(50);
@@ -34,17 +42,28 @@ pub const MOST_WAITING: usize = 1 << 15;
 /// Maximum number of killed children that have not ended. While there are as many, no further child is started.
 const MOST_KILLED: usize = 8;
 
+/// Why what waits is refused where children end at once: a seccomp profile kills them, say.
+const ENDS: &str = "the processes that are to send it end before they begin";
+
 /// A child, and what it sends.
 struct Running {
     courier: Courier,
     /// Messages without a result yet, in order.
     messages: VecDeque<Message>,
+    /// It has begun the first of these.
+    has_begun: bool,
+    /// It has told something.
+    has_told: bool,
+    /// The same since its deadline was set.
+    has_news: bool,
     /// Messages that it could not send.
     failed: Vec<(Message, io::Error)>,
     deadline: Time,
+    /// Since when the children before it have failed, or none could be made.
+    failing_since: Option<Time>,
 }
 
-/// No child can be made.
+/// No child can be made, or none gets to work.
 #[derive(Clone, Copy)]
 struct Failing {
     since: Time,
@@ -52,12 +71,14 @@ struct Failing {
     again: Time,
     /// There are messages of which it was not tried whether they need another user.
     has_new: bool,
+    /// Children are made, but end before they begin anything.
+    ends: bool,
 }
 
-/// What comes of messages for which no child could be made.
+/// What comes of messages for which no child could be made, but for those that rinit could send itself.
 pub(super) enum Unstarted {
-    /// They wait again.
-    Waits,
+    /// They are to wait again, when the others have been tried as well.
+    Waits(VecDeque<Message>),
     /// They are refused.
     Refused(VecDeque<Message>, io::Error),
 }
@@ -69,6 +90,8 @@ pub struct Couriers {
     users_are_fixed: bool,
     /// Tests have nothing sent.
     send_as_self: fn(&[Errand]) -> Vec<bool>,
+    /// How long a child may make no progress now.
+    limit: Duration,
     running: Option<Running>,
     /// Children that were killed at the limit and have not ended.
     killed: BTreeSet<i32>,
@@ -91,6 +114,7 @@ impl Couriers {
             means: courier::means(),
             users_are_fixed: caps::own().is_ok_and(|own| own.no_new_privileges),
             send_as_self: courier::send_as_self,
+            limit: LIMIT,
             running: None,
             killed: BTreeSet::new(),
             waiting: Queue::default(),
@@ -118,9 +142,14 @@ impl Couriers {
     }
 
     /// Whether SIGKILL for what the notice is about is waiting or being sent.
-    pub fn has_to_kill(&self, supervisor: &Supervisor, notice: &Notice) -> bool {
+    pub fn has_to_kill(&mut self, supervisor: &Supervisor, notice: &Notice) -> bool {
         let whose = |pid| supervisor.processes().whose(pid).map(|process| process.service);
-        let mut kills = self.unsent().filter(|message| message.signal == Signal::KILL);
+        if let Some(running) = &mut self.running {
+            running.read();
+        }
+        // What it could not send is told when it ends, or another child sends it.
+        let failed = self.running.iter().flat_map(|running| &running.failed).map(|(message, _)| message);
+        let mut kills = self.unsent().chain(failed).filter(|message| message.signal == Signal::KILL);
         match notice {
             Notice::Killed(id, _) | Notice::Unkillable(id) => {
                 kills.any(|message| message.to.and_then(|(pid, _)| whose(pid)) == Some(*id))
@@ -218,55 +247,103 @@ impl Couriers {
         messages: VecDeque<Message>,
         errands: &[Errand],
     ) -> Result<(), Unstarted> {
-        let failing = self.failing.filter(|failing| now < failing.again);
-        let error = match (failing, self.killed.len()) {
-            (Some(_), _) => None,
-            (None, MOST_KILLED..) => Some(io::Error::other("the processes that are to send it do not end")),
-            (None, _) => match courier::send(errands) {
+        let before = self.failing;
+        let is_over = |failing: Failing| failing.since.saturating_add(self.limit) <= now;
+        let error = match (before, self.killed.len()) {
+            (Some(failing), _) if now < failing.again => None,
+            (Some(failing), _) if failing.ends && is_over(failing) => Some(io::Error::other(ENDS)),
+            (_, MOST_KILLED..) => Some(io::Error::other("the processes that are to send it do not end")),
+            (_, _) => match courier::send(errands) {
                 Ok(courier) => {
-                    let deadline = now.saturating_add(LIMIT);
-                    self.running = Some(Running { courier, messages, failed: Vec::new(), deadline });
-                    self.failing = None;
+                    self.begin(now, courier, messages);
                     return Ok(());
                 }
                 Err(error) => Some(error),
             },
         };
-        let since = self.failing.map_or(now, |failing| failing.since);
-        let again = failing.map_or(now.saturating_add(RETRY), |failing| failing.again);
+        let new = Failing { since: now, again: now, has_new: true, ends: false };
+        let mut failing = Failing { has_new: true, ..before.unwrap_or(new) };
+        let error = error.filter(|_| is_over(failing));
+        if error.is_none() && failing.again <= now {
+            failing.again = now.saturating_add(RETRY);
+        }
+        self.failing = Some(failing);
+        let left = self.send_what_needs_no_child(messages, errands);
+        Err(match error {
+            Some(error) => Unstarted::Refused(left, error),
+            None => Unstarted::Waits(left),
+        })
+    }
+
+    fn begin(&mut self, now: Time, courier: Courier, messages: VecDeque<Message>) {
+        self.running = Some(Running {
+            courier,
+            messages,
+            has_begun: false,
+            has_told: false,
+            has_news: false,
+            failed: Vec::new(),
+            deadline: now.saturating_add(self.limit),
+            failing_since: self.failing.take().map(|failing| failing.since),
+        });
+    }
+
+    /// Returns the messages that are left.
+    pub(super) fn send_what_needs_no_child(
+        &self,
+        messages: VecDeque<Message>,
+        errands: &[Errand],
+    ) -> VecDeque<Message> {
         let done = (self.send_as_self)(errands);
-        let left = messages.into_iter().zip(done).filter(|(_, is_done)| !is_done).map(|(message, _)| message);
-        let mut left: VecDeque<Message> = left.collect();
-        match error {
-            Some(error) if since.saturating_add(LIMIT) <= now => {
-                left.extend(self.waiting.take());
-                self.failing = None;
-                Err(Unstarted::Refused(left, error))
-            }
-            _ => {
-                self.waiting.put_before(left);
-                self.failing = Some(Failing { since, again, has_new: false });
-                Err(Unstarted::Waits)
-            }
+        messages.into_iter().zip(done).filter(|(_, is_done)| !is_done).map(|(message, _)| message).collect()
+    }
+
+    /// All that waits was tried, and this is left of it.
+    pub(super) fn tried(&mut self, left: VecDeque<Message>) {
+        self.waiting.put_before(left);
+        match &mut self.failing {
+            Some(_) if self.waiting.len() == 0 => self.failing = None,
+            Some(failing) => failing.has_new = false,
+            None => {}
         }
     }
 
-    /// What waits was tried.
-    pub(super) fn tried(&mut self) {
-        if self.waiting.len() == 0 {
-            self.failing = None;
+    /// Everything is killed, and the exit is near. Whether that is new.
+    pub(super) fn hurry(&mut self, now: Time) -> bool {
+        let is_new = std::mem::replace(&mut self.limit, LAST_LIMIT) != LAST_LIMIT;
+        if let Some(running) = self.running.as_mut().filter(|_| is_new) {
+            running.deadline = running.deadline.min(now.saturating_add(LAST_LIMIT));
         }
+        is_new
+    }
+
+    /// All SIGKILL that are not known to be sent.
+    pub(super) fn kills(&self) -> VecDeque<Message> {
+        self.unsent().filter(|message| message.signal == Signal::KILL).copied().collect()
+    }
+
+    /// These need not wait any more.
+    pub(super) fn forget_waiting(&mut self, sent: impl Fn(&Message) -> bool) {
+        let waiting: VecDeque<Message> = self.waiting.take().filter(|message| !sent(message)).collect();
+        self.waiting.put_before(waiting);
     }
 
     /// A child has ended. Returns what could not be sent, with the message that it was at if it ended early. The messages
     /// behind that one wait again.
-    pub(super) fn ended(&mut self, pid: i32) -> Vec<(Message, io::Error)> {
+    pub(super) fn ended(&mut self, now: Time, pid: i32) -> Vec<(Message, io::Error)> {
         if self.killed.remove(&pid) {
             return Vec::new();
         }
-        let Some(running) = self.running.take_if(|running| running.courier.pid == pid) else {
+        let Some(mut running) = self.running.take_if(|running| running.courier.pid == pid) else {
             return Vec::new();
         };
+        running.read();
+        if !running.has_told {
+            // Without a pause children would be made, and end, all the time.
+            let since = running.failing_since.unwrap_or(now);
+            let again = now.saturating_add(RETRY);
+            self.failing = Some(Failing { since, again, has_new: false, ends: true });
+        }
         self.close(running, "the process that was to send it ended too early")
     }
 
@@ -278,7 +355,7 @@ impl Couriers {
     /// rinit has overslept, and the child perhaps too: it gets the whole limit again.
     pub fn overslept(&mut self, now: Time) {
         if let Some(running) = &mut self.running {
-            running.deadline = now.saturating_add(LIMIT);
+            running.deadline = now.saturating_add(self.limit);
         }
         self.failing = self.failing.map(|failing| Failing { since: now, again: now, ..failing });
     }
@@ -288,8 +365,9 @@ impl Couriers {
         let Some(running) = self.running.as_mut().filter(|running| running.deadline <= now) else {
             return Vec::new();
         };
-        if running.read() {
-            running.deadline = now.saturating_add(LIMIT);
+        running.read();
+        if std::mem::take(&mut running.has_news) {
+            running.deadline = now.saturating_add(self.limit);
             return Vec::new();
         }
         let Some(running) = self.running.take() else { return Vec::new() };
@@ -308,20 +386,25 @@ impl Couriers {
     /// For tests: all recipients are other users' processes, as it were.
     #[cfg(test)]
     pub(super) fn need_children(&mut self) {
-        self.send_as_self = |errands| vec![false; errands.len()];
+        self.need_children_but(|errands| vec![false; errands.len()]);
+    }
+
+    /// For tests: all of which this is not true.
+    #[cfg(test)]
+    pub(super) fn need_children_but(&mut self, send_as_self: fn(&[Errand]) -> Vec<bool>) {
+        self.send_as_self = send_as_self;
     }
 
     fn close(&mut self, mut running: Running, why: &str) -> Vec<(Message, io::Error)> {
         running.read();
-        let next = running.messages.front().copied();
-        let again = next.filter(|it| courier::is_repeatable(it.signal));
-        let before = std::mem::replace(&mut self.interrupted, again);
-        if let Some(message) = next
-            && (again.is_none() || again == before)
-        {
-            self.interrupted = None;
-            running.messages.pop_front();
-            running.failed.push((message, io::Error::new(io::ErrorKind::Interrupted, why)));
+        if let Some(message) = running.messages.front().copied().filter(|_| running.has_begun) {
+            let again = Some(message).filter(|it| courier::is_repeatable(it.signal));
+            let before = std::mem::replace(&mut self.interrupted, again);
+            if again.is_none() || again == before {
+                self.interrupted = None;
+                running.messages.pop_front();
+                running.failed.push((message, io::Error::new(io::ErrorKind::Interrupted, why)));
+            }
         }
         self.waiting.put_before(running.messages);
         running.failed
@@ -329,161 +412,18 @@ impl Couriers {
 }
 
 impl Running {
-    /// Reads the results of its messages. Whether there were any.
-    fn read(&mut self) -> bool {
-        let results = self.courier.results();
-        let has_news = !results.is_empty();
-        for result in results {
+    /// Reads what it has told.
+    fn read(&mut self) {
+        for told in self.courier.news() {
+            (self.has_told, self.has_news) = (true, true);
+            self.has_begun = matches!(told, Told::Begun);
+            let Told::Done(result) = told else { continue };
             if let (Some(message), Err(error)) = (self.messages.pop_front(), result) {
                 self.failed.push((message, error));
             }
         }
-        has_news
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::supervisor::Scope;
-    use crate::sys::courier::Recipients;
-    use crate::sys::proc_fs::Identity;
-    use std::process::{Child, Command};
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn message(pid: i32, signal: Signal) -> Message {
-        Message { to: Some((Pid(pid), Scope::Process)), signal }
-    }
-
-    /// A process that does nothing, and its number.
-    fn sleeper() -> (Child, i32) {
-        let child = Command::new("sleep").arg("1000").spawn().unwrap();
-        let pid = i32::try_from(child.id()).unwrap();
-        (child, pid)
-    }
-
-    fn end(mut child: Child) {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-
-    fn waiting(couriers: &Couriers) -> Vec<Message> {
-        couriers.waiting.messages().copied().collect()
-    }
-
-    #[test]
-    fn the_order_holds_where_a_child_has_left_signals() {
-        let mut couriers = Couriers::new();
-        let [first, go_on, stop] = [Signal::TERM, Signal::CONT, Signal::STOP].map(|it| message(1, it));
-        let other = message(2, Signal::CONT);
-        couriers.push(stop).unwrap();
-        running(&mut couriers, 7, &[], &[first, go_on, other]);
-        couriers.ended(7);
-        assert_eq!(waiting(&couriers), [other, stop]);
-    }
-
-    /// Pretends that a child with these results sends these messages.
-    fn running(couriers: &mut Couriers, pid: i32, results: &[u8], messages: &[Message]) {
-        let courier = Courier::told(pid, results);
-        let messages = messages.iter().copied().collect();
-        couriers.running = Some(Running { courier, messages, failed: Vec::new(), deadline: SECOND });
-    }
-
-    #[test]
-    fn a_child_that_does_not_get_on_is_killed_and_costs_one_signal() {
-        let (child, pid) = sleeper();
-        let mut couriers = Couriers::new();
-        let [first, second, third, fourth, fifth] = [1, 2, 3, 4, 5].map(|pid| message(pid, Signal::TERM));
-        couriers.push(fifth).unwrap();
-        couriers.push(fourth).unwrap();
-        running(&mut couriers, pid, &[1, 0], &[first, second, third, fourth]);
-        assert!(couriers.expire(SECOND / 2).is_empty());
-        assert_eq!(couriers.deadline(), Some(SECOND));
-        // It has got on since.
-        assert!(couriers.expire(SECOND).is_empty());
-        assert_eq!(couriers.deadline(), Some(SECOND + LIMIT));
-        assert!(couriers.has_for(Pid(3)) && !couriers.has_for(Pid(2)));
-        let unsent: Vec<Message> = couriers.expire(SECOND + LIMIT).into_iter().map(|(it, _)| it).collect();
-        assert_eq!((unsent, couriers.deadline()), (vec![first, third], None));
-        assert_eq!(waiting(&couriers), [fifth, fourth], "once, as decided last");
-        assert!(couriers.is_courier(pid));
-        assert!(couriers.ended(pid).is_empty() && !couriers.is_courier(pid));
-        end(child);
-    }
-
-    #[test]
-    fn a_child_that_is_killed_costs_one_signal() {
-        let mut couriers = Couriers::new();
-        let [first, second, third] = [1, 2, 3].map(|pid| message(pid, Signal::TERM));
-        running(&mut couriers, 7, &[0], &[first, second, third]);
-        assert!(couriers.ended(8).is_empty());
-        let unsent: Vec<Message> = couriers.ended(7).into_iter().map(|(it, _)| it).collect();
-        assert_eq!(unsent, [second]);
-        assert_eq!(waiting(&couriers), [third]);
-    }
-
-    #[test]
-    fn a_child_that_is_killed_at_a_kill_has_it_sent_again_once() {
-        let mut couriers = Couriers::new();
-        let (kill, second) = (message(1, Signal::KILL), message(2, Signal::TERM));
-        running(&mut couriers, 7, &[], &[kill, second]);
-        assert!(couriers.ended(7).is_empty());
-        assert_eq!(waiting(&couriers), [kill, second]);
-        couriers.waiting = Queue::default();
-        running(&mut couriers, 8, &[], &[kill, second]);
-        let unsent: Vec<Message> = couriers.ended(8).into_iter().map(|(it, _)| it).collect();
-        assert_eq!((unsent, waiting(&couriers)), (vec![kill], vec![second]));
-    }
-
-    #[test]
-    fn what_rinit_has_slept_through_is_no_delay() {
-        let mut couriers = Couriers::new();
-        running(&mut couriers, 7, &[], &[message(1, Signal::TERM)]);
-        couriers.overslept(5 * SECOND);
-        assert!(couriers.expire(5 * SECOND).is_empty());
-        assert_eq!(couriers.deadline(), Some(5 * SECOND + LIMIT));
-    }
-
-    #[test]
-    fn a_signal_waits_once_and_there_is_a_limit() {
-        let mut couriers = Couriers::new();
-        for pid in (0..).take(MOST_WAITING) {
-            couriers.push(message(pid, Signal::TERM)).unwrap();
-        }
-        assert!(couriers.push(message(0, Signal::TERM)).is_ok(), "it waits already");
-        let error = couriers.push(message(0, Signal::KILL)).unwrap_err();
-        assert_eq!(error.to_string(), format!("{MOST_WAITING} signals wait to be sent"));
-        assert_eq!(couriers.waiting.len(), MOST_WAITING);
-        let (messages, errands) = couriers
-            .next_batch(SECOND, |message| {
-                let (pid, _) = message.to?;
-                let to = Recipients::Processes(vec![Identity { pid: pid.0, started: None }]);
-                // Every second target has ended.
-                (pid.0 % 2 == 0).then_some(Errand { to, signal: message.signal })
-            })
-            .unwrap();
-        assert_eq!((messages.len(), errands.len()), (courier::MOST, courier::MOST));
-        // The first one has moved to the end.
-        assert!(messages.iter().zip(1..).all(|(it, n)| *it == message(2 * n, Signal::TERM)));
-    }
-
-    #[test]
-    fn children_that_do_not_end_are_few() {
-        let mut couriers = Couriers::new();
-        couriers.allow_children(false);
-        couriers.need_children();
-        let (first, second) = (message(1, Signal::TERM), message(2, Signal::TERM));
-        let to = Recipients::Processes(vec![Identity { pid: 1, started: None }]);
-        let errands = [Errand { to, signal: Signal::TERM }];
-        let result = couriers.start(SECOND, [first].into(), &errands);
-        assert!(matches!(result, Err(Unstarted::Waits)) && waiting(&couriers) == [first]);
-        assert_eq!(couriers.deadline(), Some(SECOND + RETRY));
-        couriers.push(second).unwrap();
-        couriers.waiting.pop();
-        let result = couriers.start(SECOND + LIMIT, [first].into(), &errands);
-        let Err(Unstarted::Refused(refused, _)) = result else { panic!("they are not refused") };
-        assert_eq!((refused, waiting(&couriers)), ([first, second].into(), vec![]), "all that wait");
-        assert_eq!(couriers.deadline(), None);
-    }
-}
+mod tests;

@@ -259,6 +259,7 @@ impl Executor {
                 None
             }
             Effect::Exit(status) => {
+                self.tell_unsent();
                 let stop = self.report.finish(status);
                 self.events.ended(events::wall_clock(), status, stop.took_ms, &stop.killed.join(", "));
                 super::output::OUTPUT.end_within(self.report.time_left());

@@ -152,7 +152,11 @@ fn event_sources() -> std::io::Result<(Poller, Signals)> {
     poller.add(signals.as_fd(), SIGNALS, Interest::Read)?;
     // Where a seccomp profile refuses to wait, that is known before anything is started.
     poller.wait(&mut Vec::new(), Some(Duration::ZERO))?;
-    required::check()?;
+    if process::is_pid1() {
+        required::check()?
+    } else {
+        required::check_reaping()?
+    }
     Ok((poller, signals))
 }
 

@@ -11,11 +11,11 @@ use super::owner::Owner;
 use super::queue::Message;
 use crate::model::Signal;
 use crate::model::text::{cause, escaped};
-use crate::supervisor::{Event, Pid, Reach, Scope, Time};
+use crate::supervisor::{Event, Pid, Reach, Scope, Supervisor, Time};
 use crate::sys::courier::{Errand, Means, Recipients};
 use crate::sys::proc_fs::{self, Identity};
 use crate::sys::process;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Executor {
         let message = Message { to: Some((pid, scope)), signal };
         let is_group = !matches!(target.reach(), Reach::Process(_));
         if self.couriers.means == Means::ByChild && is_group {
-            // kill(2) succeeds if it reaches one member, so let the child signal each of them.
+            // kill(2) succeeds if it reaches one member, so let the child signal the group as each of its users.
             return self.hand_over(message);
         }
         let sent = match at_present(target.reach()) {
@@ -81,31 +81,36 @@ impl Executor {
     /// Starts a child for the queued signals, if none is at work. Signals that cannot be sent become events.
     pub(super) fn dispatch(&mut self, now: Time, events: &mut VecDeque<Event>) {
         self.prove(events);
-        let (table, spares) = (self.supervisor.processes(), self.rest == Some(Rest::Terminated));
-        let errand = |message: &Message| {
-            let to = match message.to {
-                None => Recipients::Processes(proc_fs::rest(spares).recipients()),
-                Some((pid, scope)) => match at_present(table.target(pid, scope)?.reach()) {
-                    Reach::Process(pid) => Recipients::Processes(vec![Identity::of(pid.0)]),
-                    Reach::Group(leader) => Recipients::Group(Identity::of(leader.0)),
-                    Reach::GroupOf(_, leader) | Reach::GroupLeft(leader) => {
-                        Recipients::GroupLeft(Identity::of(leader.0))
-                    }
-                },
-            };
-            Some(Errand { to, signal: message.signal })
-        };
-        let mut unsent = Vec::new();
-        while let Some((messages, errands)) = self.couriers.next_batch(now, errand) {
+        if self.rest == Some(Rest::Killed) && self.couriers.hurry(now) {
+            self.kill_without_child();
+        }
+        let mut left = VecDeque::new();
+        let mut refused = Vec::new();
+        while let Some((messages, errands)) =
+            self.couriers.next_batch(now, |message| errand(&self.supervisor, self.rest, message))
+        {
             match self.couriers.start(now, messages, &errands) {
-                Ok(()) | Err(Unstarted::Waits) => break,
-                Err(Unstarted::Refused(messages, error)) => unsent.push((messages, error)),
+                Ok(()) => break,
+                Err(Unstarted::Waits(messages)) => left.extend(messages),
+                Err(Unstarted::Refused(messages, error)) => refused.push((messages, error)),
             }
         }
-        self.couriers.tried();
-        for (messages, error) in unsent {
+        self.couriers.tried(left);
+        for (messages, error) in refused {
             events.extend(messages.iter().filter_map(|message| self.refuse(message, &error)));
         }
+    }
+
+    /// Sends each SIGKILL that takes no other user. The child is left to send the others.
+    fn kill_without_child(&mut self) {
+        let errand = |message: &Message| errand(&self.supervisor, self.rest, message);
+        let kills = self.couriers.kills().into_iter();
+        let (messages, errands): (VecDeque<Message>, Vec<Errand>) =
+            kills.filter_map(|message| Some((message, errand(&message)?))).unzip();
+        let all: BTreeSet<Message> = messages.iter().copied().collect();
+        let left: BTreeSet<Message> =
+            self.couriers.send_what_needs_no_child(messages, &errands).into_iter().collect();
+        self.couriers.forget_waiting(|message| all.contains(message) && !left.contains(message));
     }
 
     /// Looks whether the groups that were signalled in this turn were reached as a whole.
@@ -124,7 +129,7 @@ impl Executor {
 
     /// A child that sends signals has ended.
     pub(super) fn courier_ended(&mut self, now: Time, pid: i32) {
-        let unsent = self.couriers.ended(pid);
+        let unsent = self.couriers.ended(now, pid);
         self.go_on(now, &unsent);
     }
 
@@ -140,6 +145,13 @@ impl Executor {
         self.dispatch(now, &mut events);
         for event in events {
             self.feed(now, event);
+        }
+    }
+
+    /// The exit is due. Of each service it was told already.
+    pub(super) fn tell_unsent(&self) {
+        if self.couriers.kills().iter().any(|message| message.to.is_none()) {
+            log::warn!("SIGKILL could not be sent in time: processes of no service are left");
         }
     }
 
@@ -247,6 +259,21 @@ impl Executor {
     }
 }
 
+/// What is to be done for this message. `None`: the target has ended.
+fn errand(supervisor: &Supervisor, rest: Option<Rest>, message: &Message) -> Option<Errand> {
+    let to = match message.to {
+        None => Recipients::Processes(proc_fs::rest(rest == Some(Rest::Terminated)).recipients()),
+        Some((pid, scope)) => match at_present(supervisor.processes().target(pid, scope)?.reach()) {
+            Reach::Process(pid) => Recipients::Processes(vec![Identity::of(pid.0)]),
+            Reach::Group(leader) => Recipients::Group(Identity::of(leader.0)),
+            Reach::GroupOf(_, leader) | Reach::GroupLeft(leader) => {
+                Recipients::GroupLeft(Identity::of(leader.0))
+            }
+        },
+    };
+    Some(Errand { to, signal: message.signal })
+}
+
 /// Resolves the group of a process that may have left it: the group that it leads now, else the process alone. Any other
 /// group is not the service's.
 fn at_present(reach: Reach) -> Reach {
@@ -262,7 +289,8 @@ fn at_present(reach: Reach) -> Reach {
 mod tests {
     use super::*;
     use crate::init::couriers::{LIMIT, RETRY};
-    use crate::supervisor::{Role, ServiceId, Supervisor};
+    use crate::supervisor::{Role, ServiceId};
+    use crate::sys::courier;
     use crate::sys::poll::Poller;
     use std::os::unix::process::CommandExt;
     use std::os::unix::process::ExitStatusExt;
@@ -334,6 +362,47 @@ mod tests {
         for (mut child, _) in processes {
             child.kill().unwrap();
             child.wait().unwrap();
+        }
+    }
+
+    /// A child is given so many at most, and others may wait behind them.
+    #[test]
+    fn all_that_waits_is_tried_where_no_child_can_be_made() {
+        let (mut executor, [(mut first, pid), (mut second, other)]) = executor();
+        let signal = Signal::new(40).unwrap();
+        (0..=courier::MOST).for_each(|_| push(&mut executor, pid, signal));
+        push(&mut executor, other, Signal::TERM);
+        executor.couriers.allow_children(false);
+        executor
+            .couriers
+            .need_children_but(|errands| errands.iter().map(|it| it.signal == Signal::TERM).collect());
+        let mut events = VecDeque::new();
+        executor.dispatch(NOW, &mut events);
+        assert!(events.is_empty() && executor.couriers.has_for(pid) && !executor.couriers.has_for(other));
+        push(&mut executor, other, Signal::TERM);
+        executor.dispatch(LIMIT, &mut events);
+        let told = events.iter().filter(|it| matches!(it, Event::NotSignalled { pid: it, .. } if *it == pid));
+        assert_eq!(told.count(), courier::MOST + 1);
+        assert!(!executor.couriers.has_for(pid) && !executor.couriers.has_for(other));
+        for child in [&mut first, &mut second] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// There is less time then than a child may take.
+    #[test]
+    fn at_the_end_of_the_stop_what_can_be_is_sent_without_a_child() {
+        let (mut executor, [(mut first, pid), (mut second, other)]) = executor();
+        executor.couriers.allow_children(false);
+        for pid in [pid, other] {
+            push(&mut executor, pid, Signal::KILL);
+        }
+        executor.rest = Some(Rest::Killed);
+        executor.dispatch(NOW, &mut VecDeque::new());
+        assert!(!executor.couriers.has_for(pid) && !executor.couriers.has_for(other));
+        for child in [&mut first, &mut second] {
+            assert_eq!(child.wait().unwrap().signal(), Some(Signal::KILL.number()));
         }
     }
 

@@ -20,7 +20,7 @@ use crate::supervisor::Time;
 use std::time::Duration;
 
 /// A machine that has much to do may be so late.
-const TOLERATED: Duration = Duration::from_secs(1);
+pub(super) const TOLERATED: Duration = Duration::from_secs(1);
 
 /// The last sleep of the loop.
 #[derive(Default)]

@@ -100,7 +100,7 @@ struct StandIn<'a> {
 impl<'a> StandIn<'a> {
     fn start(role: &'a Role) -> io::Result<StandIn<'a>> {
         let signals = Signals::catch_all(Reading::Waits)?;
-        required::check()?;
+        required::check_reaping()?;
         role.contract.begin();
         let mut stand_in = StandIn {
             role,

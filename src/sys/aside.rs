@@ -5,7 +5,7 @@ use super::mask::Mask;
 use super::{descriptors, poll, spawn};
 use nix::libc;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// The exit code of a child whose error has no number.
@@ -29,9 +29,7 @@ pub fn run(work: impl FnOnce() -> io::Result<()>) -> io::Result<Aside> {
     // SAFETY: rinit has one thread, so no lock can be held by another one in the child, which may allocate.
     match unsafe { libc::fork() } {
         0 => {
-            // One that hangs keeps nothing of rinit's open, standard error included, whose reader would wait for its end.
-            descriptors::close_marked(|fd| fd == writer.as_raw_fd());
-            give_up_streams();
+            give_up_all_but(writer.as_raw_fd());
             // SIGTERM ends it, also where that was ignored when rinit was started.
             spawn::set_disposition(libc::SIGTERM, false);
             let _ = Mask::default().block();
@@ -42,6 +40,13 @@ pub fn run(work: impl FnOnce() -> io::Result<()>) -> io::Result<Aside> {
         -1 => Err(io::Error::last_os_error()),
         pid => Ok(Aside { pid, end }),
     }
+}
+
+/// For a child that executes no program: it keeps this one descriptor. One that hangs so keeps nothing of rinit's open,
+/// standard error included, whose reader would wait for its end.
+pub(super) fn give_up_all_but(kept: RawFd) {
+    descriptors::close_marked(|fd| fd == kept);
+    give_up_streams();
 }
 
 /// Has the three standard streams be /dev/null, or closed where that is not to be had.

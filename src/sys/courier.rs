@@ -7,7 +7,7 @@
 
 use super::proc_fs::Identity;
 use super::signals::Blocked;
-use super::{caps, descriptors, proc_fs, process, spawn};
+use super::{aside, caps, proc_fs, process, spawn};
 use crate::model::{Signal, capability};
 use nix::libc;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,9 +36,24 @@ pub fn means() -> Means {
     }
 }
 
-/// Maximum number of errands that one child is given. Their results fit into a pipe of one page, so the child never waits
-/// for rinit.
+/// Maximum number of errands that one child is given. What it tells of them fits into a pipe of one page, so the child never
+/// waits for rinit.
 pub const MOST: usize = 1024;
+
+/// The child writes this byte before it begins an errand, and the result of it afterwards. No error has this number.
+pub(crate) const BEGUN: u8 = u8::MAX;
+
+/// An error that has no such number.
+const UNKNOWN: u8 = 5;
+
+/// What a child tells of its errands, in their order.
+#[derive(Debug)]
+pub enum Told {
+    /// It has begun the next one. What was not begun is certainly not sent.
+    Begun,
+    /// It is through with that one.
+    Done(io::Result<()>),
+}
 
 /// Whom a signal is for, as it was when that was decided. Nothing goes to whoever has got the same number since.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,14 +87,18 @@ pub struct Courier {
 /// # Errors
 /// There is no room for a pipe or a process.
 pub fn send(errands: &[Errand]) -> io::Result<Courier> {
+    child(|results| deliver_all(errands, results))
+}
+
+fn child(work: impl FnOnce(RawFd) -> Option<()>) -> io::Result<Courier> {
     let (results, writer) = spawn::output_pipe()?;
     let blocked = Blocked::all();
     // SAFETY: rinit has one thread, so no lock can be held by another one in the child, which may allocate.
     match unsafe { libc::fork() } {
         0 => {
-            descriptors::close_marked(|fd| fd == writer.as_raw_fd());
+            aside::give_up_all_but(writer.as_raw_fd());
             caps::keep_permitted();
-            let status = i32::from(deliver_all(errands, writer.as_raw_fd()).is_none());
+            let status = i32::from(work(writer.as_raw_fd()).is_none());
             // SAFETY: `_exit` runs nothing of the parent's.
             unsafe { libc::_exit(status) }
         }
@@ -94,37 +113,46 @@ pub fn send(errands: &[Errand]) -> io::Result<Courier> {
 impl Courier {
     /// For tests: a child that has told so much.
     #[cfg(test)]
-    pub fn told(pid: i32, results: &[u8]) -> Courier {
+    pub fn told(pid: i32, bytes: &[u8]) -> Courier {
         let (reader, writer) = spawn::output_pipe().unwrap();
-        nix::unistd::write(&writer, results).unwrap();
+        nix::unistd::write(&writer, bytes).unwrap();
         Courier { pid, results: reader }
     }
 
-    /// What has come of the errands that it has done since this was asked last, in their order. Never waits.
-    pub fn results(&self) -> Vec<io::Result<()>> {
-        let mut results = Vec::new();
+    /// What it has told since this was asked last. Never waits.
+    pub fn news(&self) -> Vec<Told> {
+        let mut news = Vec::new();
         let mut buffer = [0; MOST];
         while let Ok(count @ 1..) = super::io::read(self.results.as_fd(), &mut buffer) {
-            results.extend(buffer.iter().take(count).map(|result| match result {
-                0 => Ok(()),
-                error => Err(io::Error::from_raw_os_error(i32::from(*error))),
+            news.extend(buffer.iter().take(count).map(|byte| match *byte {
+                BEGUN => Told::Begun,
+                0 => Told::Done(Ok(())),
+                error => Told::Done(Err(io::Error::from_raw_os_error(i32::from(error)))),
             }));
         }
-        results
+        news
     }
 }
 
-/// Does the errands, and writes one byte for each: 0, or the error. `None`: it cannot be written.
+/// Does the errands, and tells of each that it is begun, and then 0 or the error. `None`: that cannot be written, or the
+/// child is another user for good.
 fn deliver_all(errands: &[Errand], results: RawFd) -> Option<()> {
+    let own = process::user_id();
     for Errand { to, signal } in errands.iter().take(MOST) {
+        tell(results, BEGUN)?;
         let error = deliver(to, *signal).err().map(|e| e.raw_os_error().unwrap_or(libc::EIO));
-        let byte = error.map_or(0, |error| u8::try_from(error).unwrap_or(u8::MAX));
-        // SAFETY: the one byte is there during the call.
-        if unsafe { libc::write(results, (&raw const byte).cast(), 1) } != 1 {
+        let byte = error.map_or(0, |error| u8::try_from(error).unwrap_or(BEGUN));
+        tell(results, if byte == BEGUN { UNKNOWN } else { byte })?;
+        if process::user_id() != own {
             return None;
         }
     }
     Some(())
+}
+
+fn tell(results: RawFd, byte: u8) -> Option<()> {
+    // SAFETY: the one byte is there during the call.
+    (unsafe { libc::write(results, (&raw const byte).cast(), 1) } == 1).then_some(())
 }
 
 /// Sends to as many as can be reached, and returns the first error.
@@ -242,12 +270,18 @@ impl Recipients {
 /// Does something as another user.
 fn as_user(user: u32, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     let own = process::user_id();
-    if user == own {
-        return act();
-    }
-    act_as(user)?;
+    if user == own { act() } else { between(act, || act_as(user), || act_as(own)) }
+}
+
+/// What was done counts, also where the way back fails: a signal that was sent must not be sent again.
+fn between(
+    act: impl FnOnce() -> io::Result<()>,
+    there: impl FnOnce() -> io::Result<()>,
+    back: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
+    there()?;
     let done = act();
-    act_as(own)?;
+    let _ = back();
     done
 }
 
@@ -331,6 +365,41 @@ mod tests {
         }
         process::kill_group_left(leader.pid, Signal::KILL).unwrap();
         assert!(start.elapsed() < LONG, "one has escaped");
+    }
+
+    #[test]
+    fn what_was_done_as_another_user_is_done_be_there_no_way_back() {
+        let refused = || Err(io::Error::from_raw_os_error(libc::EPERM));
+        assert!(between(|| Ok(()), || Ok(()), refused).is_ok());
+        assert!(between(|| panic!("as the wrong user"), refused, || Ok(())).is_err());
+        assert!(between(refused, || Ok(()), || Ok(())).is_err());
+    }
+
+    #[test]
+    fn each_errand_is_told_at_its_begin_and_its_end() {
+        let (mut child, process) = sleeper(false);
+        let to = Recipients::Processes(vec![process]);
+        let errands = [Signal::STOP, Signal::KILL].map(|signal| Errand { to: to.clone(), signal });
+        let courier = send(&errands).unwrap();
+        nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(courier.pid), None).unwrap();
+        let news = courier.news();
+        assert!(
+            matches!(news[..], [Told::Begun, Told::Done(Ok(())), Told::Begun, Told::Done(Ok(()))]),
+            "{news:?}"
+        );
+        child.wait().unwrap();
+    }
+
+    /// Who reads what rinit writes to standard error waits for all who have it.
+    #[test]
+    fn the_child_keeps_no_stream() {
+        let is_null = |stream| {
+            std::fs::read_link(format!("/proc/self/fd/{stream}"))
+                .is_ok_and(|it| it.as_os_str() == "/dev/null")
+        };
+        let courier = child(|results| tell(results, u8::from(!(0..=2).all(is_null)))).unwrap();
+        nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(courier.pid), None).unwrap();
+        assert!(matches!(courier.news()[..], [Told::Done(Ok(()))]));
     }
 
     #[test]

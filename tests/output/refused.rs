@@ -19,7 +19,7 @@ fn words(of: &[String; 2]) -> [&str; 2] {
 #[test]
 fn the_call_is_named_and_nothing_is_started() {
     require_namespace!();
-    for call in ["epoll_create", "epoll_ctl", "epoll_wait", "signalfd", "wait4", "waitid", "kill", "pipe2"] {
+    for call in ["epoll_create", "epoll_ctl", "epoll_wait", "signalfd", "wait4", "waitid", "pipe2"] {
         for (error, text) in [(EPERM, "Operation not permitted"), (ENOSYS, "Function not implemented")] {
             let through = refusing(&format!("{call}={error}"));
             let launch = Launch::pid1().service("web", "command = 'touch started; sleep 1000'");
@@ -32,7 +32,7 @@ fn the_call_is_named_and_nothing_is_started() {
             assert!(!init.dir().join("started").exists());
         }
     }
-    for call in ["signalfd", "wait4", "waitid"] {
+    for call in ["signalfd", "wait4"] {
         let through = refusing(call);
         for (name, status) in [("tini", 1), ("dumb-init", 1), ("catatonit", 1)] {
             let launch = Init::rinit_as(name).launch(Place::Pid1, &["echo", "started"]);
@@ -42,6 +42,25 @@ fn the_call_is_named_and_nothing_is_started() {
             assert!(init.stderr().contains(&expected), "{name}: {}", init.stderr());
             assert_eq!(init.stdout(), "");
         }
+    }
+}
+
+/// Who starts one command and reaps does without most of the calls of a supervisor.
+#[test]
+fn one_command_runs_without_the_calls_that_it_does_not_take() {
+    require_namespace!();
+    for call in ["waitid", "kill"] {
+        for name in ["tini", "dumb-init", "catatonit"] {
+            let through = refusing(call);
+            let launch = Init::rinit_as(name).launch(Place::Pid1, &["echo", "started"]);
+            let mut init = launch.through(&words(&through)).start();
+            assert_eq!(init.wait_exit(PATIENCE).status, 0, "{name} without {call}: {}", init.stderr());
+            assert_eq!(init.stdout().trim_end(), "started", "{name} without {call}");
+        }
+        let launch = Launch::plain().command(&["echo", "started"]).through(&words(&refusing(call)));
+        let mut init = launch.start();
+        assert_eq!(init.wait_exit(PATIENCE).status, 0, "rinit without {call}: {}", init.stderr());
+        assert_eq!(init.stdout().trim_end(), "started", "rinit without {call}");
     }
 }
 

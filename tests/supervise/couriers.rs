@@ -1,6 +1,7 @@
 //! Signals that rinit sends by a child, for want of the capability KILL.
 
 use crate::pid1::puppeteer;
+use crate::support::cpu_share::CpuShare;
 use crate::support::{Launch, PATIENCE, wait_for};
 use crate::{require_namespace, require_root};
 use nix::sys::signal::Signal;
@@ -44,6 +45,31 @@ fn a_service_cannot_stop_the_process_that_signals_it() {
     init.signal(Signal::SIGTERM);
     assert_eq!(init.wait_exit(PATIENCE).status, 0, "{}", init.stderr());
     assert!(!init.stderr().contains("cannot send"), "{}", init.stderr());
+}
+
+/// With a small share of the processor, as Kubernetes gives by `cpu: 50m`, the child that sends signals runs late.
+#[test]
+fn a_signal_arrives_where_the_processor_is_scarce() {
+    require_namespace!();
+    require_root!();
+    let Some(share) = CpuShare::new("couriers") else {
+        crate::skip!("needs a cgroup with a limit of the processor");
+    };
+    let enter = format!("echo 0 >{}/cgroup.procs && exec \"$@\"", share.dir().display());
+    let script = "trap 'exit 0' TERM; echo up; while :; do :; done";
+    let web = format!("command = [\"sh\", \"-c\", \"{script}\"]\nuser = \"1000:1000\"\n");
+    let through: Vec<&str> = NO_KILL.into_iter().chain(["sh", "-c", &enter, "sh"]).collect();
+    let mut init =
+        Launch::pid1().service("web", &web).arg("--stop-timeout").arg("60s").through(&through).start();
+    init.wait_line("it is up", |line| line == "up");
+    share.limit(5);
+    for _ in 0..3 {
+        init.rinit(&["signal", "URG", "web"]).ok();
+    }
+    init.signal(Signal::SIGTERM);
+    assert_eq!(init.wait_exit(PATIENCE).status, 0, "{}", init.stderr());
+    let said = init.stderr();
+    assert!(!said.contains("cannot send") && !said.contains("not known"), "{said}");
 }
 
 /// Stops every process that it may until there is a file `calm`, and lets them go on then.

@@ -4,6 +4,7 @@
 //! - `launch`: `Launch::pid1()` and `Launch::plain()` prepare an init with its service files and start it
 //! - `running`: the init that runs: its lines, its processes, signals, its end
 //! - `docker`: containers
+//! - `cpu_share`: a cgroup with little of the processor
 //! - `services`: what either says of its services
 //! - `swarm`: the engine of the orchestrators' tests
 //! - `failures`: tells them at once
@@ -11,6 +12,7 @@
 
 #![allow(dead_code, unused_imports)] // not every test file needs all of it
 
+pub mod cpu_share;
 pub mod docker;
 pub mod failures;
 pub mod launch;
