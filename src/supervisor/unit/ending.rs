@@ -5,13 +5,15 @@ use crate::model::{Control, Hook, Signal};
 use crate::supervisor::event::Time;
 use std::time::Duration;
 
-/// A killed process that is not reaped within this time is given up where others wait for its end: it hangs in the
-/// kernel.
+/// How long to wait for a killed process to be reaped. After that it hangs in the kernel, and is given up where others
+/// wait for its end.
 pub const KILL_PATIENCE: Duration = Duration::from_secs(1);
 
-/// A group that outlives its leader may lose its last member without a word to rinit: another one has reaped it. So it is
-/// looked for after this time, and then after twice as long each time, up to the second one.
+/// Another process may reap the last member of a group that outlives its leader, and rinit is not told. So rinit looks for
+/// the group after this time, and then after twice as long each time.
 const FIRST_LOOK: Duration = Duration::from_millis(20);
+
+/// The longest time between two looks.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// Why a unit stops.
@@ -161,8 +163,8 @@ impl Ending {
         self.look = Some((now.saturating_add(FIRST_LOOK), FIRST_LOOK));
     }
 
-    /// All groups were looked at before the supervisor was told that it is time to. This one is there still, if it was
-    /// the only thing to do.
+    /// All groups were looked at before this tick, and this one is still there. Plans the next look. Returns whether
+    /// nothing else is due.
     pub fn looked(&mut self, now: Time) -> bool {
         if let Some((at, pause)) = self.look
             && at <= now

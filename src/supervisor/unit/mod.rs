@@ -238,3 +238,15 @@ impl Unit {
         matches!(self.phase, Phase::Failed { by_dependency: true, .. })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A container may have thousands of units: what is large and rare is boxed.
+    #[test]
+    fn a_unit_is_small() {
+        assert!(size_of::<Unit>() <= 512, "{} bytes", size_of::<Unit>());
+        assert!(size_of::<Phase>() <= 96, "{} bytes", size_of::<Phase>());
+    }
+}

@@ -41,7 +41,8 @@ impl Unit {
         }
     }
 
-    /// The container stops, and it waits for its turn. What does not run yet will not, unless it reads what others write.
+    /// The container stops, and it waits for its turn. One that does not run yet is not started, unless it reads what
+    /// others write.
     pub fn wait_for_turn(&mut self, now: Time, out: &mut Vec<Effect>) {
         let runs = self.is_alive() || matches!(self.state(), State::Waiting | State::Backoff);
         let reads = self.definition.reads && self.will_read();
@@ -61,7 +62,7 @@ impl Unit {
         }
     }
 
-    /// Whoever writes to it, it is not started any more.
+    /// It is not started again, even if others still write to its input.
     pub fn end_reading_on(&mut self, now: Time, out: &mut Vec<Effect>) {
         if self.stop_reading_on() {
             self.changed = true;
@@ -239,7 +240,7 @@ impl Unit {
             Purpose::Cycle if ending.purpose != Purpose::Halt => ending.purpose = Purpose::Cycle,
             Purpose::Cycle | Purpose::Restart | Purpose::CleanUp => {}
         }
-        // What undoes has no less than it would have if it began now: a limit of its own, but at the stop of the container.
+        // `post_stop` has no less time than if it began now. It has a limit of its own, except while the container stops.
         let undoes = matches!(ending.step, StopStep::PostStop(_));
         let spare = place.through_by().filter(|_| undoes).map(|by| by.saturating_sub(now));
         let limit = match ending.is_killed() {
@@ -250,7 +251,7 @@ impl Unit {
         if let Some(limit) = limit {
             let at = now.saturating_add(limit);
             ending.deadline = Some(ending.deadline.map_or(at, |deadline| deadline.min(at)));
-            // Whoever reads what is left has half of that as well.
+            // Half of it is for reading the rest of its input.
             if let StopStep::Reading { until } = &mut ending.step {
                 *until = now.saturating_add(half(limit)).min(*until);
             }
@@ -305,15 +306,15 @@ impl Unit {
     /// A signal could not be sent to it, so it was not killed.
     pub fn not_signalled(&mut self, message: String, out: &mut Vec<Effect>) {
         self.killed = false;
-        // Each time that it is stopped or killed there are two of them.
+        // Each time it is stopped or killed it gets two signals: one report is enough.
         if self.refused.as_ref() != Some(&message) {
             out.push(Effect::Notice(Notice::NotSignalled(self.id, message.clone())));
             self.refused = Some(message);
         }
     }
 
-    /// SIGKILL to the hook under way, and to the main process or what is left of its group. What undoes its work runs
-    /// after these are gone.
+    /// SIGKILL to the hook under way, and to the main process or what is left of its group. These are gone when
+    /// `post_stop` runs.
     pub(super) fn kill_what_runs(&mut self, out: &mut Vec<Effect>) {
         let Some(ending) = self.phase.ending() else { return };
         let (group, signal) = (Scope::Group, Signal::KILL);
@@ -346,7 +347,7 @@ impl Unit {
         }
         if ending.is_killed() {
             out.push(Effect::Notice(Notice::Unkillable(self.id)));
-            // Nothing is started beside what hangs, whoever writes to it.
+            // Nothing is started beside a process that hangs, even if others still write to its input.
             self.stop_reading_on();
             self.finish(now, out);
         } else if ending.deadline.is_none_or(|at| now < at) {
@@ -359,7 +360,7 @@ impl Unit {
     }
 }
 
-/// What of its grace one has that reads what is left, before it is told to stop.
+/// The part of the grace that is for reading the rest of its input, before it is told to stop.
 fn half(grace: Duration) -> Duration {
     grace.checked_div(2).unwrap_or_default()
 }

@@ -10,8 +10,8 @@ use super::process::terminate;
 use crate::supervisor::event::*;
 
 impl Unit {
-    /// Another process takes the place of the main process, which was reaped. It has not heard what that was told: a
-    /// unit that stops tells it again.
+    /// Another process takes the place of the main process, which was reaped. A unit that stops
+    /// tells it to stop as well.
     pub fn succeeded(&mut self, now: Time, by: Pid, group: Pid, out: &mut Vec<Effect>) {
         let Some(process) = self.phase.alive_mut() else { return };
         let ended = std::mem::replace(&mut process.pid, by);
