@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::model::shown::NOT_HTTP;
 use crate::model::text::printable;
 use crate::model::{Endpoint, HttpUrl, duration, text};
 use crate::sys::socket::{self, Address};
@@ -103,7 +104,7 @@ pub fn http(url: &HttpUrl, timeout: Duration) -> Outcome {
             io::ErrorKind::UnexpectedEof => "the connection was closed without an answer".to_owned(),
             io::ErrorKind::InvalidData => {
                 let line = received.split(|byte| *byte == b'\n').next().unwrap_or_default();
-                format!("not an HTTP answer: {}", printable(line, 80))
+                format!("{NOT_HTTP}: {}", printable(line, 80))
             }
             _ => format!("cannot read the answer: {}", text::cause(&e)),
         }),

@@ -51,7 +51,7 @@ fn read_keys(source: &Source, outside: &Surroundings, draft: &mut Draft) -> Vec<
     draft.service.origin = Some(Origin {
         file: source.path.clone(),
         lines: lines.finish().into(),
-        source: source_text::collect(&parsed.table),
+        source: source_text::collect(&parsed.table).into(),
     });
     reader.into_mistakes()
 }

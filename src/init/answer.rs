@@ -308,7 +308,9 @@ pub fn status(
             true => Value::Null,
             false => details(executor, now, id, service, privileged),
         };
-        let status = ServiceStatus { details, ..service_status(view, service, now, !names.is_empty()) };
+        let probed_before = executor.places.get(id).and_then(|place| place.probed_before);
+        let probed_before = Some(probed_before).filter(|_| !names.is_empty());
+        let status = ServiceStatus { details, ..service_status(view, service, now, probed_before) };
         room = room.saturating_sub(status.probes.iter().map(|probe| probe.output.len()).sum());
         if room == 0 {
             // Not only not to be sent, but not even to be held.
@@ -327,8 +329,16 @@ pub fn status(
     Response::status(StatusReport { services, stopping: supervisor.is_stopping(), last_stop })
 }
 
-fn service_status(view: View<'_>, service: &Service, now: Time, in_full: bool) -> ServiceStatus {
-    let probes = view.probes.iter().filter(|_| in_full).map(|probe| ProbeResult {
+/// What is told of a service. With its probes where it is known whether, and when, an earlier process had some.
+fn service_status(
+    view: View<'_>,
+    service: &Service,
+    now: Time,
+    probed_before: Option<Option<Time>>,
+) -> ServiceStatus {
+    let probes = view.probes.iter().filter_map(|probe| Some((probe, probed_before?)));
+    let probes = probes.map(|(probe, before)| ProbeResult {
+        earlier: before.is_some_and(|before| probe.started <= before),
         started_ms_ago: duration::millis(now.saturating_sub(probe.started)),
         took_ms: duration::millis(probe.took),
         exit_code: probe.status.map(|status| i32::from(status.code())),

@@ -1,12 +1,14 @@
 //! The descriptors over which rinit's children report. The supervisor's table says which children there are, and what each
 //! is to its service.
 
+use crate::model::Service;
 use crate::supervisor::OUTPUT_LIMIT;
 use crate::sys::io::read;
 use crate::sys::poll::{Interest, Poller};
 use crate::sys::spawn::{Outcome, Spawned, read_outcome};
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
 
 /// Bytes read per call.
 const PIECE: usize = 4096;
@@ -44,6 +46,8 @@ struct Child {
     written: Vec<u8>,
     /// The result of the set-up, until it is taken.
     outcome: Option<Outcome>,
+    /// The definition that it was made by, where that is not the current one.
+    made_by: Option<Rc<Service>>,
 }
 
 /// What is left to read of a child that was reaped.
@@ -53,6 +57,8 @@ pub struct Ended {
     pub outcome: Option<Outcome>,
     /// A probe's output.
     pub output: Vec<u8>,
+    /// The definition that it was made by, where that is not the current one.
+    pub made_by: Option<Rc<Service>>,
 }
 
 /// The descriptors of all children not reaped yet.
@@ -80,7 +86,8 @@ impl Children {
         if let Err(e) = watched {
             log::warn!("cannot watch process {pid}: {e}");
         }
-        let child = Child { status, awaited, output, notify, written: Vec::new(), outcome: None };
+        let child =
+            Child { status, awaited, output, notify, written: Vec::new(), outcome: None, made_by: None };
         self.by_pid.insert(pid, child);
         self.set_up.push_back(pid);
     }
@@ -154,11 +161,33 @@ impl Children {
         child.read_output(poller);
         child.close_output(poller);
         child.close_notify(poller);
-        Ended { outcome, output: child.written }
+        Ended { outcome, output: child.written, made_by: child.made_by }
+    }
+
+    /// The children that still have something to tell, and no definition of their own.
+    pub fn without_definition(&self) -> Vec<i32> {
+        let open = self.by_pid.iter().filter(|(_, child)| child.is_open() && child.made_by.is_none());
+        open.map(|(pid, _)| *pid).collect()
+    }
+
+    /// Keeps the definition that a child was made by: what it tells has to be shown as that says.
+    pub fn keep_definition(&mut self, pid: i32, definition: Rc<Service>) {
+        if let Some(child) = self.by_pid.get_mut(&pid) {
+            child.made_by = Some(definition);
+        }
+    }
+
+    /// The definition that a child was made by, where that is not the current one.
+    pub fn definition(&self, pid: i32) -> Option<&Service> {
+        self.by_pid.get(&pid)?.made_by.as_deref()
     }
 }
 
 impl Child {
+    fn is_open(&self) -> bool {
+        self.status.is_some() || self.outcome.is_some() || self.output.is_some()
+    }
+
     fn read_status(&mut self, poller: &Poller) {
         let Some(status) = self.status.take() else { return };
         match read_outcome(status.as_fd()) {

@@ -21,7 +21,7 @@ use crate::supervisor::{
 use crate::sys::inherit;
 use crate::sys::poll::{Interest, Poller};
 use crate::sys::process::Status;
-use crate::sys::spawn::{self, Outcome, Session, Spec};
+use crate::sys::spawn::{self, Session, Spec};
 use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::{AsFd, RawFd};
 
@@ -133,6 +133,7 @@ impl Executor {
     /// Applies a reloaded configuration. `services` is the complete new set. Requests wait for the services in `waits`,
     /// so their numbers are not reused.
     pub fn reload(&mut self, now: Time, services: Vec<Service>, plan: &Plan, waits: &BTreeSet<ServiceId>) {
+        self.keep_definitions();
         for (index, service) in self.services.iter().enumerate() {
             // A service that was removed and added again may still be stopping by its old definition.
             let anew = plan.restart.contains(&service.name) || plan.start.contains(&service.name);
@@ -224,7 +225,7 @@ impl Executor {
         let table = self.supervisor.processes();
         let is_main = |pid: i32| table.main_of(Pid(pid)).is_some();
         let (pid, outcome) = self.children.oldest_outcome(&self.poller, is_main)?;
-        self.outcome_event(pid, &outcome)
+        self.outcome_event(pid, &outcome, self.children.definition(pid))
     }
 
     fn carry_out(&mut self, effect: Effect) -> Option<Event> {
@@ -274,6 +275,7 @@ impl Executor {
     }
 
     fn spawn(&mut self, id: ServiceId) -> Event {
+        self.note_last_probe(id);
         let Some(service) = self.services.get(id.0) else {
             return Event::SpawnFailed { service: id, error: lost() };
         };
@@ -317,12 +319,6 @@ impl Executor {
         }
     }
 
-    /// The definition by which a service runs or stops. After a reload it may be older than the current one.
-    fn definition(&self, id: ServiceId) -> Option<&Service> {
-        let leaving = self.places.get(id).and_then(|place| place.leaving.as_deref());
-        leaving.or_else(|| self.services.get(id.0))
-    }
-
     /// Starts a process and records it.
     fn make(&mut self, id: ServiceId, role: Role, spec: Result<Spec, StartError>) -> Result<Pid, StartError> {
         let mut spec = spec?;
@@ -338,6 +334,7 @@ impl Executor {
         let awaited = !self.is_alone(id);
         self.supervisor.record(pid, id, role);
         self.children.insert(&self.poller, spawned, awaited, output);
+        self.keep_leaving(id, pid);
         if !awaited {
             self.unawaited = Some(pid.0);
         }
@@ -396,7 +393,7 @@ impl Executor {
     pub fn set_up(&mut self, now: Time, pid: i32) {
         let is_main = self.supervisor.processes().main_of(Pid(pid)).is_some();
         if let Some(outcome) = self.children.outcome(&self.poller, pid, is_main)
-            && let Some(event) = self.outcome_event(pid, &outcome)
+            && let Some(event) = self.outcome_event(pid, &outcome, self.children.definition(pid))
         {
             self.feed(now, event);
         }
@@ -414,20 +411,6 @@ impl Executor {
     /// A probe's output is readable.
     pub fn read_output(&mut self, pid: i32) {
         self.children.read_output(&self.poller, pid);
-    }
-
-    /// The event for the set-up result of a main process.
-    pub(super) fn outcome_event(&self, pid: i32, outcome: &Outcome) -> Option<Event> {
-        let pid = Pid(pid);
-        match outcome {
-            Outcome::Pending => None,
-            Outcome::Executed => Some(Event::Executed { pid }),
-            Outcome::Failed(stage, error) => {
-                let service = self.services.get(self.supervisor.processes().main_of(pid)?.0)?;
-                let error = launch::setup_error(service, launch::Purpose::Main, *stage, error);
-                Some(Event::SetupFailed { pid, error })
-            }
-        }
     }
 }
 

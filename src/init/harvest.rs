@@ -9,7 +9,7 @@ use super::notify::DATAGRAMS_IN_QUEUE;
 use super::output::OUTPUT;
 use super::owner::Owner;
 use crate::model::Signal;
-use crate::supervisor::{Event, ExitStatus, Pid, Process, Role, ServiceId, Time};
+use crate::supervisor::{Event, ExitStatus, Pid, Process, Role, Time};
 use crate::sys::courier::Means;
 use crate::sys::proc_fs;
 use crate::sys::process::{self, Reaped, Status};
@@ -141,38 +141,34 @@ impl Executor {
             self.read_notify(now, number);
         }
         let Some(Process { service, role, group }) = self.supervisor.processes().ended(pid) else { return };
-        let Ended { outcome, mut output } = match is_displaced {
+        let Ended { outcome, mut output, made_by } = match is_displaced {
             true => Ended::default(),
             false => self.children.remove(&self.poller, number),
         };
-        match (role, outcome) {
-            (Role::Main, Some(outcome)) => {
-                if let Some(event) = self.outcome_event(number, &outcome) {
+        let definition = made_by.as_deref().or_else(|| self.definition(service));
+        match (role, outcome, definition) {
+            (Role::Main, Some(outcome), _) => {
+                if let Some(event) = self.outcome_event(number, &outcome, made_by.as_deref()) {
                     self.feed(now, event);
                 }
             }
             // The probe itself could not run, which says nothing about the service.
-            (Role::Probe, Some(Outcome::Failed(stage @ Stage::Environment, error))) => {
-                if let Some(definition) = self.services.get(service.0) {
-                    let error = launch::setup_error(definition, Purpose::Probe, stage, &error);
-                    self.feed(now, Event::ProbeSpawnFailed { service, error });
-                }
+            (Role::Probe, Some(Outcome::Failed(stage @ Stage::Environment, error)), Some(definition)) => {
+                let error = launch::setup_error(definition, Purpose::Probe, stage, &error);
+                self.feed(now, Event::ProbeSpawnFailed { service, error });
             }
-            (Role::Probe, Some(Outcome::Failed(stage, error))) => {
-                output = self.setup_text(service, Purpose::Probe, stage, &error);
+            (Role::Probe, Some(Outcome::Failed(stage, error)), Some(definition)) => {
+                let error = launch::setup_error(definition, Purpose::Probe, stage, &error);
+                output = error.message.into_bytes();
             }
-            (Role::Hook(hook), Some(Outcome::Failed(stage, error))) => {
-                if let Some(service) = self.services.get(service.0) {
-                    let error = launch::setup_error(service, Purpose::Hook(hook), stage, &error);
-                    self.feed(now, Event::SetupFailed { pid, error });
-                }
+            (Role::Hook(hook), Some(Outcome::Failed(stage, error)), Some(definition)) => {
+                let error = launch::setup_error(definition, Purpose::Hook(hook), stage, &error);
+                self.feed(now, Event::SetupFailed { pid, error });
             }
-            (Role::Probe, _) => {
-                if let Some(definition) = self.services.get(service.0) {
-                    output = definition.shown_output(output);
-                }
-            }
-            (Role::Main | Role::Hook(_), _) => {}
+            (Role::Probe, _, Some(definition)) => output = definition.shown_output(output),
+            // Nobody knows what of it may be shown.
+            (Role::Probe, _, None) => output.clear(),
+            (Role::Main | Role::Hook(_), _, _) => {}
         }
         if role == Role::Main {
             let table = self.supervisor.processes();
@@ -194,20 +190,5 @@ impl Executor {
             Status::Signal(number) => ExitStatus::Signal(number),
         };
         self.feed(now, Event::Exited { pid, status, group_left, oom, output });
-    }
-
-    /// The error text for a probe or hook whose program could not be executed.
-    fn setup_text(
-        &self,
-        service: ServiceId,
-        purpose: Purpose,
-        stage: Stage,
-        error: &std::io::Error,
-    ) -> Vec<u8> {
-        let service = self.services.get(service.0);
-        service
-            .map(|service| launch::setup_error(service, purpose, stage, error).message)
-            .unwrap_or_default()
-            .into_bytes()
     }
 }

@@ -23,6 +23,7 @@ mod heirs;
 mod launch;
 mod listen;
 mod logger;
+mod made_by;
 mod narrate;
 mod news;
 mod not_started;

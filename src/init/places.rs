@@ -7,7 +7,7 @@ use super::deaths::Deaths;
 use super::heirs::{Heir, Names};
 use super::pipes::Pipe;
 use crate::model::Service;
-use crate::supervisor::ServiceId;
+use crate::supervisor::{ServiceId, Time};
 use std::collections::BTreeMap;
 
 /// What is remembered of one service, beside its definition and what the supervisor knows.
@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 pub struct Place {
     /// Its old definition, by which it stops, to be started by the new one.
     pub leaving: Option<Box<Service>>,
+    /// When the last probe of an earlier process started.
+    pub probed_before: Option<Time>,
     /// How it has ended.
     pub deaths: Deaths,
     /// What it reads from.

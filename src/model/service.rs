@@ -36,6 +36,7 @@ impl Service {
         copy.hooks = self.hooks.anew();
         if let Some(origin) = &mut copy.origin {
             origin.lines = origin.lines.anew();
+            origin.source = origin.source.anew();
         }
         copy
     }
@@ -46,8 +47,9 @@ impl Service {
         self.policy.share(others.iter().map(|other| &other.policy));
         self.hooks.share(others.iter().map(|other| &other.hooks));
         if let Some(origin) = &mut self.origin {
-            let origins = others.iter().filter_map(|other| other.origin.as_ref());
-            origin.lines.share(origins.map(|other| &other.lines));
+            let origins = || others.iter().filter_map(|other| other.origin.as_ref());
+            origin.lines.share(origins().map(|other| &other.lines));
+            origin.source.share(origins().map(|other| &other.source));
         }
     }
 }
@@ -60,7 +62,7 @@ pub struct Origin {
     /// Where its keys are.
     pub lines: Shared<KeyLines>,
     /// What is shown of values that `${NAME}` was put into.
-    pub source: SourceText,
+    pub source: Shared<SourceText>,
 }
 
 /// The line of each key that is written, counted from 1; keys of tables as `healthcheck.test`.

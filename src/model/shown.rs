@@ -1,7 +1,12 @@
 //! What of a service may be shown: in place of a value that `${NAME}` was put into, the text of its definition.
 
+use super::text::escaped;
 use super::{Hook, Probe, Service};
+use std::cmp::Reverse;
 use std::ffi::{OsStr, OsString};
+
+/// What a probe says of an answer that is none of HTTP, before what it is.
+pub const NOT_HTTP: &str = "not an HTTP answer";
 
 impl Service {
     /// What the definition says for a key, where `${NAME}` was put into its value. A value of several words is one
@@ -24,24 +29,67 @@ impl Service {
     }
 
     /// What a built-in probe says, as it may be shown: where `${NAME}` was put into its address, the text of the
-    /// definition stands in place of the address.
+    /// definition stands in place of the address. A server may repeat the path in any form, so what it says is left out
+    /// where the path may hold a value.
     pub fn shown_output(&self, output: Vec<u8>) -> Vec<u8> {
         let text = self.source_text("healthcheck").and_then(<[String]>::first);
         let (Some(text), Some(check)) = (text, &self.healthcheck) else { return output };
-        let (address, text) = match &check.probe {
+        let said = String::from_utf8_lossy(&output);
+        let shown = match &check.probe {
             Probe::Command(_) => return output,
-            Probe::Http(url) => (url.endpoint.to_string(), authority(text)),
-            Probe::Tcp(endpoint) => (endpoint.to_string(), text.as_str()),
-            Probe::Unix(path) => (path.display().to_string(), text.as_str()),
+            Probe::Http(url) => {
+                let said = if is_path_written(text, &url.path) { said } else { without_answer(&said).into() };
+                let (endpoint, host) = (url.endpoint.to_string(), authority(text));
+                replaced(&said, &mut [(&url.text, text), (&url.host, host), (&endpoint, host)])
+            }
+            Probe::Tcp(endpoint) => replaced(&said, &mut [(&endpoint.to_string(), text)]),
+            // The probe escapes it as well.
+            Probe::Unix(path) => replaced(&said, &mut [(&escaped(&path.to_string_lossy()), text)]),
         };
-        String::from_utf8_lossy(&output).replace(&address, text).into_bytes()
+        shown.into_bytes()
     }
 }
 
 /// Host and port of a URL.
 fn authority(url: &str) -> &str {
-    let rest = url.strip_prefix("http://").unwrap_or(url);
-    rest.split_once('/').map_or(rest, |(authority, _)| authority)
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find(['/', '?']).and_then(|end| rest.get(..end)).unwrap_or(rest)
+}
+
+/// Whether the path and query of a URL are those that its text has, with nothing put in.
+fn is_path_written(text: &str, path: &str) -> bool {
+    let Some((_, rest)) = text.split_once("://") else { return false };
+    let written = rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or_default();
+    let is_same = written == path || path.strip_prefix('/') == Some(written);
+    is_same && !written.contains("${")
+}
+
+/// What an HTTP probe says, without the words of the server.
+fn without_answer(said: &str) -> String {
+    let line = said.lines().next().unwrap_or_default();
+    if let Some(answer) = line.strip_prefix("HTTP ") {
+        let status: String = answer.chars().take_while(char::is_ascii_digit).collect();
+        let more = said.lines().nth(1).map(|_| " (its text is not shown, as the URL contains ${...})");
+        return format!("HTTP {status}{}", more.unwrap_or_default());
+    }
+    if line.starts_with(NOT_HTTP) { NOT_HTTP.to_owned() } else { line.to_owned() }
+}
+
+/// The text with each value replaced. Of two that begin at the same place, the longer one counts.
+pub fn replaced(text: &str, values: &mut [(&str, &str)]) -> String {
+    values.sort_by_key(|(value, _)| Reverse(value.len()));
+    let (mut done, mut rest) = (String::new(), text);
+    loop {
+        let found = values.iter().filter(|(value, _)| !value.is_empty());
+        let found = found.filter_map(|(value, shown)| Some((rest.split_once(value)?, *shown)));
+        let Some(((before, after), shown)) = found.min_by_key(|((before, _), _)| before.len()) else {
+            done.push_str(rest);
+            return done;
+        };
+        done.push_str(before);
+        done.push_str(shown);
+        rest = after;
+    }
 }
 
 impl Hook {
@@ -51,5 +99,89 @@ impl Hook {
             Hook::Control(control) => format!("control.{}", control.name()),
             _ => self.as_str().to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{HealthCheck, HttpUrl, Origin, SourceText, url};
+    use std::path::Path;
+
+    /// A service whose probe was written as `text`.
+    fn service(text: &str, probe: Probe) -> Service {
+        let source = SourceText { values: vec![("healthcheck".into(), vec![text.into()])] };
+        Service {
+            name: "web".into(),
+            description: None,
+            exec: Default::default(),
+            policy: Default::default(),
+            hooks: Default::default(),
+            healthcheck: Some(Box::new(HealthCheck { probe, timing: Default::default() })),
+            origin: Some(Origin {
+                file: "web.toml".into(),
+                lines: Default::default(),
+                source: source.into(),
+            }),
+        }
+    }
+
+    fn shown(text: &str, probe: Probe, said: &str) -> String {
+        String::from_utf8(service(text, probe).shown_output(said.into())).unwrap()
+    }
+
+    fn http(text: &str, url: &str, said: &str) -> String {
+        shown(text, Probe::Http(HttpUrl::parse(url).unwrap()), said)
+    }
+
+    #[test]
+    fn what_a_server_says_is_shown_only_where_the_path_holds_no_value() {
+        let url = "http://127.0.0.1:80/health/hunter2";
+        for text in [
+            "http://127.0.0.1:80/health/${TOKEN}",
+            "http://${HOST}:80/health/${TOKEN:-none}",
+            "http://127.0.0.1${PATH}",
+            "http://${ALL}",
+            "${URL}",
+            "http://${START}/hunter2",
+        ] {
+            let said = "HTTP 404 No /health/hunter2\nCannot GET /health/hun&#116;er2\nhealth%2Fhunter2\n";
+            let expected = "HTTP 404 (its text is not shown, as the URL contains ${...})";
+            assert_eq!(http(text, url, said), expected, "{text}");
+            assert_eq!(http(text, url, "HTTP 200 hunter2\n"), "HTTP 200");
+            assert_eq!(http(text, url, "not an HTTP answer: hunter2\n"), NOT_HTTP);
+            assert_eq!(http(text, url, "no answer within 5s\n"), "no answer within 5s");
+        }
+        let query = http("http://[::1]?t=${T}", "http://[::1]?t=hunter2", "HTTP 500 x\nhunter2\n");
+        assert!(!query.contains("hunter2"), "{query}");
+    }
+
+    #[test]
+    fn an_address_that_was_put_in_is_replaced() {
+        let said = "HTTP 503 Off\nhttp://127.0.0.1:47113/a?b and 127.0.0.1:47113 are off\n";
+        let text = "http://127.0.0.1:${PORT}/a?b";
+        let expected = "HTTP 503 Off\nhttp://127.0.0.1:${PORT}/a?b and 127.0.0.1:${PORT} are off\n";
+        assert_eq!(http(text, "http://127.0.0.1:47113/a?b", said), expected);
+        let refused = http("${URL}", "http://localhost:47113/x", "cannot connect to localhost:47113: no\n");
+        assert_eq!(refused, "cannot connect to ${URL}: no");
+        let tcp = Probe::Tcp(url::parse_tcp("127.0.0.1:47113").unwrap());
+        assert_eq!(
+            shown("127.0.0.1:${PORT}", tcp, "connected to 127.0.0.1:47113"),
+            "connected to 127.0.0.1:${PORT}"
+        );
+    }
+
+    /// The probe shows it escaped.
+    #[test]
+    fn a_path_with_control_characters_is_replaced() {
+        let path = Path::new("/run/\u{202e}\u{7}/hunter2");
+        let said = "cannot connect to /run/\\u{202e}\\u{7}/hunter2: no";
+        let shown = shown("/run/${NAME}", Probe::Unix(path.into()), said);
+        assert_eq!(shown, "cannot connect to /run/${NAME}: no");
+    }
+
+    #[test]
+    fn the_longest_value_is_replaced_and_nothing_that_was_put_in() {
+        assert_eq!(replaced("a/b a", &mut [("a", "x"), ("a/b", "a ${y}"), ("", "z")]), "a ${y} x");
     }
 }

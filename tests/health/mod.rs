@@ -4,7 +4,7 @@ mod timeline;
 
 use crate::require_namespace;
 use crate::support::services::Status;
-use crate::support::{Launch, PATIENCE, wait_for};
+use crate::support::{Launch, PATIENCE, Running, wait_for};
 use nix::sys::signal::Signal;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -52,9 +52,22 @@ fn health_after_a_restart_is_that_of_the_new_process() {
     init.wait_line("the start", |line| line.contains("web: started"));
     let health = init.rinit(&["health", "--now"]).stdout;
     assert_eq!(health, "web: starting: said by an old process\n");
+    let earlier = |init: &Running| -> Vec<bool> {
+        let status = init.rinit(&["status", "web", "--json"]).ok();
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        let probes = status["services"][0]["probes"].as_array().unwrap().clone();
+        probes.iter().map(|probe| probe["earlier"] == true).collect()
+    };
+    assert_eq!(earlier(&init), [false]);
     init.rinit(&["restart", "web"]).ok();
     let health = init.rinit(&["health"]).stdout;
     assert_eq!(health, "web: starting: no result of its health check yet\n");
+    // `rinit status` keeps it, and says whose it is.
+    assert_eq!(earlier(&init), [true]);
+    let status = init.rinit(&["status", "web"]).ok();
+    assert!(status.contains("(an earlier process)"), "{status}");
+    init.rinit(&["health", "--now"]);
+    assert_eq!(earlier(&init), [true, false]);
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use crate::require_namespace;
 use crate::support::services::Status;
-use crate::support::{Launch, PATIENCE, Running};
+use crate::support::{Launch, PATIENCE, Running, wait_for};
 use nix::sys::signal::Signal;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 
 /// What nobody may see: in a word, and as a port.
 const SECRET: &str = "hunter2";
@@ -117,4 +119,42 @@ fn a_value_is_shown_nowhere() {
 fn a_value_is_shown_nowhere_in_json() {
     require_namespace!();
     scenario("json");
+}
+
+/// A server repeats the path in its answer, and a reload that changes the health check alone comes before that answer.
+#[test]
+fn a_probe_is_shown_as_the_definition_says_that_it_runs_by() {
+    require_namespace!();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let service = |probe: &str, interval: &str| {
+        let times = format!("interval = \"{interval}\", start_interval = \"{interval}\"");
+        let times = format!("{times}, timeout = \"1h\", retries = 1, on_unhealthy = \"none\"");
+        format!("{SLEEP}\nhealthcheck = {{ {probe}, {times} }}")
+    };
+    let first = service(&format!("http = \"http://127.0.0.1:{port}/health/${{TOKEN}}\""), "100ms");
+    let launch = Launch::pid1().env("TOKEN", SECRET).service("web", &first);
+    let file = launch.dir().join("services.d/web.toml");
+    let init = launch.start();
+    listener.set_nonblocking(true).unwrap();
+    let mut probe = wait_for("the probe", PATIENCE, || listener.accept().ok()).0;
+    probe.set_nonblocking(false).unwrap();
+    let mut request = [0; 1024];
+    let count = probe.read(&mut request).unwrap();
+    let path = format!("/health/{SECRET}");
+    assert!(String::from_utf8_lossy(&request[..count]).contains(&path));
+    std::fs::write(&file, service("test = \"true\"", "1h")).unwrap();
+    init.rinit(&["reload"]).ok();
+    let answer =
+        format!("HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n\r\n<pre>Cannot GET {path}</pre>\n");
+    probe.write_all(answer.as_bytes()).unwrap();
+    drop(probe);
+    let status = wait_for("its result", PATIENCE, || {
+        let status = init.rinit(&["status", "web"]).ok();
+        status.contains("HTTP 404").then_some(status)
+    });
+    assert!(status.contains("HTTP 404 (its text is not shown"), "{status}");
+    assert_hidden(
+        &(status + &init.rinit(&["events", "--json"]).ok() + &init.rinit(&["status", "web", "--json"]).ok()),
+    );
 }

@@ -211,8 +211,9 @@ fn probe(result: &ProbeResult, is_own: bool) -> String {
         (false, Some(code)) => format!("exit code {code}"),
         (false, None) => "no result".to_owned(),
     };
-    let mut text =
-        format!("    {} ago: {ended}, after {}\n", span(result.started_ms_ago), span(result.took_ms));
+    let whose = if result.earlier { " (an earlier process)" } else { "" };
+    let (ago, took) = (span(result.started_ms_ago), span(result.took_ms));
+    let mut text = format!("    {ago} ago: {ended}, after {took}{whose}\n");
     for line in output {
         text.extend(["      ", line, "\n"]);
     }

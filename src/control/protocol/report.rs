@@ -151,4 +151,7 @@ pub struct ProbeResult {
     /// What it wrote, at most 4,096 bytes.
     #[serde(default)]
     pub output: String,
+    /// It was a probe of an earlier process of the service.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub earlier: bool,
 }

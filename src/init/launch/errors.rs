@@ -2,7 +2,7 @@
 
 use super::ids::ids;
 use crate::model::text::cause;
-use crate::model::{Hook, MAIN, Probe, Service, Variable, exit};
+use crate::model::{Hook, MAIN, Probe, Service, Variable, exit, shown};
 use crate::supervisor::StartError;
 use crate::sys::spawn::{self, Stage};
 use std::ffi::{OsStr, OsString};
@@ -82,7 +82,7 @@ pub fn setup_error(service: &Service, purpose: Purpose, stage: Stage, error: &io
     let (key, what) = described(service, purpose, stage);
     if stage == Stage::Environment && error.raw_os_error().is_none() {
         // The process has found the words for it.
-        return refusal(service, key, shown_files(service, error.to_string()));
+        return refusal(service, key, shown_files(service, &error.to_string()));
     }
     let mut message = format!("cannot {what}: {}", cause(error));
     if stage == Stage::Execute {
@@ -157,15 +157,16 @@ fn dir_text(service: &Service) -> String {
 }
 
 /// The message with each path of a value's file as it may be shown.
-fn shown_files(service: &Service, mut message: String) -> String {
-    for (name, variable) in &service.exec.environment {
-        let Variable::File(path) = variable else { continue };
-        let key = format!("environment.{}", name.to_string_lossy());
-        if let Some(text) = service.source_text(&key).and_then(<[String]>::first) {
-            message = message.replace(&path.display().to_string(), text);
-        }
-    }
-    message
+fn shown_files(service: &Service, message: &str) -> String {
+    let files = service.exec.environment.iter().filter_map(|(name, variable)| {
+        let Variable::File(path) = variable else { return None };
+        let text = service.source_text(&format!("environment.{}", name.to_string_lossy()))?.first()?;
+        Some((path.display().to_string(), text))
+    });
+    let files: Vec<(String, &String)> = files.collect();
+    let mut values: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    shown::replaced(message, &mut values)
 }
 
 fn execute_hint(program: &OsStr, error: &io::Error) -> &'static str {
