@@ -1,6 +1,7 @@
 //! The report of a stop, collected from the supervisor's news.
 
 use super::narrate;
+use super::scribe::LEAST;
 use super::state::LastStop;
 use crate::supervisor::{Notice, Supervisor};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 /// default of that.
 const LAST_TIME: Duration = Duration::from_millis(800);
 
-/// What the state directory leaves of that to standard error.
+/// What the state directory leaves of that to standard error, where there is enough.
 const FOR_LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// What is known so far.
@@ -68,9 +69,12 @@ impl Report {
         self.timeout.saturating_add(LAST_TIME).saturating_sub(self.took)
     }
 
-    /// The same, for the state directory alone.
+    /// The same, for the state directory alone: zero where it is too short to write anything.
     pub fn time_left_for_state(&self) -> Duration {
-        self.time_left().saturating_sub(FOR_LAST_WORDS)
+        match self.time_left() {
+            left if left < LEAST => Duration::ZERO,
+            left => left.saturating_sub(FOR_LAST_WORDS).max(LEAST),
+        }
     }
 
     /// The whole of it.
@@ -88,12 +92,20 @@ mod tests {
     fn what_the_stop_has_taken_is_missing_at_the_end() {
         let supervisor = Supervisor::new(&[], Duration::ZERO);
         let timeout = Duration::from_secs(9);
-        for (took, left) in [(0, 9800), (9000, 800), (9300, 500), (60_000, 0)] {
+        for (took, left, for_state) in [
+            (0, 9800, 9600),
+            (9000, 800, 600),
+            (9300, 500, 300),
+            (9550, 250, 100),
+            (9700, 100, 100),
+            (9701, 99, 0),
+            (60_000, 0, 0),
+        ] {
             let mut report = Report::default();
             report.take_in(&supervisor, &Notice::StopBegun(StopCause::Requested(None), 0, timeout));
             report.take_in(&supervisor, &Notice::StopDone(Duration::from_millis(took), Vec::new()));
             assert_eq!(report.time_left().as_millis(), left, "{took}");
-            assert_eq!(report.time_left_for_state().as_millis(), left.saturating_sub(200), "{took}");
+            assert_eq!(report.time_left_for_state().as_millis(), for_state, "{took}");
         }
     }
 }

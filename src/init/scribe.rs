@@ -2,7 +2,7 @@
 //! later word about a service goes after an earlier one. What is to be written meanwhile waits, one word for each service.
 //!
 //! A child that takes too long is killed. If it waits in the kernel, it stays, and everything waits for its end. What it
-//! had to write is tried again with the next word, or at the end of rinit.
+//! had to write is tried again after [`PAUSE`], with the next word, or at the end of rinit.
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +18,12 @@ use std::time::{Duration, Instant};
 /// How long the end of rinit waits for what is written at most.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long the writing at the end has at least, unless rinit has to end before.
+pub const LEAST: Duration = Duration::from_millis(100);
+
+/// How long after the end of a child that was killed another one tries.
+const PAUSE: Duration = Duration::from_secs(10);
+
 /// How long a child may take before that is told and it is killed.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -30,6 +36,8 @@ pub struct Scribe {
     running: Option<Running>,
     /// By the name of the service: whether it was stopped by hand.
     waiting: BTreeMap<String, bool>,
+    /// When to try again what one had to write that was killed.
+    retry_at: Option<Instant>,
     /// That the directory does not answer was told, and it has not answered since.
     is_told: bool,
 }
@@ -44,7 +52,7 @@ struct Running {
 
 impl Scribe {
     pub fn new(state: State) -> Scribe {
-        Scribe { state, running: None, waiting: BTreeMap::new(), is_told: false }
+        Scribe { state, running: None, waiting: BTreeMap::new(), retry_at: None, is_told: false }
     }
 
     /// The child that writes, if there is one.
@@ -67,24 +75,33 @@ impl Scribe {
         }
     }
 
-    /// The child has ended. What one had to write that was killed, as by the stop of the container, is tried again with the
-    /// next word, or at the end.
+    /// The child has ended. What one had to write that was killed, as by the stop of the container, is tried again later.
     pub fn reaped(&mut self, status: Status) {
         let Some(Running { name, stopped, .. }) = self.running.take() else { return };
         match status {
-            Status::Code(0) => self.is_told = false,
+            Status::Code(0) => self.has_answered(),
             Status::Code(error) => warn(&name, stopped, &io::Error::from_raw_os_error(error)),
             Status::Signal(_) => {
                 self.waiting.entry(name).or_insert(stopped);
+                self.retry_at = Instant::now().checked_add(PAUSE);
                 return;
             }
         }
         self.write_next();
     }
 
-    /// When the child has to have ended.
+    fn has_answered(&mut self) {
+        if std::mem::take(&mut self.is_told) {
+            log::info!("the state directory answers again");
+        }
+    }
+
+    /// When the child has to have ended, or the next one is to be made.
     pub fn deadline(&self) -> Option<Instant> {
-        self.running.as_ref().and_then(|running| running.deadline)
+        match &self.running {
+            Some(running) => running.deadline,
+            None => self.retry_at,
+        }
     }
 
     /// Nothing has run for this long, perhaps: the child has as much time left as it had before.
@@ -94,23 +111,29 @@ impl Scribe {
         }
     }
 
-    /// Time has passed: kills a child that takes too long, and warns of the first one.
+    /// Time has passed: kills a child that takes too long, and warns of the first one; or tries again.
     pub fn pass(&mut self, now: Instant) {
-        let Some(running) = self.running.as_mut() else { return };
+        let Some(running) = self.running.as_mut() else {
+            if self.retry_at.is_some_and(|at| at <= now) {
+                self.write_next();
+            }
+            return;
+        };
         if running.deadline.take_if(|at| *at <= now).is_none() {
             return;
         }
         let _ = process::kill(running.child.pid, Signal::KILL);
         if !std::mem::replace(&mut self.is_told, true) {
-            let limit = duration::format(LIMIT);
+            let (limit, pause) = (duration::format(LIMIT), duration::format(PAUSE));
             log::warn!(
-                "the state directory does not answer within {limit}: until it does, it is not remembered which services are \
-                 stopped by hand"
+                "the state directory does not answer within {limit}: which services are stopped by hand is remembered as \
+                 soon as it does, and rinit tries again every {pause}"
             );
         }
     }
 
     fn write_next(&mut self) {
+        self.retry_at = None;
         while self.running.is_none() {
             let Some((name, stopped)) = self.waiting.pop_first() else { return };
             let state = &self.state;
@@ -130,9 +153,18 @@ impl Scribe {
         if !self.state.has_place() {
             return;
         }
-        let (begun, patience) = (Instant::now(), PATIENCE.min(left));
+        if left.is_zero() {
+            return tell_no_time();
+        }
+        let begun = Instant::now();
+        let patience = PATIENCE.min(left);
         if self.running.as_ref().is_some_and(|running| !running.child.wait(patience)) {
             return tell_no_answer();
+        }
+        let took = begun.elapsed();
+        let patience = patience.saturating_sub(took).max(LEAST.min(left.saturating_sub(took)));
+        if patience.is_zero() {
+            return tell_no_time();
         }
         let (state, waiting) = (&self.state, std::mem::take(&mut self.waiting));
         let written = aside::run(|| {
@@ -142,7 +174,7 @@ impl Scribe {
             state.write_stop(stop)
         });
         match written {
-            Ok(child) if child.wait(patience.saturating_sub(begun.elapsed())) => {}
+            Ok(child) if child.wait(patience) => {}
             Ok(_) => tell_no_answer(),
             Err(e) => log::debug!("cannot write how this stop has gone: {}", cause(&e)),
         }
@@ -151,6 +183,10 @@ impl Scribe {
 
 fn tell_no_answer() {
     log::warn!("the state directory does not answer: how this stop has gone is not remembered");
+}
+
+fn tell_no_time() {
+    log::warn!("there is no time left to write how this stop has gone");
 }
 
 fn warn(name: &str, stopped: bool, error: &io::Error) {
@@ -217,10 +253,16 @@ mod tests {
         ));
         scribe.reaped(Status::Signal(9));
         assert!(scribe.running.is_none());
+        // Nobody says anything more, and it is tried again.
+        let retry = scribe.deadline().unwrap();
+        scribe.pass(retry - Duration::from_millis(1));
+        assert!(scribe.running.is_none());
+        scribe.pass(retry);
         scribe.remember("x", true);
         for _ in 0..3 {
             reap(&mut scribe);
         }
+        assert_eq!(scribe.deadline(), None);
         assert!(!scribe.is_told, "it has answered");
         assert_eq!(State::open(Some(&dir), false).stopped(), ["db", "web", "x"]);
     }
@@ -253,5 +295,19 @@ mod tests {
         let stop = LastStop::new("SIGTERM".into(), Duration::ZERO, Vec::new(), 0);
         scribe.finish(&stop, PATIENCE);
         assert_eq!((open().stopped(), open().last_stop()), (vec!["web".to_owned()], Some(stop)));
+    }
+
+    /// A child that has no time would be blamed for it.
+    #[test]
+    fn without_time_no_child_is_made_at_the_end() {
+        let base = tempfile::tempdir().unwrap();
+        let dir = base.path().join("state");
+        let mut scribe = Scribe::new(State::open(Some(&dir), false));
+        scribe.waiting.insert("web".into(), true);
+        let stop = LastStop::new("SIGTERM".into(), Duration::ZERO, Vec::new(), 0);
+        scribe.finish(&stop, Duration::ZERO);
+        assert!(scribe.waiting.contains_key("web"), "a child has it");
+        scribe.finish(&stop, LEAST);
+        assert!(scribe.waiting.is_empty());
     }
 }
