@@ -6,6 +6,7 @@
 use super::parse::{self, Line, UsageError, Words};
 use super::table::Opt;
 use super::{near, personality, values};
+use crate::control::address::Address;
 use crate::control::running;
 use crate::model::text::printable;
 use crate::sys::{container, process};
@@ -43,13 +44,24 @@ pub(super) fn role(words: &Words) -> Result<Role, UsageError> {
 /// A second init needs a socket of its own: under PID 1 the verbs would reach one of the two, and nobody knows which.
 fn second(words: &Words) -> Result<Role, UsageError> {
     let given = values::socket(words).map_err(UsageError::of_init)?;
-    let is_alone = given.is_some() || running::find(None).all(|running| running.pid != Some(1));
-    if is_alone {
+    let is_beside_pid1 = running::find(given.as_ref()).any(|running| running.pid == Some(1))
+        || container::is_this_program(1) && is_init(1);
+    if !is_beside_pid1 || has_own_socket(words, given.as_ref()) {
         return Ok(Role::Second);
     }
     let message = "rinit runs here already, as process 1, so nothing was started; a second one with its own services \
                    needs a --socket of its own";
     Err(UsageError::of_init(message.to_owned()))
+}
+
+/// Whether `--socket` names another socket than that of PID 1. An image's `RINIT_SOCKET` is in the environment of every
+/// process of the container, so it is nobody's own.
+fn has_own_socket(words: &Words, given: Option<&Address>) -> bool {
+    let own = given.filter(|_| words.last(Opt::Socket).is_some());
+    own.is_some_and(|own| {
+        let mut there = running::find(Some(own)).filter(|running| running.address == *own);
+        there.all(|running| running.pid.is_some_and(|pid| pid != 1))
+    })
 }
 
 /// The process of the init that runs here, as far as it is known. One that runs COMMAND alone and is not PID 1 is none:
