@@ -46,18 +46,20 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
         return toml(&sources);
     }
     let checked = config::check(&sources, &world);
-    let report = Report::new(&checked);
+    let mut report = Report::new(&checked);
+    if words.has(Opt::Strict) {
+        report.be_strict();
+    }
     let is_shown = if words.has(Opt::Json) {
         output::out(&json(&report))
     } else {
         output::err(&report::findings(&checked));
         checked.config.as_ref().is_none_or(|config| output::out(&report::summary(config, &report)))
     };
-    let is_refused = report.errors == 0 && report.warnings > 0 && words.has(Opt::Strict);
-    if is_refused && !words.has(Opt::Json) {
-        output::err(&format!("{}, refused by --strict\n", report::count(report.warnings, "warning")));
+    if let Some(refused) = report.refused.as_ref().filter(|_| !words.has(Opt::Json)) {
+        output::err(&format!("{refused}\n"));
     }
-    let is_well = report.errors == 0 && !is_refused;
+    let is_well = report.errors == 0 && report.refused.is_none();
     Ok(if is_well && is_shown { DONE } else { NOT_DONE })
 }
 

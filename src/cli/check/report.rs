@@ -17,6 +17,9 @@ pub(super) struct Report<'a> {
     pub errors: usize,
     /// How many warnings.
     pub warnings: usize,
+    /// Why the exit status is 1 where there is no mistake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     diagnostics: Vec<Finding<'a>>,
     notes: Vec<Cow<'a, str>>,
     start_order: Vec<Vec<&'a str>>,
@@ -50,12 +53,22 @@ impl<'a> Report<'a> {
             version: 1,
             errors: checked.found.len().saturating_sub(warnings),
             warnings,
+            refused: None,
             diagnostics: checked.found.iter().map(finding).collect(),
             notes: notes(checked).collect(),
             start_order: order::start(services),
             stop_order: order::stop(services),
             by_hand: by_hand.map(|service| service.name.as_str()).collect(),
             directories: directories.map(|(name, what)| (name.as_str(), what.as_str())).collect(),
+        }
+    }
+}
+
+impl Report<'_> {
+    /// `--strict`: warnings alone are refused as well.
+    pub fn be_strict(&mut self) {
+        if self.errors == 0 && self.warnings > 0 {
+            self.refused = Some(format!("{}, refused by --strict", count(self.warnings, "warning")));
         }
     }
 }

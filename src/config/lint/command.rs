@@ -76,8 +76,7 @@ fn task(subject: &mut Subject<'_>, commands: &[Simple]) {
     let ends = |simple: &Simple| simple.then == Then::Next && is_done_soon(simple);
     let Some(last) = commands.last().filter(|_| commands.iter().all(ends)) else { return };
     let key = if subject.is_written("restart") { "restart" } else { "command" };
-    let message =
-        format!("{} ends by itself, and is started again each time", subject.quote(COMMAND, last.program()));
+    let message = format!("{} ends by itself, and is started again each time", subject.quote(last.program()));
     subject.warn("task-restarts", &[key], &message, "write restart = \"no\" for a task");
 }
 
@@ -99,7 +98,7 @@ fn behind_a_shell(subject: &mut Subject<'_>, shell: &str, commands: &[Simple]) {
     if last.then == Then::Background {
         let message = format!(
             "the shell ends while {} is in the background, and then it is stopped",
-            subject.quote(COMMAND, last.program())
+            subject.quote(last.program())
         );
         subject.warn("goes-to-background", COMMAND, &message, "leave out the &");
         return;
@@ -121,7 +120,7 @@ fn keeps_signal(subject: &mut Subject<'_>, shell: &str, before: &[Simple], last:
     if !piped && (last.exec || alone) {
         return;
     }
-    let program = subject.quote(COMMAND, last.program());
+    let program = subject.quote(last.program());
     let message = format!("{shell} gets the stop signal and does not pass it on to {program}");
     let help = match piped {
         true => "set kill_mode = \"group\"".to_owned(),
@@ -152,7 +151,7 @@ fn background(subject: &mut Subject<'_>, simple: &Simple) {
     if leaves || forks || is_init_script(&simple.words) {
         let message = format!(
             "{} goes to the background: its service has ended then, and it is stopped",
-            subject.quote(COMMAND, program)
+            subject.quote(program)
         );
         let help = "have the program itself run in the foreground";
         subject.warn("goes-to-background", COMMAND, &message, help);
@@ -181,18 +180,14 @@ fn without_a_shell(subject: &mut Subject<'_>, words: &[String]) {
     }
     let arguments = words.get(1..).unwrap_or_default();
     if let Some(word) = arguments.iter().find(|word| lists(OPERATORS, word)) {
-        let message = format!(
-            "{} is an argument like any other: no shell reads this command",
-            subject.quote(COMMAND, word)
-        );
+        let message =
+            format!("{} is an argument like any other: no shell reads this command", subject.quote(word));
         let help = "write [\"sh\", \"-c\", \"...\"] for one that does";
         subject.warn("no-shell", COMMAND, &message, help);
     }
     if let Some(name) = arguments.iter().find_map(|word| variable(word)) {
-        let message = format!(
-            "{} stays as it is: no shell reads this command",
-            subject.quote(COMMAND, &format!("${name}"))
-        );
+        let message =
+            format!("{} stays as it is: no shell reads this command", subject.quote(&format!("${name}")));
         let help = "${NAME} stands for a variable of rinit's own";
         subject.warn("dollar-not-replaced", COMMAND, &message, help);
     }

@@ -20,14 +20,20 @@ enum Lack {
 
 pub(super) fn look(subject: &mut Subject<'_>, root: &Path, path: &OsStr) {
     let service = &subject.draft.service;
-    let mut commands: Vec<(&[&str], &[OsString])> = vec![(&["command"], &service.exec.command)];
+    // Where each is written, and under what name its text is known.
+    let mut commands: Vec<(&[&str], String, &[OsString])> =
+        vec![(&["command"], "command".to_owned(), &service.exec.command)];
     let hooks = [Hook::PreStart, Hook::PostStart, Hook::PreStop, Hook::Stop, Hook::PostStop]
         .map(|hook| ([hook.as_str()], hook));
-    let hooks = hooks.iter().filter_map(|(key, hook)| Some((&key[..], service.hooks.get(*hook)?)));
+    let hooks =
+        hooks.iter().filter_map(|(key, hook)| Some((&key[..], hook.full_key(), service.hooks.get(*hook)?)));
     commands.extend(hooks);
-    commands.extend(service.hooks.control.iter().map(|(_, command)| (&["control"][..], command.as_slice())));
+    let controls = service.hooks.control.iter();
+    let controls = controls
+        .map(|(control, command)| (&["control"][..], Hook::Control(*control).full_key(), &command[..]));
+    commands.extend(controls);
     if let Some(Probe::Command(command)) = service.healthcheck.as_ref().map(|check| &check.probe) {
-        commands.push((&["healthcheck", "test"], command));
+        commands.push((&["healthcheck", "test"], "healthcheck".to_owned(), command));
     }
     let draft = subject.draft;
     let name = OsStr::new("PATH");
@@ -37,11 +43,11 @@ pub(super) fn look(subject: &mut Subject<'_>, root: &Path, path: &OsStr) {
         None => path,
     };
     let search = Search { root, path, working_dir: service.exec.working_dir.as_deref() };
-    for (key, command) in commands {
+    for (key, name, command) in commands {
         let missing =
             programs(command).into_iter().find_map(|program| Some((search.lack(&program)?, program)));
         let Some((lack, program)) = missing else { continue };
-        let shown = subject.quote(key, &program);
+        let shown = subject.quote_of(&name, command, &program);
         let message = match lack {
             Lack::Missing if program.contains('/') => format!("there is no {shown} here"),
             Lack::Missing => format!("there is no {shown} in PATH here"),

@@ -1,5 +1,6 @@
 //! One service while `lint` looks at it: which keys are written and where, and the warnings about it.
 
+use super::shell::base;
 use crate::config::read::draft::Draft;
 use crate::config::text::diagnostic::{Diagnostic, MOST_MISTAKES};
 use crate::config::text::excerpt::quote;
@@ -50,12 +51,32 @@ impl<'a> Subject<'a> {
         self.draft.service.origin.as_ref().is_some_and(|origin| origin.lines.contains_key(key))
     }
 
-    /// A word of a key's value in quotes. Where `${NAME}` was put into the value, the word may be secret.
-    pub fn quote(&self, path: &[&str], word: &str) -> String {
-        let is_put_in = self.draft.service.origin.as_ref().is_some_and(|origin| {
-            origin.source.values.iter().any(|(known, _)| known.split('.').next() == path.first().copied())
-        });
-        if is_put_in { quote("…") } else { quote(word) }
+    /// A word of the command in quotes, as `quote_of`.
+    pub fn quote(&self, word: &str) -> String {
+        self.quote_of("command", &self.draft.service.exec.command, word)
+    }
+
+    /// A word of a key's command in quotes. Where `${NAME}` was put into the command, what is written at that place is
+    /// shown: the word may be secret.
+    pub fn quote_of(&self, key: &str, command: &[OsString], word: &str) -> String {
+        let Some(text) = self.draft.service.source_text(key) else { return quote(word) };
+        let is_same = |other: &str| other == word || base(other) == word;
+        let place = command.iter().position(|other| other.to_str().is_some_and(is_same));
+        // What was put in may have become several words: then only those before it are at their place.
+        let is_aligned = |at: &usize| {
+            text.len() == command.len() || text.iter().take(at.saturating_add(1)).all(|it| !it.contains("${"))
+        };
+        let written = place.filter(is_aligned).and_then(|at| text.get(at));
+        match written {
+            Some(written) if written.contains("${") => quote(written),
+            Some(_) => quote(word),
+            // In a line of a shell.
+            None => {
+                let is_outside = |c: char| !(c.is_alphanumeric() || "/._-+$".contains(c));
+                let is_written = text.iter().any(|line| line.split(is_outside).any(is_same));
+                if is_written { quote(word) } else { quote("…") }
+            }
+        }
     }
 
     /// Warns of the value of a key.
