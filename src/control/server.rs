@@ -317,14 +317,19 @@ impl Server {
     fn accept(&mut self, poller: &Poller, now: Instant) {
         for _ in 0..ACCEPTS_A_TURN {
             match socket::accept(&self.listener) {
-                Ok(stream) => self.admit(poller, now, stream),
+                Ok(stream) => {
+                    if self.trouble.worked() {
+                        log::info!("control connections are accepted again");
+                    }
+                    self.admit(poller, now, stream);
+                }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
                 Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => {}
                 // No descriptor or memory is left, or the like. The connection stays in the queue, and the listener
                 // would tell of it without end.
                 Err(e) => {
-                    if self.trouble.is_news(now) {
-                        log::warn!("cannot accept a control connection: {}", text::cause(&e));
+                    if let Some(cause) = self.trouble.failed(now, text::cause(&e)) {
+                        log::warn!("cannot accept a control connection: {cause}");
                     }
                     self.resume_at = now.checked_add(ACCEPT_RETRY);
                     break;
