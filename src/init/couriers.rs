@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::narrate::Kill;
 use super::queue::{Message, Queue};
 use crate::model::Signal;
 use crate::supervisor::{Notice, Pid, ServiceId, Supervisor, Time};
@@ -104,6 +105,8 @@ pub struct Couriers {
     unproven: Vec<(Message, Pid)>,
     /// Services that a signal could not be sent to since `forget_refused`.
     refused: BTreeSet<ServiceId>,
+    /// Services of which it is not known whether SIGKILL was sent to a process, when it was to be sent last.
+    in_doubt: BTreeSet<ServiceId>,
     /// The processes of no service could not be signalled.
     pub(super) rest_refused: bool,
 }
@@ -122,6 +125,7 @@ impl Couriers {
             failing: None,
             unproven: Vec::new(),
             refused: BTreeSet::new(),
+            in_doubt: BTreeSet::new(),
             rest_refused: false,
         }
     }
@@ -141,8 +145,8 @@ impl Couriers {
         self.unsent().any(|message| message.to.is_some_and(|(to, _)| to == pid))
     }
 
-    /// Whether SIGKILL for what the notice is about is waiting or being sent.
-    pub fn has_to_kill(&mut self, supervisor: &Supervisor, notice: &Notice) -> bool {
+    /// What has become of SIGKILL for what the notice is about.
+    pub fn kill_for(&mut self, supervisor: &Supervisor, notice: &Notice) -> Kill {
         let whose = |pid| supervisor.processes().whose(pid).map(|process| process.service);
         if let Some(running) = &mut self.running {
             running.read();
@@ -150,12 +154,17 @@ impl Couriers {
         // What it could not send is told when it ends, or another child sends it.
         let failed = self.running.iter().flat_map(|running| &running.failed).map(|(message, _)| message);
         let mut kills = self.unsent().chain(failed).filter(|message| message.signal == Signal::KILL);
-        match notice {
+        let waits = match notice {
             Notice::Killed(id, _) | Notice::Unkillable(id) => {
                 kills.any(|message| message.to.and_then(|(pid, _)| whose(pid)) == Some(*id))
             }
             Notice::RestKilled => kills.any(|message| message.to.is_none()),
             _ => false,
+        };
+        match notice {
+            _ if waits => Kill::Waits,
+            Notice::Unkillable(id) if self.in_doubt.contains(id) => Kill::Unknown,
+            _ => Kill::Done,
         }
     }
 
@@ -184,9 +193,14 @@ impl Couriers {
         self.refused.clear();
     }
 
-    /// A signal could not be sent to a process of this service.
-    pub(super) fn note_refused(&mut self, id: ServiceId) {
+    /// A signal could not be sent to a process of this service, or it is not known whether it was.
+    pub(super) fn note_refused(&mut self, id: ServiceId, signal: Signal, is_known: bool) {
         self.refused.insert(id);
+        if signal == Signal::KILL && is_known {
+            self.in_doubt.remove(&id);
+        } else if signal == Signal::KILL {
+            self.in_doubt.insert(id);
+        }
     }
 
     /// Whether a signal could not be sent to a process of this service.

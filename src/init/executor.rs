@@ -255,8 +255,8 @@ impl Executor {
             Effect::Notice(notice) => {
                 self.report.take_in(&self.supervisor, &notice);
                 self.events.take_in(events::wall_clock(), &self.supervisor, &notice);
-                let kill_waits = self.couriers.has_to_kill(&self.supervisor, &notice);
-                narrate(&self.supervisor, &notice, kill_waits);
+                let kill = self.couriers.kill_for(&self.supervisor, &notice);
+                narrate(&self.supervisor, &notice, kill);
                 None
             }
             Effect::Exit(status) => {

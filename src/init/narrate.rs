@@ -5,9 +5,20 @@ use crate::supervisor::{ExitStatus, Next, Notice, Pid, Scope, ServiceId, StopBy,
 use log::Level;
 use std::time::Duration;
 
-/// Writes one piece of news to the log. `kill_waits`: the SIGKILL that it is about is not sent yet.
-pub fn narrate(supervisor: &Supervisor, notice: &Notice, kill_waits: bool) {
-    let Some((service, level, text)) = words(supervisor, notice, kill_waits) else { return };
+/// What has become of the SIGKILL that a piece of news is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kill {
+    /// It is sent, or was refused.
+    Done,
+    /// A child has yet to send it.
+    Waits,
+    /// It is not known whether it was sent.
+    Unknown,
+}
+
+/// Writes one piece of news to the log.
+pub fn narrate(supervisor: &Supervisor, notice: &Notice, kill: Kill) {
+    let Some((service, level, text)) = words(supervisor, notice, kill) else { return };
     match service {
         Some(id) => log::log!(target: supervisor.name(id), level, "{text}"),
         None => log::log!(level, "{text}"),
@@ -15,11 +26,7 @@ pub fn narrate(supervisor: &Supervisor, notice: &Notice, kill_waits: bool) {
 }
 
 /// `None`: that is for `rinit events` alone.
-fn words(
-    supervisor: &Supervisor,
-    notice: &Notice,
-    kill_waits: bool,
-) -> Option<(Option<ServiceId>, Level, String)> {
+fn words(supervisor: &Supervisor, notice: &Notice, kill: Kill) -> Option<(Option<ServiceId>, Level, String)> {
     let (id, (level, text)) = match notice {
         Notice::Started(id, pid) => (id, info(format!("started, pid {}", pid.0))),
         Notice::StartFailed(id, why, Next::Failed(_)) => (id, (Level::Error, why.clone())),
@@ -56,17 +63,17 @@ fn words(
         Notice::Stopping(id, way, grace) => {
             (id, info(format!("stopping with {}, grace {}", by(*way), duration::format(*grace))))
         }
-        Notice::Killed(id, grace) => (id, warning(killed(*grace, kill_waits))),
+        Notice::Killed(id, grace) => (id, warning(killed(*grace, kill))),
         // It is still there.
         Notice::Stopped(id, ..) if supervisor.refusal(*id).is_some() => return None,
         Notice::Stopped(id, status, took) => (id, info(stopped(*status, *took))),
         Notice::NotSignalled(id, why) => (id, (Level::Error, why.clone())),
-        Notice::Unkillable(id) => (id, (Level::Error, unkillable(supervisor, *id, kill_waits))),
+        Notice::Unkillable(id) => (id, (Level::Error, unkillable(supervisor.refusal(*id).is_some(), kill))),
         Notice::StopBegun(cause, count, limit) => {
             return Some((None, Level::Info, stop_begun(supervisor, cause, *count, *limit)));
         }
         Notice::RestKilled => {
-            let text = format!("processes of no service were left: {}", by_sigkill(kill_waits));
+            let text = format!("processes of no service were left: {}", by_sigkill(kill));
             return Some((None, Level::Warn, text));
         }
         Notice::StopDone(took, killed) => {
@@ -97,12 +104,15 @@ fn died(is_main: bool, status: ExitStatus, oom: bool, ran: Duration, next: &Next
 }
 
 /// What happens to a process whose grace is over.
-fn by_sigkill(kill_waits: bool) -> &'static str {
-    if kill_waits { "killing with SIGKILL" } else { "killed with SIGKILL" }
+fn by_sigkill(kill: Kill) -> &'static str {
+    match kill {
+        Kill::Done => "killed with SIGKILL",
+        Kill::Waits | Kill::Unknown => "killing with SIGKILL",
+    }
 }
 
-fn killed(grace: Duration, kill_waits: bool) -> String {
-    let how = by_sigkill(kill_waits);
+fn killed(grace: Duration, kill: Kill) -> String {
+    let how = by_sigkill(kill);
     match grace.is_zero() {
         true => how.to_owned(),
         false => format!("still there after {}: {how}", duration::format(grace)),
@@ -114,12 +124,14 @@ fn stopped(status: Option<ExitStatus>, took: Duration) -> String {
     format!("stopped after {}{how}", duration::format(took))
 }
 
-fn unkillable(supervisor: &Supervisor, id: ServiceId, kill_waits: bool) -> String {
-    match (supervisor.refusal(id), kill_waits) {
-        (Some(_), _) => "it cannot be killed: given up".to_owned(),
-        (None, true) => "SIGKILL could not be sent in time: given up".to_owned(),
-        (None, false) => "not even SIGKILL ended it: given up".to_owned(),
-    }
+fn unkillable(is_refused: bool, kill: Kill) -> String {
+    let why = match (kill, is_refused) {
+        (Kill::Unknown, _) => "it is not known whether SIGKILL was sent",
+        (Kill::Done | Kill::Waits, true) => "it cannot be killed",
+        (Kill::Waits, false) => "SIGKILL could not be sent in time",
+        (Kill::Done, false) => "not even SIGKILL ended it",
+    };
+    format!("{why}: given up")
 }
 
 fn stop_done(supervisor: &Supervisor, took: Duration, killed: &[ServiceId]) -> (Level, String) {
@@ -208,5 +220,23 @@ pub fn why(supervisor: &Supervisor, cause: &StopCause) -> String {
         StopCause::Essential(id) => format!("{} has ended", name(id)),
         StopCause::Unhealthy(id) => format!("{} is unhealthy", name(id)),
         StopCause::AllDone => "every service has ended".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_up_is_told_with_what_is_known_of_its_kill() {
+        for (is_refused, kill, why) in [
+            (true, Kill::Done, "it cannot be killed"),
+            (true, Kill::Waits, "it cannot be killed"),
+            (true, Kill::Unknown, "it is not known whether SIGKILL was sent"),
+            (false, Kill::Waits, "SIGKILL could not be sent in time"),
+            (false, Kill::Done, "not even SIGKILL ended it"),
+        ] {
+            assert_eq!(unkillable(is_refused, kill), format!("{why}: given up"));
+        }
     }
 }

@@ -178,7 +178,8 @@ impl Executor {
             return None;
         };
         if let Some(process) = whose {
-            self.couriers.note_refused(process.service);
+            let is_known = error.kind() != io::ErrorKind::Interrupted;
+            self.couriers.note_refused(process.service, signal, is_known);
         }
         Some(Event::NotSignalled { pid, message: text })
     }
