@@ -28,6 +28,7 @@ mod wait;
 
 use crate::control::protocol;
 use crate::sys::signals::Blocked;
+use crate::sys::{proc_fs, process};
 use output::show;
 use parse::{Line, UsageError};
 use std::ffi::OsString;
@@ -51,7 +52,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let line = parse::parse(words);
     match line {
         Ok(Line::Init(_)) => blocked.keep(),
-        Ok(Line::Verb(..)) | Err(_) => drop(blocked),
+        Ok(Line::Verb(..)) | Err(_) => {
+            // At its stop the init knows by that name who has come from outside for an answer alone.
+            process::set_name(proc_fs::CLIENT);
+            drop(blocked);
+        }
     }
     match line.and_then(dispatch) {
         Ok(status) => status,

@@ -17,6 +17,12 @@ struct Stat {
     started: Option<u64>,
 }
 
+/// The name that a client of rinit gives itself.
+pub const CLIENT: &std::ffi::CStr = c"rinit-client";
+
+/// So many ancestors, itself included, are looked at for a client.
+const GENERATIONS: usize = 8;
+
 /// So many fields are between the group and the number of threads.
 const THREADS_AFTER_GROUP: usize = 14;
 
@@ -203,11 +209,19 @@ impl Found {
         })
     }
 
-    /// Whether it is a client of rinit's, which has come from outside: its request ends with rinit. A second init, or a
-    /// reaper for one command, is none.
+    /// Whether it is a client of rinit's which has come from outside, or a command that such a client runs: its request ends
+    /// with rinit. A second init, or a reaper for one command, is none. The name tells, because the command line cannot be
+    /// read of a process that hangs in the kernel with its memory locked: PID 1 would hang, too.
     fn is_client(&self, pid: i32) -> bool {
-        let (Some(stat), Some(own)) = (self.all.get(&pid), self.all.get(&self.own)) else { return false };
-        stat.parent == 0 && stat.name == own.name && !read(pid, "cmdline").is_some_and(|it| is_init_line(&it))
+        let mut at = pid;
+        for _ in 0..GENERATIONS {
+            match self.all.get(&at) {
+                Some(stat) if stat.parent == 0 => return at != self.own && stat.name == CLIENT.to_bytes(),
+                Some(stat) => at = stat.parent,
+                None => return false,
+            }
+        }
+        false
     }
 
     /// In ascending order.
@@ -226,11 +240,6 @@ impl Found {
         found.sort_unstable();
         found
     }
-}
-
-/// Whether the command line is that of a rinit that runs services or a command.
-fn is_init_line(line: &[u8]) -> bool {
-    line.split(|byte| *byte == 0).skip(1).any(|word| word == b"--" || word.starts_with(b"--services"))
 }
 
 /// Whether each of its cgroups is one of ours, or below it.
@@ -315,6 +324,28 @@ mod tests {
         let nobody = Identity { pid: i32::MAX, started: Some(1) };
         assert!(nobody.is_gone() && !nobody.is_replaced());
         assert!(!Identity::of(i32::MAX).is_gone());
+    }
+
+    #[test]
+    fn a_client_from_outside_is_known_with_what_it_runs() {
+        let stat = |(pid, parent, name): (i32, i32, &str)| {
+            let name = name.as_bytes().to_vec();
+            (pid, Stat { name, is_dead: false, parent, group: pid, started: None })
+        };
+        let all = [
+            (1, 0, "rinit-client"),
+            (2, 1, "rinit-client"),
+            (3, 0, "rinit-client"),
+            (4, 3, "sh"),
+            (5, 4, "curl"),
+            (6, 0, "rinit"),
+            (7, 6, "rinit-client"),
+            (8, 9, "a circle"),
+            (9, 8, "a circle"),
+        ];
+        let found = Found { own: 1, all: all.map(stat).into() };
+        let clients: Vec<i32> = (1..=10).filter(|pid| found.is_client(*pid)).collect();
+        assert_eq!(clients, [3, 4, 5]);
     }
 
     #[test]

@@ -186,6 +186,12 @@ pub fn become_subreaper() -> io::Result<()> {
     }
 }
 
+/// Gives this process a name, which `/proc` and `ps` show. The kernel keeps 15 bytes of it.
+pub fn set_name(name: &std::ffi::CStr) {
+    // SAFETY: PR_SET_NAME reads the string, which ends with a null byte. It cannot fail with one that can be read.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+}
+
 /// The signal that the kernel sends when this process's parent ends.
 pub fn set_parent_death_signal(signal: Signal) -> io::Result<()> {
     // SAFETY: PR_SET_PDEATHSIG takes one number and has no memory effects.

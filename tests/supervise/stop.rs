@@ -153,6 +153,31 @@ fn the_verb_shutdown_stops_the_container() {
     assert_eq!(init.wait_exit(PATIENCE).status, 0);
 }
 
+/// A health check of the engine's, as HEALTHCHECK runs it, is not stopped, and not waited for. A second rinit is.
+#[test]
+fn a_client_from_outside_holds_up_no_stop() {
+    require_namespace!();
+    let rinit = crate::support::rinit_bin().display().to_string();
+    for (words, is_client) in [(&["health", "--"][..], true), (&["--"], false)] {
+        let mut init = Launch::pid1().service("web", "command = [\"sleep\", \"1000\"]").start();
+        init.wait_line("it runs", |line| line.contains("web: started"));
+        let file = init.dir().join("said");
+        let script = format!(
+            "exec > {}; trap 'echo told; exit 0' TERM; echo up; while :; do sleep 0.05; done",
+            file.display()
+        );
+        let words = [&[rinit.as_str()], words, &["sh", "-c", &script]].concat();
+        let mut entered = init.command(&words).spawn().unwrap();
+        let said = || std::fs::read_to_string(&file).unwrap_or_default();
+        wait_for("it to have entered", PATIENCE, || (said() == "up\n").then_some(()));
+        init.signal(Signal::SIGTERM);
+        assert_eq!(init.wait_exit(PATIENCE).status, 0, "{}", init.stderr());
+        entered.wait().unwrap();
+        assert_eq!(said().contains("told"), !is_client, "{}", init.stderr());
+        assert_eq!(init.stderr().contains("of no service"), !is_client, "{}", init.stderr());
+    }
+}
+
 /// As by `docker exec`: its parent is outside of the PID namespace.
 #[test]
 fn who_has_entered_the_container_is_told_and_has_time() {
