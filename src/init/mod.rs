@@ -281,9 +281,9 @@ impl Init {
         if more || self.is_due() {
             self.take_in_all(ready);
         }
-        if self.sleep.may_expire(self.now()) {
-            self.expire();
-        }
+        let overslept = self.sleep.before_expiry(self.now());
+        self.give_back(overslept);
+        self.expire();
         self.requests.finish_reading(&mut self.executor, self.epoch);
         self.requests.settle(&mut self.executor, self.epoch);
         if owes && self.executor.exit_status().is_none() {
@@ -372,7 +372,13 @@ impl Init {
             Ok(()) => {}
             Err(e) => self.wait_for_signals(ready, timeout, &e),
         }
-        if let Some(Overslept { late, by }) = self.sleep.end(self.now()) {
+        let overslept = self.sleep.end(self.now());
+        self.give_back(overslept);
+    }
+
+    /// Extends all time limits.
+    fn give_back(&mut self, overslept: Option<Overslept>) {
+        if let Some(Overslept { late, by }) = overslept {
             let late = duration::format(late);
             log::warn!(
                 "woken up {late} too late, as if stopped or frozen: time limits of services are extended"

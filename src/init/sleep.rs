@@ -10,8 +10,8 @@
 //!   for none of it, and with `late` alone the next limit would expire at the wake-up. Each limit so has
 //!   what it had left when the loop ran last, which is never more than its full length.
 //!
-//! A freeze may also come while the loop is awake. So nothing expires in a turn that has taken too long: the next sleep
-//! begins at once, tells of the freeze, and gives the time back.
+//! A freeze may also come while the loop is awake. So a turn that has taken too long gives its time back before anything
+//! expires in it.
 
 #![forbid(unsafe_code)]
 
@@ -29,8 +29,8 @@ pub struct Sleep {
     woken: Time,
     /// When something was due next, as it went to sleep.
     due: Option<Time>,
-    /// Nothing expired in the last turn.
-    put_off: bool,
+    /// The last turn gave its time back.
+    gave_back: bool,
 }
 
 /// A sleep that took too long.
@@ -57,12 +57,15 @@ impl Sleep {
         (late > TOLERATED).then(|| Overslept { late, by: now.saturating_sub(before) })
     }
 
-    /// Whether limits may expire in this turn of the loop: not where rinit may have been stopped since it woke up. On a
-    /// machine where every turn takes that long they expire in every other one.
-    pub fn may_expire(&mut self, now: Time) -> bool {
-        let is_late = now.saturating_sub(self.woken) > TOLERATED;
-        self.put_off = is_late && !self.put_off;
-        !self.put_off
+    /// Limits are about to expire in this turn of the loop. Told if rinit may have been stopped since it woke up. On a machine
+    /// where every turn takes that long every other one gives its time back, so that limits come all the same.
+    pub fn before_expiry(&mut self, now: Time) -> Option<Overslept> {
+        let by = now.saturating_sub(self.woken);
+        self.gave_back = by > TOLERATED && !self.gave_back;
+        self.gave_back.then(|| {
+            self.woken = now;
+            Overslept { late: by, by }
+        })
     }
 }
 
@@ -108,17 +111,22 @@ mod tests {
     }
 
     #[test]
-    fn nothing_expires_in_a_turn_that_rinit_may_have_been_stopped_in() {
+    fn a_turn_that_rinit_may_have_been_stopped_in_gives_its_time_back_first() {
         let mut sleep = Sleep::default();
         sleep.begin(Some(s(10)));
         assert_eq!(sleep.end(s(4)), None);
-        assert!(sleep.may_expire(s(5)));
-        assert!(!sleep.may_expire(s(12)), "frozen while it was awake");
+        assert_eq!(sleep.before_expiry(s(5)), None);
+        let frozen = Overslept { late: s(8), by: s(8) };
+        assert_eq!(sleep.before_expiry(s(12)), Some(frozen), "be a deadline of the supervisor due or not");
+        // That is given back once.
         sleep.begin(Some(s(10)));
-        assert_eq!(sleep.end(s(12)), Some(Overslept { late: s(2), by: s(8) }));
-        assert!(sleep.may_expire(s(12)));
-        assert!(!sleep.may_expire(s(14)));
-        assert!(sleep.may_expire(s(16)), "not for ever on a machine that is always slow");
+        assert_eq!(sleep.end(s(12)), None);
+        assert_eq!(sleep.before_expiry(s(12)), None);
+        assert_eq!(sleep.before_expiry(s(14)), Some(Overslept { late: s(2), by: s(2) }));
+        sleep.begin(None);
+        assert_eq!(sleep.end(s(14)), None);
+        assert_eq!(sleep.before_expiry(s(16)), None, "not for ever on a machine that is always slow");
+        assert_eq!(sleep.before_expiry(s(16)), Some(Overslept { late: s(2), by: s(2) }));
     }
 
     /// The reader is waited for as long as that takes: `tests/supervise/reading.rs` does so.
