@@ -69,9 +69,9 @@ impl<'a> Subject<'a> {
         let written = place.filter(is_aligned).and_then(|at| text.get(at));
         match written {
             Some(written) if written.contains("${") => quote(written),
-            Some(_) => quote(word),
-            // In a line of a shell.
-            None => {
+            Some(written) if is_same(written) => quote(word),
+            // In a line of a shell, or moved by what was put in.
+            Some(_) | None => {
                 let is_outside = |c: char| !(c.is_alphanumeric() || "/._-+$".contains(c));
                 let is_written = text.iter().any(|line| line.split(is_outside).any(is_same));
                 if is_written { quote(word) } else { quote("…") }
