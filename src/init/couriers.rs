@@ -208,11 +208,9 @@ impl Couriers {
         self.refused.contains(&id)
     }
 
-    /// Whether the notice claims that a signal was sent which could not be. The same for SIGKILL where the signal before it
-    /// could not be sent: a child has yet to send it.
-    pub fn contradict(&self, supervisor: &Supervisor, notice: &Notice) -> bool {
+    /// Whether the notice claims that a signal was sent which could not be.
+    pub fn contradict(&self, notice: &Notice) -> bool {
         match notice {
-            Notice::Killed(id, _) if supervisor.refusal(*id).is_some() => true,
             Notice::Signalled(id, ..) | Notice::Killed(id, _) => self.is_refused(*id),
             Notice::RestKilled => self.rest_refused,
             _ => false,

@@ -251,7 +251,7 @@ impl Executor {
             }
             Effect::TerminateRest => self.rest(Rest::Terminated),
             Effect::KillRest => self.rest(Rest::Killed),
-            Effect::Notice(notice) if self.couriers.contradict(&self.supervisor, &notice) => None,
+            Effect::Notice(notice) if self.couriers.contradict(&notice) => None,
             Effect::Notice(notice) => {
                 self.report.take_in(&self.supervisor, &notice);
                 self.events.take_in(events::wall_clock(), &self.supervisor, &notice);

@@ -129,7 +129,7 @@ fn unkillable(is_refused: bool, kill: Kill) -> String {
         (Kill::Unknown, _) => "it is not known whether SIGKILL was sent",
         (Kill::Done | Kill::Waits, true) => "it cannot be killed",
         (Kill::Waits, false) => "SIGKILL could not be sent in time",
-        (Kill::Done, false) => "not even SIGKILL ended it",
+        (Kill::Done, false) => "still there after SIGKILL",
     };
     format!("{why}: given up")
 }

@@ -181,7 +181,7 @@ impl Executor {
             let is_known = error.kind() != io::ErrorKind::Interrupted;
             self.couriers.note_refused(process.service, signal, is_known);
         }
-        Some(Event::NotSignalled { pid, message: text })
+        Some(Event::NotSignalled { pid, signal, message: text })
     }
 
     /// Begins to terminate or kill all processes of no service.

@@ -199,7 +199,9 @@ pub enum Event {
     NotSignalled {
         /// To this process, or its group.
         pid: Pid,
-        /// Which signal, and why.
+        /// The signal.
+        signal: Signal,
+        /// Which signal, and why, for people.
         message: String,
     },
     /// Somebody wants to know this service's health now.

@@ -184,7 +184,7 @@ impl Supervisor {
             Event::Signal { service, scope, signal } => {
                 self.with(service, |unit| unit.signal(now, scope, signal, out));
             }
-            Event::NotSignalled { pid, message } => self.not_signalled(pid, message, out),
+            Event::NotSignalled { pid, signal, message } => self.not_signalled(pid, signal, message, out),
             Event::ProbeNow { service } => self.with(service, |unit| unit.probe_now(now, out)),
             Event::Tick => self.tick(now, out),
             Event::Overslept { by } => self.overslept(now, by),
@@ -199,10 +199,10 @@ impl Supervisor {
         self.drop_unreachable(out);
     }
 
-    fn not_signalled(&mut self, pid: Pid, message: String, out: &mut Vec<Effect>) {
+    fn not_signalled(&mut self, pid: Pid, signal: Signal, message: String, out: &mut Vec<Effect>) {
         match self.processes.whose(pid) {
             Some(Process { service, role: Role::Main, .. }) => {
-                self.with(service, |unit| unit.not_signalled(message, out));
+                self.with(service, |unit| unit.not_signalled(signal, message, out));
             }
             Some(Process { service, .. }) => out.push(Effect::Notice(Notice::NotSignalled(service, message))),
             None => {}

@@ -46,7 +46,7 @@ impl Supervisor {
             exit_asked: last_exit.is_some_and(|last| last.asked),
             exit_reason: last_exit.and_then(|last| last.reason.as_deref()),
             status: unit.status.as_deref(),
-            reason: unit.refused.as_deref().or(unit.reason.as_deref()),
+            reason: unit.refusal().or(unit.reason.as_deref()),
             waiting_for: if unit.state() == State::Waiting { self.waiting_for(unit) } else { Vec::new() },
             restart_in: unit.retry_at().map(|at| at.saturating_sub(now)),
             probes: health.map(|health| health.results().collect()).unwrap_or_default(),
@@ -72,7 +72,7 @@ impl Supervisor {
 
     /// Which signal could not be sent to a service, and why, if that is so.
     pub fn refusal(&self, id: ServiceId) -> Option<&str> {
-        self.units.get(id.0)?.refused.as_deref()
+        self.units.get(id.0)?.refusal()
     }
 
     /// What a service depends on, in the order of its definition.
@@ -163,7 +163,7 @@ impl Supervisor {
                 unit.state().as_str().to_owned()
             }
             State::Stopping if unit.refused.is_some() => {
-                format!("stopping: {}", unit.refused.as_deref().unwrap_or_default())
+                format!("stopping: {}", unit.refusal().unwrap_or_default())
             }
             State::Stopping if unit.is_halting() => "stopping".to_owned(),
             State::Stopping => because("restarting"),

@@ -137,7 +137,46 @@ fn who_was_to_be_killed_and_could_not_be_does_not_count_as_killed() {
     let id = world.supervisor.find("web").unwrap();
     world.supervisor.with(id, |unit| {
         unit.killed = true;
-        unit.not_signalled("cannot send SIGKILL".to_owned(), &mut Vec::new());
+        unit.not_signalled(Signal::KILL, "cannot send SIGKILL".to_owned(), &mut Vec::new());
         assert!(!unit.killed);
     });
+}
+
+fn refuse(world: &mut World, name: &str, signal: Signal) {
+    let pid = world.alive.iter().find(|(it, _)| it == name).map_or(Pid(1), |(_, pid)| *pid);
+    world.tell(Event::NotSignalled { pid, signal, message: format!("cannot send {signal}") });
+}
+
+/// `web` ends only by SIGKILL. Its SIGTERM could not be sent, which is told before or after the SIGKILL is sent.
+#[test]
+fn who_could_not_be_told_to_stop_and_was_killed_counts_as_killed() {
+    for is_late in [false, true] {
+        let mut world = World::boot(vec![service("web")]);
+        world.tell(Event::StopRequested { signal: None });
+        if !is_late {
+            refuse(&mut world, "web", Signal::TERM);
+        }
+        let mut effects = Vec::new();
+        world.now = world.supervisor.next_deadline().unwrap();
+        world.supervisor.step(world.now, Event::Tick, &mut effects);
+        if is_late {
+            refuse(&mut world, "web", Signal::TERM);
+        }
+        world.ends("web", ExitStatus::Signal(9));
+        assert_eq!(world.exit, Some(crate::model::exit::KILLED), "late: {is_late}");
+    }
+}
+
+/// The rest of its group could not be told to stop, and has ended all the same.
+#[test]
+fn what_could_not_be_told_to_stop_and_is_gone_is_no_failure() {
+    let mut world = World::boot(vec![service("web")]);
+    world.tell(Event::StopRequested { signal: None });
+    let event = world.end_event("web", ExitStatus::Code(0), true);
+    world.tell(event);
+    refuse(&mut world, "web", Signal::TERM);
+    let (_, pid) = world.alive.remove(0);
+    world.tell(Event::GroupGone { pid });
+    assert_eq!(world.supervisor.refusal(ServiceId(0)), None);
+    assert_eq!(world.exit, Some(0));
 }

@@ -57,6 +57,15 @@ use control::Controlling;
 use phase::{Phase, Running};
 use process::{Main, Process};
 
+/// A signal that could not be sent.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// It was SIGKILL.
+    pub is_kill: bool,
+    /// Which signal, and why, for people.
+    pub message: String,
+}
+
 /// One service and where it stands.
 pub struct Unit {
     pub id: ServiceId,
@@ -83,7 +92,7 @@ pub struct Unit {
     /// Why it has failed, or why it is started again, until it is.
     pub reason: Option<String>,
     /// Which signal could not be sent to its process, and why.
-    pub refused: Option<String>,
+    pub refused: Option<Refused>,
     /// What it has said of itself, by systemd's STATUS=.
     pub status: Option<String>,
     /// Has been ready, or completed, at least once.
@@ -131,6 +140,11 @@ impl Unit {
     /// The word for where it is in its life.
     pub fn state(&self) -> State {
         self.phase.state()
+    }
+
+    /// Which signal could not be sent to it, and why.
+    pub fn refusal(&self) -> Option<&str> {
+        self.refused.as_ref().map(|refused| refused.message.as_str())
     }
 
     /// The main process, while there is one.

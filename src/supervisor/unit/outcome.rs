@@ -131,6 +131,8 @@ impl Unit {
         let Main::Ended { process, group_left, .. } = &mut ending.main else { return };
         if process.group == pid {
             *group_left = false;
+            // Nothing is left that a signal could not be sent to.
+            self.refused = None;
             if !ending.step.is_hook_of_stop() {
                 self.gone(now, out);
             }

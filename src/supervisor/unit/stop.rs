@@ -1,12 +1,12 @@
 //! How a unit stops: `pre_stop`, the end of its input, `stop_command` or the stop signal, what `control` has for that, its
 //! grace, and SIGKILL. What follows when its process and its group are gone is in `outcome`.
 
-use super::Unit;
 use super::container_stop::ContainerStop;
 use super::ending::{Ending, KILL_PATIENCE, Killed, Purpose, StopStep};
 use super::phase::Phase;
 use super::process::{Main, terminate};
 use super::state::State;
+use super::{Refused, Unit};
 use crate::model::{Hook, KillMode, Signal};
 use crate::supervisor::event::*;
 use std::time::Duration;
@@ -298,18 +298,23 @@ impl Unit {
         if ending.look.is_some() {
             ending.look_soon(now);
         }
-        self.killed |= with_container && self.refused.is_none();
+        self.killed |= with_container;
         self.kill_what_runs(out);
         out.push(Effect::Notice(Notice::Killed(self.id, waited)));
     }
 
-    /// A signal could not be sent to it, so it was not killed.
-    pub fn not_signalled(&mut self, message: String, out: &mut Vec<Effect>) {
-        self.killed = false;
+    /// A signal could not be sent to it. Where that is SIGKILL, it was not killed. A child may tell it late, when SIGKILL
+    /// has been sent after the signal that could not be.
+    pub fn not_signalled(&mut self, signal: Signal, message: String, out: &mut Vec<Effect>) {
+        let is_kill = signal == Signal::KILL;
+        self.killed &= !is_kill;
         // Each time it is stopped or killed it gets two signals: one report is enough.
-        if self.refused.as_ref() != Some(&message) {
-            out.push(Effect::Notice(Notice::NotSignalled(self.id, message.clone())));
-            self.refused = Some(message);
+        if self.refused.as_ref().is_some_and(|refused| refused.message == message) {
+            return;
+        }
+        out.push(Effect::Notice(Notice::NotSignalled(self.id, message.clone())));
+        if is_kill || self.refused.as_ref().is_none_or(|refused| !refused.is_kill) {
+            self.refused = Some(Refused { is_kill, message });
         }
     }
 

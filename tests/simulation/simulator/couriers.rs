@@ -40,6 +40,6 @@ impl World<'_> {
     fn deliver(&mut self, pid: Pid, scope: Scope, signal: Signal) -> Option<Event> {
         self.kernel.signal(self.now, pid, scope, signal);
         let refused = self.kernel.is_unreachable(self.kernel.group_of(pid));
-        refused.then(|| Event::NotSignalled { pid, message: "not permitted".to_owned() })
+        refused.then(|| Event::NotSignalled { pid, signal, message: format!("{signal} not permitted") })
     }
 }

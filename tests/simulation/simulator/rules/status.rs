@@ -90,10 +90,18 @@ impl Rule for Status {
                 self.refused.remove(&service.0);
                 self.not_signalled.remove(&service.0);
             }
-            Event::NotSignalled { pid, .. } => {
+            Event::NotSignalled { pid, signal, .. } => {
                 if let Some(service) = self.mains.get(pid) {
                     self.not_signalled.insert(*service);
-                    self.killed.remove(service);
+                    if *signal == rinit::model::Signal::KILL {
+                        self.killed.remove(service);
+                    }
+                }
+            }
+            // Nothing is left that a signal could not be sent to.
+            Event::GroupGone { pid } => {
+                if let Some(service) = self.mains.get(pid) {
+                    self.not_signalled.remove(service);
                 }
             }
             Event::SetupFailed { pid, error } => {
@@ -140,9 +148,7 @@ impl Rule for Status {
             Effect::Notice(Notice::Unkillable(service)) => {
                 self.given_up.extend(self.mains.iter().filter(|it| *it.1 == service.0).map(|it| *it.0));
             }
-            Effect::Notice(Notice::Killed(service, _))
-                if self.cause.is_some() && !self.not_signalled.contains(&service.0) =>
-            {
+            Effect::Notice(Notice::Killed(service, _)) if self.cause.is_some() => {
                 self.killed.insert(service.0);
             }
             Effect::Signal { pid, signal: rinit::model::Signal::KILL, .. } => {
