@@ -56,16 +56,15 @@ fn a_signal_arrives_where_the_processor_is_scarce() {
         crate::skip!("needs a cgroup with a limit of the processor");
     };
     let enter = format!("echo 0 >{}/cgroup.procs && exec \"$@\"", share.dir().display());
-    let script = "trap 'exit 0' TERM; echo up; while :; do :; done";
+    let busy = "(while :; do :; done) & ".repeat(3);
+    let script = format!("trap 'exit 0' TERM; {busy} echo up; while :; do :; done");
     let web = format!("command = [\"sh\", \"-c\", \"{script}\"]\nuser = \"1000:1000\"\n");
     let through: Vec<&str> = NO_KILL.into_iter().chain(["sh", "-c", &enter, "sh"]).collect();
     let mut init =
         Launch::pid1().service("web", &web).arg("--stop-timeout").arg("60s").through(&through).start();
     init.wait_line("it is up", |line| line == "up");
     share.limit(5);
-    for _ in 0..3 {
-        init.rinit(&["signal", "URG", "web"]).ok();
-    }
+    wait_for("the processor to be scarce", PATIENCE, || (share.waits() >= 5).then_some(()));
     init.signal(Signal::SIGTERM);
     assert_eq!(init.wait_exit(PATIENCE).status, 0, "{}", init.stderr());
     let said = init.stderr();

@@ -35,6 +35,13 @@ impl CpuShare {
             fs::write(self.dir.join("cpu.cfs_quota_us"), quota.to_string()).unwrap();
         }
     }
+
+    /// How often its processes had to wait for the next period.
+    pub fn waits(&self) -> u64 {
+        let text = fs::read_to_string(self.dir.join("cpu.stat")).unwrap_or_default();
+        let count = text.lines().find_map(|line| line.strip_prefix("nr_throttled "));
+        count.and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
 }
 
 impl Drop for CpuShare {
