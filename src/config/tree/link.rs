@@ -36,10 +36,13 @@ pub(crate) fn link(
     found: &Found,
 ) -> BTreeMap<String, Vec<String>> {
     drafts.append(&mut trees.drafts);
-    check_contents(drafts, trees, found);
+    // Bundles may hold pipelines, as they hold bundles.
+    let pipelines = pipelines(drafts, trees);
+    check_contents(drafts, &pipelines, trees, found);
     cycles(trees);
-    let mut groups = take_apart(drafts, trees);
-    join(drafts, trees, found, &mut groups);
+    let mut groups = take_apart(drafts, &pipelines, trees);
+    groups.extend(pipelines);
+    join(drafts, trees, found);
     join_bundles(drafts, trees, &mut groups);
     expand_dependencies(drafts, &groups, trees);
     start_what_is_asked_for(drafts, trees, &groups);
@@ -48,12 +51,19 @@ pub(crate) fn link(
 }
 
 /// Whether what bundles name is there.
-fn check_contents(drafts: &BTreeMap<String, Draft>, trees: &mut Trees, found: &Found) {
+fn check_contents(
+    drafts: &BTreeMap<String, Draft>,
+    pipelines: &BTreeMap<String, Vec<String>>,
+    trees: &mut Trees,
+    found: &Found,
+) {
     let Trees { bundles, report, .. } = trees;
-    let known: Vec<&str> = drafts.keys().chain(bundles.keys()).map(String::as_str).collect();
+    let known = drafts.keys().chain(bundles.keys()).chain(pipelines.keys());
+    let known: Vec<&str> = known.map(String::as_str).collect();
     for named in bundles.values().flat_map(|bundle| &bundle.contents) {
         let is_known = drafts.contains_key(&named.name)
             || bundles.contains_key(&named.name)
+            || pipelines.contains_key(&named.name)
             || OF_OVERLAY.contains(&named.name.as_str());
         if !is_known && found.complete && !found.unusable.contains(&named.name) {
             unknown(named, &known, report);
@@ -61,8 +71,12 @@ fn check_contents(drafts: &BTreeMap<String, Draft>, trees: &mut Trees, found: &F
     }
 }
 
-/// Each bundle with its services, those of bundles in it among them.
-fn take_apart(drafts: &BTreeMap<String, Draft>, trees: &mut Trees) -> BTreeMap<String, Vec<String>> {
+/// Each bundle with its services, those of bundles and pipelines in it among them.
+fn take_apart(
+    drafts: &BTreeMap<String, Draft>,
+    pipelines: &BTreeMap<String, Vec<String>>,
+    trees: &mut Trees,
+) -> BTreeMap<String, Vec<String>> {
     let Trees { bundles, report, .. } = trees;
     let mut groups = BTreeMap::new();
     let mut steps = 0_usize;
@@ -80,7 +94,11 @@ fn take_apart(drafts: &BTreeMap<String, Draft>, trees: &mut Trees) -> BTreeMap<S
                 None if drafts.contains_key(next) => {
                     services.insert(next.to_owned());
                 }
-                None => {}
+                None => {
+                    let of_pipeline = pipelines.get(next).map_or(&[][..], Vec::as_slice);
+                    steps = steps.saturating_add(of_pipeline.len());
+                    services.extend(of_pipeline.iter().cloned());
+                }
             }
         }
         groups.insert(name.clone(), services.into_iter().collect());
@@ -153,13 +171,32 @@ fn cycles(trees: &mut Trees) {
     }
 }
 
+/// Each pipeline that has a name, with its services.
+fn pipelines(drafts: &BTreeMap<String, Draft>, trees: &mut Trees) -> BTreeMap<String, Vec<String>> {
+    let Trees { pipes, bundles, report, .. } = trees;
+    let mut pipelines: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (last, pipeline) in pipes.iter().filter_map(|(name, pipe)| Some((name, pipe.pipeline.as_ref()?))) {
+        if drafts.contains_key(&pipeline.name)
+            || bundles.contains_key(&pipeline.name)
+            || pipelines.contains_key(&pipeline.name)
+        {
+            let message = format!("{} is there already", quote(&pipeline.name));
+            report.mistake(&pipeline.path, message, Some("give the pipeline another name".to_owned()));
+            continue;
+        }
+        let mut services = ordered::set([last.clone()]);
+        let mut todo = vec![last];
+        while let Some(pipe) = todo.pop().and_then(|name| pipes.get(name)) {
+            let producers = pipe.consumes.iter().map(|producer| &producer.name);
+            todo.extend(producers.filter(|name| services.insert((*name).clone())));
+        }
+        pipelines.insert(pipeline.name.clone(), services.into_iter().collect());
+    }
+    pipelines
+}
+
 /// Checks the pipelines and joins who writes with who reads.
-fn join(
-    drafts: &mut BTreeMap<String, Draft>,
-    trees: &mut Trees,
-    found: &Found,
-    groups: &mut BTreeMap<String, Vec<String>>,
-) {
+fn join(drafts: &mut BTreeMap<String, Draft>, trees: &mut Trees, found: &Found) {
     let Trees { pipes, report, .. } = trees;
     let known: Vec<&str> = pipes.keys().map(String::as_str).collect();
     let is_unknown =
@@ -199,20 +236,6 @@ fn join(
                 }
             }
         }
-    }
-    for (last, pipeline) in pipes.iter().filter_map(|(name, pipe)| Some((name, pipe.pipeline.as_ref()?))) {
-        if drafts.contains_key(&pipeline.name) || groups.contains_key(&pipeline.name) {
-            let message = format!("{} is there already", quote(&pipeline.name));
-            report.mistake(&pipeline.path, message, Some("give the pipeline another name".to_owned()));
-            continue;
-        }
-        let mut services = ordered::set([last.clone()]);
-        let mut todo = vec![last];
-        while let Some(pipe) = todo.pop().and_then(|name| pipes.get(name)) {
-            let producers = pipe.consumes.iter().map(|producer| &producer.name);
-            todo.extend(producers.filter(|name| services.insert((*name).clone())));
-        }
-        groups.insert(pipeline.name.clone(), services.into_iter().collect());
     }
 }
 
