@@ -19,7 +19,7 @@ const MEANT: [&str; 9] = [
     "No signal is ignored; s6 and runit pass on what they have inherited.",
     "Each service has a session and a process group of its own; under runit it shares those of `runsv`.",
     "`finish` of a runit tree has a session of its own as well.",
-    "The environment has `RINIT_SERVICE` in it, that of `finish` `RINIT_EXIT_CODE` and `RINIT_EXIT_SIGNAL` too.",
+    "The environment of all programs has `RINIT_SERVICE`. That of `finish` also has `RINIT_EXIT_CODE` and `RINIT_EXIT_SIGNAL`.",
     "`finish` of an s6 tree always gets the process group as its fourth argument, as s6 gives it since 2.13.0.0.",
     "`finish` of a logger writes where rinit's own output goes; s6 and runit have closed it by then.",
 ];
