@@ -52,19 +52,23 @@ fn every_page_is_linked_and_every_link_leads_somewhere() {
 }
 
 #[test]
-fn the_service_in_the_readme_is_without_a_mistake() {
+fn the_services_in_the_readme_are_without_a_mistake() {
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let toml = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("nginx.toml"), toml).unwrap();
-    std::fs::write(dir.path().join("redis.toml"), "command = \"redis\"\nhealthcheck.tcp = \"127.0.0.1:1\"")
-        .unwrap();
+    let mut definitions =
+        readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
+    let image = tempfile::tempdir().unwrap();
+    let dir = image.path().join("services.d");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("nginx.toml"), definitions.next().unwrap()).unwrap();
+    std::fs::write(dir.join("redis.toml"), definitions.next().unwrap()).unwrap();
+    std::fs::create_dir(image.path().join("etc")).unwrap();
+    std::fs::write(image.path().join("etc/passwd"), "redis:x:100:101::/:/bin/false\n").unwrap();
     let sources = rinit::config::Sources {
-        dirs: vec![dir.path().to_owned()],
+        dirs: vec![dir],
         command: vec![],
         environment: vec![],
         style: None,
-        root: "/".into(),
+        root: image.path().to_owned(),
     };
     assert_eq!(rinit::config::load(&sources).unwrap().services.len(), 2);
 }
