@@ -6,9 +6,11 @@ use super::output::{err, json, show};
 use super::parse::Words;
 use super::table::Opt;
 use super::values;
+use crate::control::address::Address;
 use crate::control::client::{self, Failure};
-use crate::control::protocol::{ActionResult, Request, Response};
+use crate::control::protocol::{ActionResult, Request, Response, Verb};
 use crate::model::exit::{NO_INIT, NOT_DONE};
+use crate::model::suggest;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -19,7 +21,23 @@ pub(super) fn ask(
     timeout: Duration,
 ) -> Result<Result<Response, u8>, String> {
     let socket = values::socket(words)?;
-    Ok(client::ask(socket.as_ref(), request, timeout).map_err(failed))
+    let answer = client::ask(socket.as_ref(), request, timeout);
+    Ok(answer.map_err(|failure| failed(with_near_name(failure, socket.as_ref(), timeout))))
+}
+
+/// Adds the name that was likely meant to the message about an unknown one. The init knows the names, so it is asked again.
+fn with_near_name(failure: Failure, socket: Option<&Address>, timeout: Duration) -> Failure {
+    let Failure::Refused(message) = &failure else { return failure };
+    let Some(unknown) = message.strip_prefix("no service is called ") else { return failure };
+    let Ok(response) = client::ask(socket, &Request::new(Verb::Status, Vec::new()), timeout) else {
+        return failure;
+    };
+    let services = response.status.unwrap_or_default().services;
+    let known: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+    match suggest::nearest(unknown, &known) {
+        Some(near) => Failure::Refused(format!("{message}; did you mean {near}?")),
+        None => failure,
+    }
 }
 
 /// Writes why there is no answer. Returns the exit status.

@@ -38,7 +38,12 @@ fn verb_hint(command: &[OsString]) -> Option<String> {
     let near = near::verb(name)?;
     if near == name {
         return Some(format!(
-            "rinit: {name:?} was taken for a COMMAND; in a running container it is a verb: docker exec CONTAINER rinit {name}"
+            "rinit: {name:?} was taken for a COMMAND; in a running container it is a verb: docker exec CONTAINER rinit {name}{}",
+            if name == "check" {
+                "; in a new one: docker run --entrypoint /sbin/rinit IMAGE check"
+            } else {
+                ""
+            }
         ));
     }
     Some(format!("rinit: {name:?} was taken for a COMMAND; did you mean {near:?}? Try 'rinit --help'."))

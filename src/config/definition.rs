@@ -2,7 +2,7 @@
 
 use super::keys::{command, readiness, streams};
 use super::read::draft::Draft;
-use super::read::reader::{Reader, Surroundings};
+use super::read::reader::{Reader, Surroundings, VARIABLE_NOT_SET};
 use super::text::diagnostic::Diagnostic;
 use super::text::source::Source;
 use super::text::syntax;
@@ -25,7 +25,8 @@ pub(super) fn read(name: &str, path: &Path, outside: &Surroundings) -> (Draft, V
         }
     };
     let mistakes = read_keys(&source, outside, &mut draft);
-    draft.flawed = !mistakes.is_empty();
+    // What a variable without a value stands in cannot be judged.
+    draft.flawed = mistakes.iter().any(|found| found.warning.is_none_or(|code| code == VARIABLE_NOT_SET));
     draft.source = Some(source);
     (draft, mistakes)
 }

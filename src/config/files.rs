@@ -6,7 +6,7 @@ use crate::model::suggest;
 use crate::model::text::cause;
 use nix::fcntl::OFlag;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
@@ -49,8 +49,14 @@ pub(super) struct Found {
     pub mistakes: Vec<Diagnostic>,
 }
 
-/// Looks through the directories, in their order.
-pub(super) fn find(dirs: &[PathBuf]) -> Found {
+/// The variable that names directories.
+const VARIABLE: &str = "RINIT_SERVICES";
+
+/// Looks through the directories, in their order. `environment`: to tell who has named one that is not there.
+pub(super) fn find(dirs: &[PathBuf], environment: &[(OsString, OsString)]) -> Found {
+    let variable = environment.iter().find(|(name, _)| name == VARIABLE).map(|(_, value)| value);
+    let is_named =
+        |dir: &PathBuf| variable.is_some_and(|value| std::env::split_paths(value).any(|path| path == *dir));
     let mut found = Found {
         definitions: BTreeMap::new(),
         unusable: BTreeSet::new(),
@@ -61,7 +67,11 @@ pub(super) fn find(dirs: &[PathBuf]) -> Found {
         if let Err(reason) = list(dir, number, &mut found) {
             found.complete = false;
             let message = format!("cannot read directory {}: {reason}", dir.display());
-            found.mistakes.push(Diagnostic::of_file(dir, message, None));
+            found.mistakes.push(Diagnostic::of_file(
+                dir,
+                message,
+                is_named(dir).then(|| format!("{VARIABLE} names it")),
+            ));
         }
     }
     found

@@ -85,7 +85,7 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<Diagnostic>> {
     if sources.dirs.is_empty() {
         return Ok(command_alone(&sources.command));
     }
-    let read = read_all(sources);
+    let read = read_all(sources, false);
     if read.mistakes.is_empty() { Ok(finish(read).0) } else { Err(read.mistakes) }
 }
 
@@ -99,9 +99,9 @@ fn command_alone(command: &[OsString]) -> Config {
 
 /// Reads all definitions and looks for what is valid and unwise as well. Nothing of that is needed to run them.
 pub fn check(sources: &Sources, world: &lint::World) -> Checked {
-    let mut read = read_all(sources);
+    let mut read = read_all(sources, world.programs.is_none());
     let mut found = std::mem::take(&mut read.mistakes);
-    let is_right = found.is_empty();
+    let is_right = found.iter().all(|found| found.warning.is_some());
     found.extend(lint::all(&read.drafts, &sources.dirs, &sources.root, world));
     let config = is_right.then(|| {
         let (config, files) = finish(read);
@@ -117,16 +117,18 @@ struct Read {
     drafts: BTreeMap<String, Draft>,
     groups: BTreeMap<String, Vec<String>>,
     directories: BTreeMap<String, String>,
-    /// Sorted.
+    /// Sorted; with warnings of what may be right elsewhere.
     mistakes: Vec<Diagnostic>,
     notes: Vec<String>,
 }
 
-fn read_all(sources: &Sources) -> Read {
-    let found = files::find(&sources.dirs);
+/// `is_elsewhere`: these definitions are for an image, and this is not it.
+fn read_all(sources: &Sources, is_elsewhere: bool) -> Read {
+    let found = files::find(&sources.dirs, &sources.environment);
     let outside = Surroundings {
         accounts: Accounts::new(&sources.root),
         variables: Variables::new(&sources.environment),
+        is_elsewhere,
     };
     let mut mistakes = Vec::new();
     let mut drafts: BTreeMap<String, Draft> = BTreeMap::new();

@@ -25,7 +25,7 @@ pub struct FileValue {
 impl FileValue {
     /// The entry of an environment: the text of the file, less one line end. What is in the file is shown nowhere.
     ///
-    /// Errors: a text for people, with the path and the cause.
+    /// Errors: a text for people, with the variable, the path and the cause.
     pub(super) fn entry(&self) -> Result<CString, String> {
         read(&self.path)
             .map(|value| {
@@ -34,7 +34,7 @@ impl FileValue {
                 entry.push(OsStr::from_bytes(&value));
                 c_string(&entry)
             })
-            .map_err(|cause| format!("cannot read {}: {cause}", self.path.display()))
+            .map_err(|cause| format!("{}: cannot read {}: {cause}", self.name.display(), self.path.display()))
     }
 }
 

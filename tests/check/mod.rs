@@ -120,7 +120,7 @@ fn what_everybody_may_write_to_is_told() {
         check(dir.path(), &["d"], &[])
     };
     let told = mode("d/a.toml", 0o666);
-    let expected = "d/a.toml: warning: everybody may write to this file, and so have rinit run what he likes \
+    let expected = "d/a.toml: warning: everybody may write to this file: whoever can write here decides what rinit runs \
                     [world-writable]\n    = chmod o-w d/a.toml\n\n1 warning\n";
     assert_eq!((told.status, told.stderr.as_str()), (0, expected));
     // The directory stands for what is in it.
@@ -202,6 +202,8 @@ fn the_examples_warn_of_nothing() {
     ] {
         let told = check(&repository(), &["--json", "--stop-timeout", timeout, dir], &[]);
         let report: Value = serde_json::from_str(&told.stdout).unwrap();
-        assert_eq!(report["warnings"], 0, "{told:?}");
+        // The users that some name are in the image, perhaps not on this machine.
+        let mut codes = report["diagnostics"].as_array().unwrap().iter().map(|found| &found["code"]);
+        assert!(codes.all(|code| code == "account-missing"), "{told:?}");
     }
 }

@@ -75,7 +75,7 @@ fn all_there_is_to_know_is_told_and_no_secret() {
             "PASSWORD from",
             "PORT=8080",
             "LATER=over the file",
-            "TOKEN with variables of the container put in",
+            "TOKEN, with ${...} filled in from the container",
             "RINIT_SERVICE from rinit",
             &format!("defined in {dir}/services.d/web.toml"),
         ],

@@ -177,7 +177,7 @@ fn environment(variables: &[Value]) -> Vec<String> {
                 continue;
             }
             "rinit" => format!("{name} from rinit"),
-            "put-together" => format!("{name} with variables of the container put in"),
+            "put-together" => format!("{name}, with ${{...}} filled in from the container"),
             "file" => format!("{name} from {}", field("file")),
             _ => match text(variable, "value") {
                 Some(value) => format!("{name}={value}"),

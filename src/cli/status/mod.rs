@@ -15,7 +15,7 @@ use super::output::{json, show};
 use super::parse::Words;
 use super::table::Opt;
 use super::values;
-use crate::control::protocol::{Request, Verb};
+use crate::control::protocol::{Request, StatusReport, Verb};
 use colour::Screen;
 use std::time::Duration;
 
@@ -29,7 +29,10 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
         Ok(response) => response,
         Err(status) => return Ok(status),
     };
-    let report = response.status.unwrap_or_default();
+    let mut report = response.status.unwrap_or_default();
+    if !in_detail {
+        sort(&mut report);
+    }
     let screen = Screen::of_stdout();
     Ok(show(&match (words.has(Opt::Json), in_detail) {
         (true, _) => json(&report),
@@ -39,4 +42,9 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
         }
         (false, false) => table::table(&report, &screen),
     }))
+}
+
+/// Puts all services in the order of their names: those that a reload has added come last in the answer.
+fn sort(report: &mut StatusReport) {
+    report.services.sort_by(|one, other| one.name.cmp(&other.name));
 }

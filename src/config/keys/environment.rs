@@ -174,20 +174,29 @@ pub(crate) fn env_file(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut D
             None => env_file_path(reader, entry, draft),
         }
         let EnvFile { path, required, format } = std::mem::take(&mut draft.env_file_entry);
-        let Some((path, span)) = path else { continue };
-        let path = beside(reader, &path);
+        let Some((written, span)) = path else { continue };
+        let path = beside(reader, &written);
         match files::read(&path) {
             Ok(bytes) => read_variables(reader, &path, &bytes, format, draft),
-            Err(_)
-                if !required && path.symlink_metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound) => {}
+            Err(_) if !required && path_is_missing(&path) => {}
             Err(reason) => {
                 let path = path.display().to_string();
                 let path = if reader.source.is_secret(&span) { "the file" } else { &path };
                 let message = format!("cannot read {path}: {reason}");
-                reader.report(&span, &message, None);
+                match path_is_missing(&beside(reader, &written)) && reader.outside.is_elsewhere {
+                    true => {
+                        let help = Some("it must exist in the image".to_owned());
+                        reader.report_of_image(&span, "env-file-missing", &message, help);
+                    }
+                    false => reader.report(&span, &message, None),
+                }
             }
         }
     }
+}
+
+fn path_is_missing(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound)
 }
 
 /// `path`, of the entry that is being read.

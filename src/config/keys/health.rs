@@ -20,6 +20,10 @@ const ON_UNHEALTHY: [(&str, OnUnhealthy); 3] =
 
 /// `healthcheck`.
 pub(crate) fn healthcheck(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
+    if value.get_ref().is_str() {
+        let help = "write { test = \"...\" }".to_owned();
+        return reader.report(&value.span(), "expected a table, found a string", Some(help));
+    }
     let Some(table) = reader.as_table(value) else { return };
     reader.table("healthcheck.", table, HEALTHCHECK, draft);
     let keys = in_written_order(table).into_iter().map(|(key, _)| key);

@@ -52,6 +52,7 @@ mod tests {
         let outside = Surroundings {
             accounts: Accounts::new(Path::new("/nonexistent")),
             variables: Variables::new(&[]),
+            is_elsewhere: false,
         };
         let mut parsed = syntax::parse(&source);
         let mut draft = Draft::new("x");

@@ -47,6 +47,7 @@ pub(crate) fn group_add(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut 
 
 fn report(reader: &mut Reader<'_>, value: &Value<'_>, problem: Problem) {
     let shown = |name: &str| reader.source.quote(&value.span(), name);
+    let is_elsewhere = reader.outside.is_elsewhere && problem != Problem::Form;
     let (message, help) = match problem {
         Problem::Form => (
             "expected NAME or UID, or either with :GROUP or :GID".to_owned(),
@@ -59,6 +60,10 @@ fn report(reader: &mut Reader<'_>, value: &Value<'_>, problem: Problem) {
             (message, Some("write numbers, which need no file".to_owned()))
         }
     };
+    if is_elsewhere {
+        let help = Some("it must exist in the image".to_owned());
+        return reader.report_of_image(&value.span(), "account-missing", &message, help);
+    }
     reader.report(&value.span(), &message, help);
 }
 

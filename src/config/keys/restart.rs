@@ -2,7 +2,7 @@
 
 use crate::config::read::draft::Draft;
 use crate::config::read::reader::{Key, Reader};
-use crate::config::read::values::{Zero, set};
+use crate::config::read::values::{Zero, set, whole};
 use crate::config::text::syntax::Value;
 use crate::model::Restart;
 
@@ -19,6 +19,12 @@ pub(crate) fn restart(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Dr
         // What becomes of Compose's `restart: no` when it is written without quotes.
         let help = "write \"no\" or \"always\"".to_owned();
         return reader.report(&value.span(), "expected a string, found a boolean", Some(help));
+    }
+    if let Some(count) = value.get_ref().as_integer().and_then(whole).filter(|count| *count >= 1)
+        && !reader.source.is_secret(&value.span())
+    {
+        let help = format!("write \"on-failure:{count}\"");
+        return reader.report(&value.span(), "expected a string, found an integer", Some(help));
     }
     let Some(text) = reader.string(value) else { return };
     if let Some((_, restart)) = RESTART_WORDS.iter().find(|(word, _)| *word == text) {

@@ -150,7 +150,7 @@ fn background(subject: &mut Subject<'_>, simple: &Simple) {
     });
     if leaves || forks || is_init_script(&simple.words) {
         let message = format!(
-            "{} goes to the background: its service has ended then, and it is stopped",
+            "{} puts itself into the background; rinit then takes the service for ended and kills it",
             subject.quote(program)
         );
         let help = "have the program itself run in the foreground";
@@ -188,7 +188,7 @@ fn without_a_shell(subject: &mut Subject<'_>, words: &[String]) {
     if let Some(name) = arguments.iter().find_map(|word| variable(word)) {
         let message =
             format!("{} stays as it is: no shell reads this command", subject.quote(&format!("${name}")));
-        let help = "${NAME} stands for a variable of rinit's own";
+        let help = "${NAME} stands for a variable of rinit's own environment";
         subject.warn("dollar-not-replaced", COMMAND, &message, help);
     }
 }

@@ -36,7 +36,8 @@ pub(super) fn look(subject: &mut Subject<'_>) {
     }
     for (name, span) in found {
         let message = format!("the value of {} can be read by whoever has this file", quote(&name));
-        let help = "write { file = \"/run/secrets/...\" }, or ${NAME} for a variable of rinit's own";
+        let help =
+            "write { file = \"/run/secrets/...\" }, or ${NAME} for a variable of rinit's own environment";
         subject.warn_at("plain-secret", Some(span), &message, help);
     }
 }

@@ -6,7 +6,7 @@ use crate::config::text::diagnostic::Diagnostic;
 use crate::config::text::source::Source;
 use crate::config::text::syntax;
 use crate::model::duration::format;
-use crate::model::{MAIN, Service};
+use crate::model::{MAIN, Policy, Service};
 use std::time::Duration;
 
 /// More services of a chain are not named.
@@ -19,9 +19,9 @@ struct Chain<'a> {
     names: Vec<&'a str>,
 }
 
-/// Warns of the longest chain alone: what helps against it helps against the others. A grace that is not written
-/// counts as nothing, for the default of 10s is longer than the default of the stop timeout; so does that of a task,
-/// which has ended by then.
+/// Warns of the longest chain alone: what helps against it helps against the others. The default grace
+/// counts as nothing, written or not, for its 10s are longer than the default of the stop timeout; so does that of a
+/// task, which has ended by then.
 pub(super) fn look(services: &[Service], files: &[Option<Source>], world: &World) -> Option<Diagnostic> {
     let mut chains: Vec<Option<Chain<'_>>> = vec![None; services.len()];
     // Dependencies first. There is no cycle, so each round finds at least one more.
@@ -73,9 +73,8 @@ fn chain<'a>(service: &'a Service, services: &[Service], chains: &[Option<Chain<
     }
     let mut longest = longest.clone();
     let is_task = service.policy.is_task() && service.name != MAIN;
-    let is_written =
-        service.origin.as_ref().is_some_and(|origin| origin.lines.contains_key("stop_grace_period"));
-    if is_written && !is_task {
+    let is_default = service.policy.stop_grace_period == Policy::default().stop_grace_period;
+    if !is_default && !is_task {
         longest.length = longest.length.saturating_add(service.policy.stop_grace_period);
         longest.names.insert(0, &service.name);
     }

@@ -22,9 +22,11 @@ use std::path::{Path, PathBuf};
 use subject::Subject;
 
 /// The code of every warning. docs/check.md explains each.
-pub const CODES: [&str; 18] = [
+pub const CODES: [&str; 21] = [
+    "account-missing",
     "capability-missing",
     "dollar-not-replaced",
+    "env-file-missing",
     "essential-restarts",
     "goes-to-background",
     "grace-over-timeout",
@@ -40,6 +42,7 @@ pub const CODES: [&str; 18] = [
     "start-timeout-unused",
     "stop-signal-kill",
     "task-restarts",
+    "variable-not-set",
     "world-writable",
 ];
 

@@ -34,13 +34,13 @@ fn of_path(path: &Path, drafts: &BTreeMap<String, Draft>, world: &World) -> Opti
     let metadata = fs::metadata(path).ok()?;
     let what = if metadata.is_dir() { "directory" } else { "file" };
     let (code, message, help) = if metadata.mode() & 0o002 != 0 {
-        let message = format!("everybody may write to this {what}, and so have rinit run what he likes");
+        let message =
+            format!("everybody may write to this {what}: whoever can write here decides what rinit runs");
         ("world-writable", message, "chmod o-w")
     } else {
         let name = world.is_root.then(|| writer(&metadata, drafts)).flatten()?;
-        let message = format!(
-            "the user of {name} may write to this {what}, and so have rinit run what he likes as root"
-        );
+        let message =
+            format!("the user of {name} may write to this {what}, and so decides what rinit runs as root");
         ("service-writes-definitions", message, "chown root:root")
     };
     let help = format!("{help} {}", path.display());

@@ -2,7 +2,7 @@
 
 use super::subject::{Part, Subject, World};
 use crate::model::duration::format;
-use crate::model::{Backoff, Restart, Signal};
+use crate::model::{Backoff, Policy, Restart, Signal};
 use std::time::Duration;
 
 pub(super) fn look(subject: &mut Subject<'_>, world: &World) {
@@ -111,7 +111,8 @@ fn stop(subject: &mut Subject<'_>, world: &World) {
         subject.warn("stop-signal-kill", &["stop_signal"], &message, help);
     }
     let grace = policy.stop_grace_period;
-    if grace > world.stop_timeout && subject.is_written("stop_grace_period") {
+    // A default that is written out is no more than a default.
+    if grace > world.stop_timeout && grace != Policy::default().stop_grace_period {
         let message =
             format!("when the container stops, it gets no more than {}", format(world.stop_timeout));
         subject.warn("grace-over-timeout", &["stop_grace_period"], &message, &longer(grace));

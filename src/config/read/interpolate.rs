@@ -53,6 +53,8 @@ pub(crate) struct Mistake {
     /// What the text itself says about it, after `?`.
     pub said: Option<String>,
     pub help: Option<String>,
+    /// A variable has no value, which may be otherwise where the service is to run.
+    pub is_unset: bool,
 }
 
 impl Variables {
@@ -94,7 +96,13 @@ impl Variables {
                 false => format!("with its values it is longer than {} KiB", LONGEST / 1024),
             };
             budget.0 = if scan.longest < longest { 0 } else { budget.0.saturating_sub(scan.longest) };
-            return Err(vec![Mistake { span: 0..text.len(), message, said: None, help: None }]);
+            return Err(vec![Mistake {
+                span: 0..text.len(),
+                message,
+                said: None,
+                help: None,
+                is_unset: false,
+            }]);
         }
         budget.0 = budget.0.saturating_sub(done.len());
         if scan.mistakes.is_empty() { Ok(done) } else { Err(scan.mistakes) }
@@ -133,7 +141,7 @@ struct Scan<'a> {
 impl Scan<'_> {
     fn report(&mut self, span: Range<usize>, message: String, help: Option<String>) {
         if self.mistakes.len() < MOST_MISTAKES {
-            self.mistakes.push(Mistake { span, message, said: None, help });
+            self.mistakes.push(Mistake { span, message, said: None, help, is_unset: false });
         }
     }
 
@@ -240,7 +248,7 @@ impl Scan<'_> {
             true => (None, self.variables.unset(name)),
             false => (Some(said), None),
         };
-        self.mistakes.push(Mistake { span, message, said, help });
+        self.mistakes.push(Mistake { span, message, said, help, is_unset: true });
     }
 
     /// The text after an operator, up to the brace.

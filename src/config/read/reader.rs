@@ -30,12 +30,17 @@ pub struct Key {
     pub(crate) read: fn(&mut Reader<'_>, &Value<'_>, &mut Draft),
 }
 
+/// The code of the warning about a variable without a value.
+pub(crate) const VARIABLE_NOT_SET: &str = "variable-not-set";
+
 /// What lies outside of the files and is the same for all of them.
 pub(crate) struct Surroundings {
     /// Who is who.
     pub accounts: Accounts,
     /// What `${NAME}` stands for.
     pub variables: Variables,
+    /// The services are to run in an image, and this is not it.
+    pub is_elsewhere: bool,
 }
 
 /// Maximum number of keys that a help lists. A service has more of them.
@@ -108,6 +113,22 @@ impl<'a> Reader<'a> {
             self.add(self.source.mistake(span, &without_quotes(message), help));
         } else {
             self.add(self.source.mistake(span, message, help));
+        }
+    }
+
+    /// Adds what is a mistake here and may be right in the image, where that is elsewhere: then it is a warning.
+    pub fn report_of_image(
+        &mut self,
+        span: &Range<usize>,
+        code: &'static str,
+        message: &str,
+        help: Option<String>,
+    ) {
+        let before = self.mistakes.len();
+        self.report(span, message, help);
+        if self.outside.is_elsewhere && self.mistakes.len() > before {
+            let mistake = self.mistakes.pop();
+            self.mistakes.extend(mistake.map(|mistake| mistake.into_warning(code)));
         }
     }
 
@@ -206,6 +227,8 @@ impl<'a> Reader<'a> {
         let help = if let Some(near) = suggest::nearest(name, &names) {
             self.misspelt.push(near);
             format!("did you mean \"{near}\"?")
+        } else if path.is_empty() && matches!(name, "service" | "Service") {
+            format!("keys stand at the top: remove [{name}]")
         } else if let Some(owner) = self.owner(name).filter(|_| path.matches('.').count() < 2) {
             match owner {
                 "" => format!("\"{name}\" is a key of the service: write it above the first [table]"),

@@ -1,6 +1,6 @@
 //! TOML values as the types that keys want. Each function reports what is wrong and then returns `None`.
 
-use super::reader::Reader;
+use super::reader::{Reader, VARIABLE_NOT_SET};
 use crate::config::text::excerpt::quote;
 use crate::config::text::syntax::Value;
 use crate::model::duration;
@@ -42,6 +42,12 @@ impl Reader<'_> {
             }
             DeValue::Array(_) if wanted == "a table" && self.written(value).starts_with("[[") => {
                 Some("write single brackets".into())
+            }
+            DeValue::String(name) if wanted.starts_with("an array of names") => {
+                Some(match is_plain(name) && !self.source.is_secret(&value.span()) {
+                    true => format!("write [\"{name}\"]"),
+                    false => "write it in brackets".into(),
+                })
             }
             DeValue::String(_) if wanted == "a boolean" => Some("write true or false, without quotes".into()),
             DeValue::String(_) if wanted.ends_with("number") => Some("write it without quotes".into()),
@@ -111,7 +117,10 @@ impl Reader<'_> {
                         Some(said) if !self.source.is_secret(&span) => format!("{}: {said}", mistake.message),
                         _ => mistake.message,
                     };
-                    self.report(&span, &message, mistake.help);
+                    match mistake.is_unset {
+                        true => self.report_of_image(&span, VARIABLE_NOT_SET, &message, mistake.help),
+                        false => self.report(&span, &message, mistake.help),
+                    }
                 }
                 None
             }
@@ -256,7 +265,16 @@ impl Reader<'_> {
     }
 
     fn without_unit(&mut self, value: &Value<'_>) {
-        let help = "write a unit, for instance 10s".into();
+        let number = match value.get_ref() {
+            DeValue::Integer(integer) if !self.source.is_secret(&value.span()) => {
+                whole(integer).filter(|number| *number > 0)
+            }
+            _ => None,
+        };
+        let help = match number {
+            Some(number) => format!("write \"{number}s\""),
+            None => "write a unit, for instance \"10s\"".to_owned(),
+        };
         self.report(&value.span(), "a duration needs a unit", Some(help));
     }
 
@@ -280,6 +298,11 @@ fn decimal(text: &str) -> Option<f64> {
     let digits: u32 = fraction.parse().ok()?;
     let scale = fraction.bytes().fold(1.0, |scale, _| scale * 10.0);
     Some(f64::from(whole.parse::<u32>().ok()?) + f64::from(digits) / scale)
+}
+
+/// A name of a service or bundle, as far as its characters go.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-@".contains(&b))
 }
 
 fn is_number(text: &str) -> bool {

@@ -1,8 +1,8 @@
 //! A directory with a `run`: a service that s6 or runit keeps running.
 
-use super::contenv;
 use super::raw::{Dir, Report};
 use super::style::Style;
+use super::{contenv, leftover};
 use crate::config::read::draft::Draft;
 use crate::model::duration::MAX;
 use crate::model::{
@@ -112,6 +112,7 @@ pub(super) fn read(name: &str, called: &str, dir: &Dir, style: Style, report: &m
         Style::S6 => s6(&mut draft, called, dir, report),
         Style::Runit => runit(&mut draft, name == called, dir, report),
     }
+    leftover::look(dir, report);
     // Copies and texts with an ending are nobody's.
     for odd in dir.names().filter(|name| name.len() > 3 && !name.contains(['.', '~'])) {
         if !KNOWN.contains(&odd)

@@ -5,6 +5,7 @@
 //! by itself.
 
 mod contenv;
+mod leftover;
 mod link;
 mod longrun;
 mod raw;

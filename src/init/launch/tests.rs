@@ -381,7 +381,7 @@ fn a_value_may_come_from_a_file() {
         let shown = path.display().to_string();
         error
             .message
-            .strip_prefix(&format!("web.toml:7: environment: cannot read {shown}: "))
+            .strip_prefix(&format!("web.toml:7: environment: SECRET: cannot read {shown}: "))
             .unwrap()
             .to_owned()
     };
