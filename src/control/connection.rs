@@ -93,19 +93,21 @@ impl Connection {
         socket::limit_unread(&self.stream)
     }
 
-    /// Takes what has arrived, as far as there is room for it.
-    pub(super) fn read(&mut self) -> io::Result<()> {
+    /// Takes what has arrived, as far as there is room for it, and about so many bytes at most. How many these were.
+    pub(super) fn read(&mut self, most: usize) -> io::Result<usize> {
+        let mut taken = 0_usize;
         let mut chunk = [0; 8192];
         self.input.drain(..self.taken.min(self.input.len()));
         self.line_end = self.line_end.map(|at| at.saturating_sub(self.taken));
         self.taken = 0;
-        while self.reads() {
+        while self.reads() && taken < most {
             let room = MAX_REQUEST.saturating_add(1).saturating_sub(self.input.len()).min(chunk.len());
             let Some(buffer) = chunk.get_mut(..room).filter(|buffer| !buffer.is_empty()) else { break };
             match self.stream.read(buffer) {
                 Ok(0) => self.eof = true,
                 Ok(count) => {
                     let before = self.input.len();
+                    taken = taken.saturating_add(count);
                     self.input.reserve_exact(count);
                     self.input.extend_from_slice(buffer.get(..count).unwrap_or_default());
                     self.find_line(before);
@@ -115,7 +117,7 @@ impl Connection {
                 Err(e) => return Err(e),
             }
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// Whether what it sends is taken.

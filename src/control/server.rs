@@ -8,7 +8,7 @@ use super::connection::{Connection, Line};
 pub use super::peer::{ClientId, Peer};
 use super::places::{Holder, Places, Verdict, heaviest};
 pub use super::places::{MAX_CLIENTS, MAX_HELD, YIELD_AFTER};
-use super::protocol::{Request, Response, WHO_MAY};
+use super::protocol::{MAX_REQUEST, Request, Response, WHO_MAY};
 use super::trouble::Trouble;
 use crate::model::text;
 use crate::sys::poll::{Interest, Poller, Ready};
@@ -33,6 +33,11 @@ const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 /// Maximum number of connections accepted for one wake-up. The kernel's queue holds up to 4096, and who waits in it waits
 /// behind everybody else, also behind those that have closed their end already.
 const ACCEPTS_A_TURN: usize = 512;
+
+/// Of those who may only read, at most so many bytes of one client are read for one wake-up, and so many of all that are
+/// accepted for it: a crowd that sends long requests would hold up everything else.
+const READ_A_TURN: usize = 16 * 1024;
+const READ_AT_ONCE: usize = 64 * 1024;
 
 /// Maximum number of invalid lines of one client answered in its turn.
 const LINES_A_TURN: usize = 16;
@@ -315,13 +320,14 @@ impl Server {
     }
 
     fn accept(&mut self, poller: &Poller, now: Instant) {
+        let mut left = READ_AT_ONCE;
         for _ in 0..ACCEPTS_A_TURN {
             match socket::accept(&self.listener) {
                 Ok(stream) => {
                     if self.trouble.worked() {
                         log::info!("control connections are accepted again");
                     }
-                    self.admit(poller, now, stream);
+                    left = left.saturating_sub(self.admit(poller, now, stream, left));
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
                 Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -339,20 +345,22 @@ impl Server {
     }
 
     /// Takes a new client in and reads what it has sent already. In a crowd only root's and rinit's own user's is read at
-    /// once: reading what hostile clients send, one after the other, would hold these up.
-    fn admit(&mut self, poller: &Poller, now: Instant, stream: UnixStream) {
-        let Ok(cred) = socket::peer(&stream) else { return };
+    /// once, and of others no more than is `left`: reading what hostile clients send, one after the other, would hold these
+    /// up. Returns how many bytes were read of one that may only read.
+    fn admit(&mut self, poller: &Poller, now: Instant, stream: UnixStream, left: usize) -> usize {
+        let Ok(cred) = socket::peer(&stream) else { return 0 };
         let may_change = cred.uid == 0 || cred.uid == self.own_uid;
         let peer = Peer { uid: cred.uid, pid: cred.pid, may_change };
         let mut connection = Connection::new(stream, peer, now);
         if cred.pid == 0 {
             // The abstract socket can be reached from the whole network namespace, which other containers may share.
             let _ = connection.dismiss(&Response::refused("you are in another PID namespace"), now);
-            return;
+            return 0;
         }
         let holders = self.holders(now);
         let of_user = holders.iter().filter(|holder| holder.peer.uid == peer.uid).count();
-        let reads_now = peer.may_change || !self.places.is_crowded(peer, holders.len(), of_user);
+        let is_free = left > 0 && !self.places.is_crowded(peer, holders.len(), of_user);
+        let reads_now = peer.may_change || is_free;
         match self.places.admit(peer, &holders) {
             Verdict::Free => {}
             Verdict::InPlaceOf(other) => {
@@ -361,7 +369,7 @@ impl Server {
             }
             Verdict::Refused(error) => {
                 let _ = connection.dismiss(&Response::busy(error), now);
-                return;
+                return 0;
             }
         }
         let _ = connection.limit_unread();
@@ -369,22 +377,28 @@ impl Server {
         let id = ClientId(self.next_id);
         self.clients.push((id, connection));
         if reads_now {
-            self.read(poller, now, id);
-        } else {
-            self.settle(poller, id, Ok(()));
+            let count = self.read(poller, now, id);
+            return if peer.may_change { 0 } else { count };
         }
+        self.settle(poller, id, Ok(()));
+        0
     }
 
-    /// Reads what a client has sent, unless that is more than can be held.
-    fn read(&mut self, poller: &Poller, now: Instant, id: ClientId) {
-        let Some(connection) = self.find(id) else { return };
-        let mut result = connection.read();
+    /// Reads what a client has sent, unless that is more than can be held. How many bytes these were.
+    fn read(&mut self, poller: &Poller, now: Instant, id: ClientId) -> usize {
+        let Some(connection) = self.find(id) else { return 0 };
+        let most = if connection.peer.may_change { MAX_REQUEST } else { READ_A_TURN };
+        let (count, mut result) = match connection.read(most) {
+            Ok(count) => (count, Ok(())),
+            Err(e) => (0, Err(e)),
+        };
         if !self.make_room(poller, now, id, 0)
             && let Some(connection) = self.find(id)
         {
             result = connection.dismiss(&Response::busy(TOO_MUCH_HELD), now);
         }
         self.settle(poller, id, result);
+        count
     }
 
     /// Reads from and writes to a client as far as that is possible.

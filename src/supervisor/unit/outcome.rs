@@ -127,6 +127,10 @@ impl Unit {
 
     /// The last of the process group is gone.
     pub fn group_gone(&mut self, now: Time, pid: Pid, out: &mut Vec<Effect>) {
+        if !self.is_alive() {
+            // It was given up, and has gone all the same.
+            self.refused = None;
+        }
         let Some(ending) = self.phase.ending_mut() else { return };
         let Main::Ended { process, group_left, .. } = &mut ending.main else { return };
         if process.group == pid {

@@ -101,7 +101,10 @@ impl Rule for Status {
             // Nothing is left that a signal could not be sent to.
             Event::GroupGone { pid } => {
                 if let Some(service) = self.mains.get(pid) {
-                    self.not_signalled.remove(service);
+                    let last = self.mains.iter().filter(|(_, of)| *of == service).map(|(pid, _)| pid).max();
+                    if last == Some(pid) || !scene.state(*service).is_alive() {
+                        self.not_signalled.remove(service);
+                    }
                 }
             }
             Event::SetupFailed { pid, error } => {

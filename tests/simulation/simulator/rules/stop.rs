@@ -157,12 +157,13 @@ impl Stop {
 }
 
 /// The graces of a service and of what it depends on, along the longest way. What reads and waits to be started again
-/// counts; so does, with `before`, one that did so before this step.
+/// counts; so does, with `before`, one that did so, or had a process, before this step.
 pub(super) fn chain(scene: &Scene<'_>, service: usize, before: bool) -> Duration {
     let waits = |state| matches!(state, State::Waiting | State::Backoff);
     let lingers =
         scene.reads(service) && (waits(scene.state(service)) || (before && waits(scene.was(service))));
-    let own = match scene.has_to_stop(service) || lingers {
+    let ended_now = before && scene.was(service).is_alive();
+    let own = match scene.has_to_stop(service) || ended_now || lingers {
         true => scene.grace(service),
         false => Duration::ZERO,
     };
