@@ -145,7 +145,7 @@ fn a_probe_whose_value_cannot_be_read_does_not_count() {
         .start();
     init.wait_healthy(PATIENCE);
     std::fs::remove_file(&secret).unwrap();
-    let text = format!("environment: cannot read {}: No such file or directory", secret.display());
+    let text = format!("environment: A: cannot read {}: No such file or directory", secret.display());
     init.wait_line("why it is not probed", |line| line.contains(&text));
     let web = init.service("web");
     assert_eq!((web.health.as_deref(), web.restarts), (Some("healthy"), 0));
