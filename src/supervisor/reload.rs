@@ -53,6 +53,8 @@ impl Supervisor {
         }
         let wanted = self.redefine(now, services, plan, out);
         let kept = self.needs_until_then();
+        // What an earlier reload has had wait is known to the graph again.
+        self.needs_later.clear();
         graph::link(&mut self.units, services);
         self.want(now, wanted);
         self.keep_needs(kept);

@@ -154,3 +154,19 @@ fn what_stands_in_the_order_of_a_stop_is_not_free() {
     world.exits("db", 0);
     assert_eq!(world.supervisor.free().len(), 3);
 }
+
+/// `web` stops for the first reload when the second one gives it a dependency.
+#[test]
+fn what_a_service_needs_by_the_last_of_two_reloads_is_started() {
+    let mut db = service("db");
+    db.policy.autostart = false;
+    let old = vec![db.clone(), service("web")];
+    let first = vec![db.clone(), changed("web")];
+    let last = vec![db, needs(changed("web"), "db", Condition::Started)];
+    let mut world = World::boot(old.clone());
+    reload(&mut world, old, first.clone());
+    world.take_story();
+    reload(&mut world, first, last);
+    world.exits("web", 0);
+    assert_eq!(world.take_story(), ["start db", "start web"]);
+}

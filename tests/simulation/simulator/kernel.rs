@@ -123,7 +123,8 @@ impl Kernel {
     pub fn is_coming(&self, process: &Process, signal: Signal) -> bool {
         self.line.values().any(|act| match act {
             Act::Deliver(pid, Scope::Process, sent) => *pid == process.pid && *sent == signal,
-            Act::Deliver(pid, Scope::Group, sent) => *pid == process.group && *sent == signal,
+            // A process that has succeeded another one may be in that one's group.
+            Act::Deliver(pid, Scope::Group, sent) => self.group_of(*pid) == process.group && *sent == signal,
             Act::DeliverToAll(sent) => *sent == signal,
             _ => false,
         })

@@ -120,7 +120,10 @@ impl Limits {
                 let missed = has && book.killed && spare && book.executes && !book.undone && !changed;
                 return holds(!missed, || format!("{name} had time for its post_stop after it was killed"));
             }
-            Notice::Unkillable(service) => self.book(*service).executes = false,
+            // Its life is over: what a task undoes later is none.
+            Notice::Unkillable(service) | Notice::Follows(service, ..) => {
+                self.book(*service).executes = false
+            }
             Notice::Died(service, _, _, _, Next::StopRest | Next::PostStop)
             | Notice::StartFailed(service, _, Next::PostStop) => {
                 let grace = grace_of(service);

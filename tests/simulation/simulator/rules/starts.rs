@@ -184,7 +184,7 @@ impl Rule for Starts {
             holds(!free || scene.needs(service).any(lost), || {
                 format!("{} has failed with a dependency, and stays so without", scene.name(service))
             })?;
-            let autostart = scene.services.get(service).is_some_and(|service| service.policy.autostart);
+            let autostart = scene.defined.get(service).is_some_and(|service| service.policy.autostart);
             holds(state != State::Stopped || !autostart || self.by_hand.contains(&service), || {
                 format!("{} is stopped, and nobody has stopped it", scene.name(service))
             })?;

@@ -124,6 +124,8 @@ impl Rule for Together {
     fn reload(&mut self, scene: &Scene<'_>, plan: &Plan) -> Check {
         self.unwell.clear();
         self.starts_after.clear();
+        // What is started may need those that were to stop.
+        self.stops_after.clear();
         let named = |names: &[String]| {
             let all = scene.all().filter(|it| *it < self.needs.len());
             all.filter(|it| names.iter().any(|name| name == scene.name(*it))).collect::<BTreeSet<_>>()
