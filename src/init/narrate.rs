@@ -234,7 +234,7 @@ mod tests {
             (true, Kill::Waits, "it cannot be killed"),
             (true, Kill::Unknown, "it is not known whether SIGKILL was sent"),
             (false, Kill::Waits, "SIGKILL could not be sent in time"),
-            (false, Kill::Done, "not even SIGKILL ended it"),
+            (false, Kill::Done, "still there after SIGKILL"),
         ] {
             assert_eq!(unkillable(is_refused, kill), format!("{why}: given up"));
         }

@@ -192,6 +192,14 @@ impl Rule for Healths {
                     model.next(scene.now, probe.kind);
                 }
             }
+            // A paused one goes on in its successor's place, until that is paused as well.
+            Event::Succeeded { pid, .. } => {
+                let is_it = |it: &usize| scene.view(*it).is_some_and(|view| view.pid == Some(*pid));
+                let paused = scene.all().find(is_it).filter(|it| scene.state(*it) == State::Paused);
+                if let Some(model) = paused.and_then(|it| self.models.get_mut(&it)) {
+                    model.next(scene.now, Kind::Regular);
+                }
+            }
             Event::Overslept { by } => {
                 for model in self.models.values_mut() {
                     let own = (*by).min(scene.now - model.since);

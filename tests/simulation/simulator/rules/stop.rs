@@ -182,6 +182,11 @@ impl Rule for Stop {
                 self.no_grace = self.no_grace.or(Some(scene.now));
             }
             Event::Succeeded { pid, by, group } => {
+                let old = self.led.get(pid).copied().unwrap_or(*pid);
+                if old != *group {
+                    // What is left of the old group belongs to the service no longer.
+                    self.told.remove(&old);
+                }
                 self.led.insert(*by, *group);
                 self.mains.extend(self.mains.get(pid).map(|service| (*by, *service)));
                 self.told.extend(self.killed.get(pid).map(|_| *by));
