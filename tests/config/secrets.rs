@@ -244,9 +244,11 @@ fn no_warning_shows_what_was_put_in() {
         fs::write(dir.path().join(format!("{name}.toml")), text).unwrap();
     }
     let shown = shown(dir.path(), None);
-    for expected in
-        ["there is no \"…\" here", "there is no \"…\" in PATH here", "while \"…\" is in the background"]
-    {
+    for expected in [
+        "there is no \"/no/${SECRET}\" here",
+        "there is no \"${SECRET}\" in PATH here",
+        "while \"…\" is in the background",
+    ] {
         assert!(shown.iter().any(|text| text.contains(expected)), "{expected} is missing in {shown:?}");
     }
     for shown in shown {
