@@ -21,6 +21,10 @@ fn the_call_is_named_and_nothing_is_started() {
     require_namespace!();
     for call in ["epoll_create", "epoll_ctl", "epoll_wait", "signalfd", "wait4", "waitid", "pipe2"] {
         for (error, text) in [(EPERM, "Operation not permitted"), (ENOSYS, "Function not implemented")] {
+            // musl makes a pipe in another way where the kernel does not know pipe2.
+            if (call, error) == ("pipe2", ENOSYS) {
+                continue;
+            }
             let through = refusing(&format!("{call}={error}"));
             let launch = Launch::pid1().service("web", "command = 'touch started; sleep 1000'");
             let mut init = launch.through(&words(&through)).start();
