@@ -157,13 +157,13 @@ fn tell(results: RawFd, byte: u8) -> Option<()> {
 
 /// Sends to as many as can be reached, and returns the first error.
 fn deliver(to: &Recipients, signal: Signal) -> io::Result<()> {
-    match to {
-        Recipients::Processes(processes) => {
-            let present = processes.iter().filter(|process| !process.is_gone());
-            first_error(present.map(|process| deliver_one(process.pid, signal)))
+    match to.present() {
+        None => Ok(()),
+        Some(Recipients::Processes(processes)) => {
+            first_error(processes.iter().map(|process| deliver_one(process.pid, signal)))
         }
-        Recipients::Group(leader) => deliver_to_group(*leader, signal, process::kill_group),
-        Recipients::GroupLeft(leader) => deliver_to_group(*leader, signal, process::kill_group_left),
+        Some(Recipients::Group(leader)) => deliver_to_group(leader, signal, process::kill_group),
+        Some(Recipients::GroupLeft(leader)) => deliver_to_group(leader, signal, process::kill_group_left),
     }
 }
 
@@ -188,7 +188,6 @@ fn deliver_to_group(
 ) -> io::Result<()> {
     let mut result = Ok(());
     for _ in 0..LOOKS {
-        // The number of a group is free when its last member is gone.
         if leader.is_replaced() {
             return Ok(());
         }
@@ -237,6 +236,8 @@ pub fn send_as_self(errands: &[Errand]) -> Vec<bool> {
     let groups: BTreeSet<i32> = errands.iter().filter_map(|errand| errand.to.group()).collect();
     let errors = if groups.is_empty() { BTreeMap::new() } else { proc_fs::unreachable(&groups) };
     let is_done = |Errand { to, signal }: &Errand| {
+        let present = to.present();
+        let Some(to) = &present else { return true };
         let reaches_all = match to {
             Recipients::Processes(processes) => {
                 processes.iter().all(|it| it.pid > 0 && process::may_signal(it.pid).is_ok())
@@ -259,6 +260,20 @@ pub fn send_as_self(errands: &[Errand]) -> Vec<bool> {
 }
 
 impl Recipients {
+    /// Those of them who are there still. `None`: nobody is.
+    fn present(&self) -> Option<Recipients> {
+        match self {
+            Recipients::Processes(processes) => {
+                let present: Vec<Identity> = processes.iter().copied().filter(|it| !it.is_gone()).collect();
+                (!present.is_empty()).then_some(Recipients::Processes(present))
+            }
+            Recipients::Group(leader) | Recipients::GroupLeft(leader) => {
+                // The number of a group is free when its last member is gone.
+                (!leader.is_replaced()).then(|| self.clone())
+            }
+        }
+    }
+
     fn group(&self) -> Option<i32> {
         match self {
             Recipients::Processes(_) => None,
@@ -338,6 +353,11 @@ mod tests {
             Recipients::GroupLeft(gone),
         ] {
             assert!(deliver(&to, Signal::KILL).is_ok());
+            assert_eq!(
+                send_as_self(&[Errand { to, signal: Signal::KILL }]),
+                [true],
+                "there is nothing to do"
+            );
         }
         assert!(deliver(&Recipients::Group(now), Signal::TERM).is_ok());
         assert_eq!(child.wait().unwrap().signal(), Some(Signal::TERM.number()));

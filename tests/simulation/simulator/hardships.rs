@@ -17,8 +17,8 @@ pub struct Hardened {
     stalls: usize,
     /// When PID 1 looked last.
     woken: Time,
-    /// Limits did not expire when it looked last.
-    put_off: bool,
+    /// Its last turn gave its time back.
+    gave_back: bool,
     /// Up to when it could not look the last time.
     pub stalled_until: Option<Time>,
     /// So many processes were made, or not.
@@ -102,11 +102,15 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Limits wait for the next look of PID 1 where it was stopped since the last one; not twice in a row.
-    pub fn puts_off(&mut self) -> bool {
-        let is_late = self.now.saturating_sub(self.hardships.woken) > TOLERATED;
-        self.hardships.put_off = is_late && !self.hardships.put_off;
-        self.hardships.put_off
+    /// A turn in which PID 1 was stopped gives its time back before limits expire; not twice in a row.
+    pub fn gives_back(&mut self) -> Check {
+        let by = self.now.saturating_sub(self.hardships.woken);
+        self.hardships.gave_back = by > TOLERATED && !self.hardships.gave_back;
+        if self.hardships.gave_back && self.exit.is_none() {
+            self.hardships.woken = self.now;
+            return self.feed(Event::Overslept { by });
+        }
+        Ok(())
     }
 
     /// What has happened is known before a deadline expires.

@@ -150,7 +150,10 @@ impl World<'_> {
         if due && !endless && (self.scenario.tick_first || self.kernel.next().is_none_or(|at| at > self.now))
         {
             self.takes_in_all()?;
-            return if self.puts_off() { Ok(()) } else { self.feed(Event::Tick) };
+            self.gives_back()?;
+            // Limits may have moved with that.
+            let is_due = self.supervisor.next_deadline().is_some_and(|at| at <= self.now);
+            return if is_due && self.exit.is_none() { self.feed(Event::Tick) } else { Ok(()) };
         }
         if self.total > STEPS && !self.supervisor.is_stopping() {
             return self.feed(Event::StopRequested { signal: None });
