@@ -3,8 +3,10 @@
 use super::*;
 use crate::control::connection::READ_LIMIT;
 use crate::control::protocol::{HealthReport, Mode, Problem, Verb};
+use crate::sys::socket;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

@@ -130,7 +130,7 @@ fn a_turn_is_bounded() {
     server.register(&poller).unwrap();
     let now = Instant::now();
     let mut clients: Vec<UnixStream> = (0..30).map(|_| UnixStream::connect(&path).unwrap()).collect();
-    assert!(clients.len() < ACCEPTS_A_TURN);
+    assert!(clients.len() < accept::ACCEPTS_A_TURN);
     for (n, client) in clients.iter_mut().enumerate() {
         let lines = if n % 2 == 0 { b"bad\n".repeat(10_000) } else { request("web").repeat(1_000) };
         client.write_all(&lines).unwrap();

@@ -1,6 +1,7 @@
 //! What has to hold whatever happens. Each rule keeps its own books from what the supervisor is told and answers; it
 //! knows the supervisor's mind only from the views that anybody can ask for.
 
+mod book;
 mod control;
 mod ends;
 mod health;

@@ -1,0 +1,81 @@
+//! What each signal that rinit gets means: the end of a child, a stop, a reload, or one for COMMAND.
+
+#![forbid(unsafe_code)]
+
+use super::gather::REST;
+use super::{Init, STOP_SIGNALS};
+use crate::model::Signal;
+use crate::supervisor::Event;
+use crate::sys::signals::Caught;
+
+impl Init {
+    pub(super) fn signals(&mut self) {
+        let mut caught = std::mem::take(&mut self.caught);
+        self.signals.read(&mut caught);
+        // During a rest SIGCHLD is not read: who has ended is reaped before anything that is asked for.
+        self.end_rest(true);
+        for Caught { signal, .. } in caught.drain(..) {
+            match signal {
+                Signal::CHLD => self.child_changed(),
+                Signal::CONT => self.continued(),
+                stop if STOP_SIGNALS.contains(&stop) => self.stop_signal(stop),
+                Signal::HUP if !self.executor.has_main() => {
+                    self.requests.reload(&mut self.executor, self.epoch);
+                }
+                other => self.feed(Event::Forward { signal: other }),
+            }
+        }
+        self.caught = caught;
+    }
+
+    fn child_changed(&mut self) {
+        let harvest = self.executor.reap(self.now());
+        if self.gather.rests_after(harvest) && !self.executor.supervisor.is_stopping() {
+            self.signals.tell_of_children(false);
+            self.rest_until = Some(self.now().saturating_add(REST));
+        }
+        if let Some(command) = self.executor.supervisor.main_process() {
+            self.executor.terminal.follow_stop(command.0);
+            if let Some(level) = self.executor.terminal.must_continue(command.0) {
+                log::log!(level, "the command has stopped, and nobody else can continue it: continued");
+                self.send(command, Signal::CONT);
+            }
+        }
+    }
+
+    /// Reaps those that have ended during a rest. That is over at once when the container is to stop, or something is due.
+    pub(super) fn end_rest(&mut self, at_once: bool) {
+        let is_over = |until| at_once || until <= self.now() || self.executor.supervisor.is_stopping();
+        if self.rest_until.is_some_and(is_over) {
+            self.rest_until = None;
+            self.signals.tell_of_children(true);
+            self.child_changed();
+        }
+    }
+
+    /// As a job of a shell's, COMMAND was stopped with its whole group, and is continued with it.
+    fn continued(&mut self) {
+        match self.executor.supervisor.main_process() {
+            Some(command) if self.executor.terminal.follow_continue(command.0) => {
+                self.send(command, Signal::CONT);
+            }
+            _ => self.feed(Event::Forward { signal: Signal::CONT }),
+        }
+    }
+
+    fn stop_signal(&mut self, signal: Signal) {
+        if signal == Signal::INT {
+            self.interrupts = self.interrupts.saturating_add(1);
+        }
+        let event = match self.executor.supervisor.is_stopping() {
+            false => Event::StopRequested { signal: Some(signal) },
+            true if self.interrupts >= 2 => Event::KillRequested,
+            // The main process may want to hear it more than once; stopped, it could not.
+            true => {
+                self.feed(Event::Forward { signal });
+                Event::Forward { signal: Signal::CONT }
+            }
+        };
+        self.feed(event);
+    }
+}
