@@ -74,9 +74,10 @@ impl Book {
         wait
     }
 
-    /// Its main process has ended by itself. One that was to stop, and waited for its turn, does not start again.
-    pub(super) fn ends(&mut self) {
-        self.why = Some(if self.wanted == Wanted::No { Why::Halt } else { Why::Ended });
+    /// Its main process has ended by itself. One that was to stop, or is gone, and waited for its turn, does not start
+    /// again.
+    pub(super) fn ends(&mut self, is_gone: bool) {
+        self.why = Some(if self.wanted == Wanted::No || is_gone { Why::Halt } else { Why::Ended });
     }
 
     pub(super) fn forget(&mut self) {

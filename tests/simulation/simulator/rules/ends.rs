@@ -54,6 +54,7 @@ impl Ends {
 
     fn notice(&mut self, scene: &Scene<'_>, notice: &Notice) -> Check {
         let now = scene.now;
+        let is_gone = |service: ServiceId| scene.current().all(|it| it != service.0);
         match notice {
             Notice::StopBegun(..) => {
                 self.stopping = true;
@@ -65,17 +66,26 @@ impl Ends {
                 let book = self.book(*service);
                 let lived = now.saturating_sub(book.started.unwrap_or(now));
                 holds(*ran == lived && book.exit == Some(*status), || format!("{name} has not ended so"))?;
-                book.ends();
+                book.ends(is_gone(*service));
                 if !matches!(next, Next::StopRest | Next::PostStop) {
                     return self.follows(scene, *service, next);
                 }
             }
             Notice::Follows(service, next, _) => return self.follows(scene, *service, next),
-            Notice::StartFailed(service, _, Next::PostStop) => self.book(*service).ends(),
+            Notice::StartFailed(service, _, Next::PostStop) => {
+                self.book(*service).ends(is_gone(*service));
+            }
             Notice::StartFailed(service, _, next) => return self.follows(scene, *service, next),
             Notice::Stopped(service, ..) => return self.follows(scene, *service, &Next::Stopped),
             Notice::Unkillable(service) => self.finishes.retain(|_, of| *of != service.0),
             Notice::Restarting(service, _) => self.book(*service).why = Some(Why::Unwell),
+            // It is not started again once it is killed, unless somebody asks for that later.
+            Notice::Killed(service, _) => {
+                let book = self.book(*service);
+                if book.wanted == Wanted::No || is_gone(*service) {
+                    book.why = Some(Why::Halt);
+                }
+            }
             Notice::Unhealthy(service, ..) => {
                 let book = self.book(*service);
                 if let Some(since) = book.well_since.take() {
@@ -248,11 +258,11 @@ impl Rule for Ends {
                 (Wanted::Perhaps, _) => {
                     book.why = book.why.map(|_| Why::HaltOrAnew);
                 }
-                (_, Some(Why::HaltOrAnew)) => {}
                 _ if alive && !scene.services[service].policy.autostart && plan.start.contains(name) => {
                     book.why = Some(Why::HaltOrAnew);
                     book.wanted = Wanted::Perhaps;
                 }
+                (_, Some(Why::HaltOrAnew)) => {}
                 _ if alive => book.anew = true,
                 _ => {}
             }

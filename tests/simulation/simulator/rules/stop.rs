@@ -2,7 +2,7 @@
 
 use super::super::kernel::Role;
 use super::{Check, Rule, Scene, holds};
-use rinit::model::{Hook, KillMode, MAIN, Signal};
+use rinit::model::{Control, Hook, KillMode, MAIN, Signal};
 use rinit::supervisor::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -174,6 +174,13 @@ pub(super) fn chain(scene: &Scene<'_>, service: usize, before: bool) -> Duration
     own + scene.needs(service).map(|(on, _)| chain(scene, on, before)).max().unwrap_or_default()
 }
 
+/// Whether a `control` script of its own runs in place of SIGCONT. Then that script decides whether a paused process goes
+/// on, and rinit does not know it.
+fn resumes_itself(scene: &Scene<'_>, service: usize) -> bool {
+    let hook = Hook::Control(Control::Signal(Signal::CONT));
+    scene.services.get(service).is_some_and(|service| service.hooks.get(hook).is_some())
+}
+
 impl Rule for Stop {
     fn event(&mut self, scene: &Scene<'_>, event: &Event) -> Check {
         self.asked = matches!(event, Event::StopRequested { .. } | Event::KillRequested);
@@ -261,8 +268,10 @@ impl Rule for Stop {
         // One that hears the stop signal has to be able to act on it.
         let deaf = scene.kernel.all().find(|process| {
             let told = self.told.contains(&process.group) && !process.killed;
-            let stops = self.mains.get(&process.group).is_some_and(|it| scene.state(*it) == State::Stopping);
-            told && stops && process.is_halted() && !scene.kernel.is_coming(process, Signal::CONT)
+            let of = self.mains.get(&process.group).filter(|it| scene.state(**it) == State::Stopping);
+            told && of.is_some_and(|it| !resumes_itself(scene, *it))
+                && process.is_halted()
+                && !scene.kernel.is_coming(process, Signal::CONT)
         });
         holds(deaf.is_none(), || {
             let whose = deaf.and_then(|process| self.mains.get(&process.group)).map(|it| scene.name(*it));
