@@ -22,7 +22,7 @@ pub(super) fn ask(
 ) -> Result<Result<Response, u8>, String> {
     let socket = values::socket(words)?;
     let answer = client::ask(socket.as_ref(), request, timeout);
-    Ok(answer.map_err(|failure| failed(with_near_name(failure, socket.as_ref(), timeout))))
+    Ok(answer.map_err(|failure| failed(failure, socket.as_ref(), timeout)))
 }
 
 /// Adds the name that was likely meant to the message about an unknown one. The init knows the names, so it is asked again.
@@ -40,9 +40,9 @@ fn with_near_name(failure: Failure, socket: Option<&Address>, timeout: Duration)
     }
 }
 
-/// Writes why there is no answer. Returns the exit status.
-pub(super) fn failed(failure: Failure) -> u8 {
-    let (message, status) = match failure {
+/// Writes why there is no answer, with the name that was likely meant. Returns the exit status.
+pub(super) fn failed(failure: Failure, socket: Option<&Address>, timeout: Duration) -> u8 {
+    let (message, status) = match with_near_name(failure, socket, timeout) {
         Failure::NoInit(message) => (message, NO_INIT),
         Failure::Refused(message) => (message, NOT_DONE),
     };

@@ -36,7 +36,8 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
     let socket = values::socket(words)?;
     let mut printer = Printer::new(words.has(Opt::Json));
     if !follow {
-        return Ok(all(socket.as_ref(), request, timeout, &mut printer).unwrap_or_else(failed));
+        let written = all(socket.as_ref(), request, timeout, &mut printer);
+        return Ok(written.unwrap_or_else(|failure| failed(failure, socket.as_ref(), timeout)));
     }
     let end = client::follow(socket.as_ref(), &request, timeout, &mut |response| printer.take(response));
     Ok(match end {
@@ -46,7 +47,7 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
             output::err("rinit: the connection has ended before the init did\n");
             NOT_DONE
         }
-        Err(failure) => failed(failure),
+        Err(failure) => failed(failure, socket.as_ref(), timeout),
     })
 }
 

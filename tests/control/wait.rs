@@ -79,6 +79,30 @@ fn what_can_never_be_met_is_said_at_once() {
     assert_eq!(init.rinit(&["wait", "web", "--for", "stopped", "--timeout", "0s"]).status, 2);
 }
 
+/// Each verb that takes names of services names the one that was likely meant.
+#[test]
+fn a_misspelt_name_gets_a_hint_from_every_verb() {
+    let init = start(&[("database", QUICK)]);
+    for words in [
+        &["status"][..],
+        &["start"],
+        &["stop"],
+        &["restart"],
+        &["pause"],
+        &["resume"],
+        &["signal", "HUP"],
+        &["wait"],
+        &["health"],
+        &["health", "--now"],
+        &["events"],
+        &["events", "--follow"],
+    ] {
+        let told = init.rinit(&[words, &["databse"]].concat());
+        assert_eq!(told.status, 1, "{words:?}: {told:?}");
+        assert_eq!(told.stderr, "rinit: no service is called databse; did you mean database?\n", "{words:?}");
+    }
+}
+
 #[test]
 fn one_that_fails_meanwhile_ends_the_wait() {
     let init = start(&[("task", TASK)]);

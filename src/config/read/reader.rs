@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
         for (key, value) in in_written_order(table) {
             let name: &str = key.get_ref();
             let Some(found) = known.iter().find(|known| known.name == name) else {
-                self.unknown_key(path, name, &key.span(), known);
+                self.unknown_key(path, key, value, known);
                 continue;
             };
             let line = self.source.line_of(key.span().start);
@@ -209,7 +209,28 @@ impl<'a> Reader<'a> {
         self.known.iter().find(|key| has(key.keys)).map(|key| key.name)
     }
 
-    fn unknown_key(&mut self, path: &str, name: &str, span: &Range<usize>, known: &'static [Key]) {
+    /// Whether it is a table that the keys of a service were written into, as in `[service]` or `[services.web]`. That the
+    /// command is missing is no second mistake then.
+    fn is_needless_table(&mut self, name: &str, value: &Value<'_>) -> bool {
+        let holds_command = |table: &DeTable<'_>| table.contains_key("command");
+        let holds = value.get_ref().as_table().is_some_and(|table| {
+            let mut inner = table.values().filter_map(|value| value.get_ref().as_table());
+            holds_command(table) || inner.any(holds_command)
+        });
+        if holds {
+            self.misspelt.push("command");
+        }
+        holds || matches!(name, "service" | "Service")
+    }
+
+    fn unknown_key(
+        &mut self,
+        path: &str,
+        key: &Spanned<DeString<'_>>,
+        value: &Value<'_>,
+        known: &'static [Key],
+    ) {
+        let (name, span): (&str, _) = (key.get_ref(), &key.span());
         if self.is_full() {
             return self.report(span, "", None);
         }
@@ -227,8 +248,8 @@ impl<'a> Reader<'a> {
         let help = if let Some(near) = suggest::nearest(name, &names) {
             self.misspelt.push(near);
             format!("did you mean \"{near}\"?")
-        } else if path.is_empty() && matches!(name, "service" | "Service") {
-            format!("keys stand at the top: remove [{name}]")
+        } else if path.is_empty() && self.is_needless_table(name, value) {
+            "keys stand at the top: remove this heading".to_owned()
         } else if let Some(owner) = self.owner(name).filter(|_| path.matches('.').count() < 2) {
             match owner {
                 "" => format!("\"{name}\" is a key of the service: write it above the first [table]"),
