@@ -165,7 +165,9 @@ impl Executor {
                 let error = launch::setup_error(definition, Purpose::Hook(hook), stage, &error);
                 self.feed(now, Event::SetupFailed { pid, error });
             }
-            (Role::Probe, _, Some(definition)) => output = definition.shown_output(output),
+            (Role::Probe, _, Some(definition)) => {
+                output = definition.shown_output(output, status != Status::Code(0));
+            }
             // Nobody knows what of it may be shown.
             (Role::Probe, _, None) => output.clear(),
             (Role::Main | Role::Hook(_), _, _) => {}

@@ -8,6 +8,12 @@ use std::ffi::{OsStr, OsString};
 /// What a probe says of an answer that is none of HTTP, before what it is.
 pub const NOT_HTTP: &str = "not an HTTP answer";
 
+/// What a probe says that has reached nobody: it names the address itself.
+const NOT_CONNECTED: &str = "cannot connect to ";
+
+/// Maximum number of characters of a URL after what a probe says.
+const LONGEST_URL: usize = 100;
+
 impl Service {
     /// What the definition says for a key, where `${NAME}` was put into its value. A value of several words is one
     /// of a command.
@@ -30,8 +36,21 @@ impl Service {
 
     /// What a built-in probe says, as it may be shown: where `${NAME}` was put into its address, the text of the
     /// definition stands in place of the address. A server may repeat the path in any form, so what it says is left out
-    /// where the path may hold a value.
-    pub fn shown_output(&self, output: Vec<u8>) -> Vec<u8> {
+    /// where the path may hold a value. A failed HTTP probe names the URL that it has asked for.
+    pub fn shown_output(&self, output: Vec<u8>, has_failed: bool) -> Vec<u8> {
+        let output = self.without_values(output);
+        match self.healthcheck.as_deref().map(|check| &check.probe) {
+            Some(Probe::Http(url)) if has_failed && !output.starts_with(NOT_CONNECTED.as_bytes()) => {
+                let text = self.source_text("healthcheck").and_then(<[String]>::first);
+                let end = output.iter().position(|byte| *byte == b'\n').unwrap_or(output.len());
+                let (line, rest) = output.split_at_checked(end).unwrap_or((&output, &[]));
+                [line, b" from ", without_query(text.unwrap_or(&url.text)).as_bytes(), rest].concat()
+            }
+            _ => output,
+        }
+    }
+
+    fn without_values(&self, output: Vec<u8>) -> Vec<u8> {
         let text = self.source_text("healthcheck").and_then(<[String]>::first);
         let (Some(text), Some(check)) = (text, &self.healthcheck) else { return output };
         let said = String::from_utf8_lossy(&output);
@@ -48,6 +67,28 @@ impl Service {
         };
         shown.into_bytes()
     }
+}
+
+/// A URL up to its query, which may hold a secret. A question mark of `${NAME?}` begins none.
+fn without_query(url: &str) -> String {
+    let mut depth = 0_usize;
+    let mut before = '\0';
+    let mut shown = String::new();
+    for (at, c) in url.chars().enumerate() {
+        match c {
+            '{' if before == '$' || depth > 0 => depth = depth.saturating_add(1),
+            '}' => depth = depth.saturating_sub(1),
+            '?' | '#' if depth == 0 => break,
+            _ => {}
+        }
+        if at == LONGEST_URL {
+            shown.push('…');
+            break;
+        }
+        shown.push(c);
+        before = c;
+    }
+    shown
 }
 
 /// Host and port of a URL.
@@ -127,7 +168,11 @@ mod tests {
     }
 
     fn shown(text: &str, probe: Probe, said: &str) -> String {
-        String::from_utf8(service(text, probe).shown_output(said.into())).unwrap()
+        told(text, probe, said, false)
+    }
+
+    fn told(text: &str, probe: Probe, said: &str, has_failed: bool) -> String {
+        String::from_utf8(service(text, probe).shown_output(said.into(), has_failed)).unwrap()
     }
 
     fn http(text: &str, url: &str, said: &str) -> String {
@@ -154,6 +199,38 @@ mod tests {
         }
         let query = http("http://[::1]?t=${T}", "http://[::1]?t=hunter2", "HTTP 500 x\nhunter2\n");
         assert!(!query.contains("hunter2"), "{query}");
+    }
+
+    #[test]
+    fn a_failed_probe_names_what_it_asked_for() {
+        let long = format!("http://[::1]/{}", "a".repeat(200));
+        for (text, url, said, expected) in [
+            (
+                "http://[::1]:80/a?key=x",
+                None,
+                "HTTP 503 Off\nbusy\n",
+                "HTTP 503 Off from http://[::1]:80/a\nbusy\n",
+            ),
+            ("http://[::1]", None, "no answer within 5s", "no answer within 5s from http://[::1]"),
+            ("http://[::1]:80/a#b", None, "cannot connect to [::1]:80: no", "cannot connect to [::1]:80: no"),
+            (
+                "http://[::1]/${A?}/b?c",
+                Some("http://[::1]/x/b?c"),
+                "HTTP 500 x",
+                "HTTP 500 from http://[::1]/${A?}/b",
+            ),
+            (
+                "${URL:-http://[::1]?a}",
+                Some("http://[::1]/x"),
+                "HTTP 500 x",
+                "HTTP 500 from ${URL:-http://[::1]?a}",
+            ),
+            (&long, None, "HTTP 500", &format!("HTTP 500 from http://[::1]/{}…", "a".repeat(87))),
+        ] {
+            let probe = Probe::Http(HttpUrl::parse(url.unwrap_or(text)).unwrap());
+            assert_eq!(told(text, probe.clone(), said, true), expected);
+            assert!(!told(text, probe, said, false).contains(" from "));
+        }
     }
 
     #[test]
