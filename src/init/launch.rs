@@ -85,6 +85,7 @@ impl Surroundings {
             death_tally: None,
             session,
             as_inherited: true,
+            resets_ignored: false,
         }
     }
 
@@ -150,6 +151,7 @@ impl Surroundings {
             ids,
             session: Session::New,
             as_inherited: false,
+            resets_ignored: false,
             environment,
             values,
         })

@@ -16,7 +16,7 @@ use crate::model::text::cause;
 use crate::supervisor::ExitStatus;
 use crate::sys::process::{self, Reaped, Status};
 use crate::sys::signals::{Caught, Reading, Signals};
-use crate::sys::spawn::{self, Outcome, Session, Spawned};
+use crate::sys::spawn::{self, Outcome, Session, Spawned, Spec};
 use crate::sys::{inherit, required, tty};
 use log::LevelFilter;
 use std::collections::BTreeMap;
@@ -39,6 +39,8 @@ pub struct Role {
     pub dropped: Vec<Signal>,
     /// Signals that are passed on as others, or not at all.
     pub rewritten: BTreeMap<Signal, Option<Signal>>,
+    /// The command starts with none of the signals up to 31 ignored.
+    pub resets_ignored: bool,
     /// A signal from the terminal that stops the command stops rinit too.
     pub suspends: bool,
     /// When the command has ended, the rest of its group gets SIGTERM.
@@ -116,6 +118,7 @@ impl<'a> StandIn<'a> {
         if let Some(name) = role.command.first() {
             let surroundings = Surroundings::record();
             let spec = surroundings.stand_in(&role.command, role.session);
+            let spec = Spec { resets_ignored: role.resets_ignored, ..spec };
             let spawned = spawn::spawn(&spec, None)
                 .map_err(|e| io::Error::other(format!("cannot make a process: {}", cause(&e))))?;
             log::info!("started {}, pid {}", name.display(), spawned.pid);

@@ -84,6 +84,8 @@ pub struct Spec {
     /// Everything as rinit found it: standard input, inherited descriptors, signals ignored or blocked. Otherwise
     /// standard input is /dev/null, no descriptor of 3 or more is left, and signals are as after boot.
     pub as_inherited: bool,
+    /// Of the signals up to 31 none stays ignored, also with `as_inherited`.
+    pub resets_ignored: bool,
 }
 
 /// A process that was made. It has not executed its program yet.
@@ -121,7 +123,10 @@ pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned>
     }
     let child = Child {
         spec,
-        ignored: if spec.as_inherited { inherit::ignored_of_changed() } else { inherit::ignored() },
+        ignored: match spec.as_inherited && !spec.resets_ignored {
+            true => inherit::ignored_of_changed(),
+            false => inherit::ignored(),
+        },
         arguments: &arguments,
         environment: Cow::Borrowed(&environment),
         values: Vec::new(),
@@ -365,7 +370,8 @@ impl Child<'_> {
             // rinit ignores SIGPIPE. The C library keeps 32 and 33 for itself, and starts no program with these ignored.
             let is_special = number == libc::SIGPIPE || inherited && matches!(number, 32 | 33);
             if was_ignored || is_special {
-                set_disposition(number, inherited && was_ignored);
+                let is_reset = self.spec.resets_ignored && number <= 31;
+                set_disposition(number, inherited && was_ignored && !is_reset);
             }
         }
         let mask = if inherited { inherit::blocked() } else { Mask::default() };

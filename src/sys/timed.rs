@@ -85,6 +85,7 @@ fn spec(command: &[OsString], stdin: &File) -> io::Result<Spec> {
         death_tally: None,
         session: Session::Background,
         as_inherited: true,
+        resets_ignored: false,
     })
 }
 

@@ -77,6 +77,34 @@ fn mask_and_ignored_signals_are_those_of_a_bare_exec() {
     }
 }
 
+/// dumb-init catches the signals up to 31, so that its command finds none of these ignored.
+#[test]
+fn dumb_init_ignores_the_same() {
+    require_namespace!();
+    require_programs!(PEERS);
+    for place in [Place::Pid1, Place::Plain] {
+        for ignored in [0x0030_1000_u64, 0x7fff_ffff, !0, 1 << 16, 1 << 40] {
+            let of = |init: Init| {
+                // 32 and 33 are the C library's own.
+                let words = ["with", "0", &format!("{:x}", ignored & !(0b11 << 31))].map(str::to_owned);
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                let launch = init.launch(place, &puppeteer(&["signals"]));
+                let mut running = launch.through(&puppeteer(&words)).start();
+                assert_eq!(running.wait_exit(PATIENCE).status, 0, "{words:?} {place:?}");
+                running.stdout()
+            };
+            for options in [&[][..], &["-c"]] {
+                let ours = of(Init::rinit_as("dumb-init").with(options));
+                assert_eq!(
+                    ours,
+                    of(Init::real("dumb-init").with(options)),
+                    "{ignored:x} {options:?} {place:?}"
+                );
+            }
+        }
+    }
+}
+
 /// The kernel reaps the children of who ignores SIGCHLD, and an init then has nothing to wait for.
 #[test]
 fn an_ignored_sigchld_is_no_trap() {

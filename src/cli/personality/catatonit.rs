@@ -60,6 +60,7 @@ fn read((given, mut command): Given, env: Env<'_>) -> Result<Action, String> {
         session: Session::Foreground,
         dropped: vec![Signal::TSTP, Signal::TTIN, Signal::TTOU],
         rewritten: BTreeMap::new(),
+        resets_ignored: false,
         suspends: false,
         last_signal: false,
         failures: Failures { own: 1, not_found: 1, denied: 1, other: 1 },

@@ -79,6 +79,7 @@ fn read((given, command): Given, env: Env<'_>) -> Result<Action, String> {
         session: if single { Session::Shared } else { Session::WithTerminal },
         dropped: Vec::new(),
         rewritten,
+        resets_ignored: true,
         suspends: true,
         last_signal: !single,
         failures: Failures { own: 1, not_found: 2, denied: 2, other: 2 },

@@ -86,6 +86,7 @@ fn read((given, mut command): Given, env: Env<'_>) -> Result<Action, String> {
         session: Session::Foreground,
         dropped: vec![Signal::TTIN, Signal::TTOU],
         rewritten: BTreeMap::new(),
+        resets_ignored: false,
         suspends: false,
         last_signal: false,
         failures: Failures { own: 1, not_found: exit::NOT_FOUND, denied: exit::NOT_EXECUTABLE, other: 1 },
