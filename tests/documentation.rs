@@ -114,3 +114,20 @@ fn every_path_that_is_named_is_there() {
         }
     }
 }
+
+/// Prose can be read in any terminal and in a diff. Tables, and what stands apart, keep their lines.
+#[test]
+fn no_line_of_prose_is_long() {
+    let pages = texts(&[".md"]).into_iter().filter(|(name, _)| name != "CHANGELOG.md");
+    for (name, text) in pages {
+        let mut is_code = false;
+        for (index, line) in text.lines().enumerate() {
+            is_code ^= line.trim_start().starts_with("```");
+            let is_apart = is_code || line.trim_start().starts_with('|') || line.starts_with("    ");
+            let length = line.chars().count();
+            assert!(is_apart || length <= 130, "{name}:{} has {length} columns", index + 1);
+            let is_indented = line.starts_with(' ') && !line.starts_with("  ");
+            assert!(is_apart || !is_indented, "{name}:{} begins with a blank", index + 1);
+        }
+    }
+}
