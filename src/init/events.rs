@@ -377,7 +377,9 @@ impl Events {
                 self.follows(at, *id, next, None);
             }
             Notice::Ended(id, status, oom, ran) => self.died(at, *id, *status, *oom, *ran),
-            Notice::Follows(id, next, why) => self.follows(at, *id, next, why.as_deref()),
+            Notice::Follows(id, next, why) => {
+                self.follows(at, *id, next, why.as_deref().or(supervisor.follows(*id)));
+            }
             Notice::HookFailed(id, why) => self.push(at, Kind::HookFailed, Some(*id), 0, NONE, why),
             Notice::DependencyFailed(id, why) => self.push(at, Kind::Failed, Some(*id), 0, NONE, why),
             Notice::Paused(id) => plain(Kind::Pause, id),

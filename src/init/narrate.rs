@@ -49,7 +49,10 @@ fn words(supervisor: &Supervisor, notice: &Notice, kill: Kill) -> Option<(Option
             (id, info(format!("running its control command in place of {signal}")))
         }
         // It was restarted by request, or its end was told before.
-        Notice::Follows(id, next @ Next::Restart(_), None) => (id, info(follows(next))),
+        Notice::Follows(id, next @ Next::Restart(_), None) => {
+            let with = supervisor.follows(*id).map(|with| format!(": {with}")).unwrap_or_default();
+            (id, info(follows(next) + &with))
+        }
         Notice::Follows(id, next, _) => (id, (failure(next), follows(next))),
         Notice::DependencyFailed(id, why) => (id, (Level::Error, format!("failed: {why}"))),
         Notice::Waiting(id, on, condition) => (id, (Level::Debug, waiting(supervisor.name(*on), *condition))),

@@ -70,6 +70,11 @@ impl Supervisor {
         self.units.get(id.0).is_some_and(Unit::is_controlled)
     }
 
+    /// With which dependency a service is being restarted, in words.
+    pub fn follows(&self, id: ServiceId) -> Option<&str> {
+        self.units.get(id.0)?.follows.as_ref().map(|follows| follows.0.as_str())
+    }
+
     /// Which signal could not be sent to a service, and why, if that is so.
     pub fn refusal(&self, id: ServiceId) -> Option<&str> {
         self.units.get(id.0)?.refusal()

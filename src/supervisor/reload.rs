@@ -110,7 +110,7 @@ impl Supervisor {
             }
         }
         let followers = self.followers(&changed, true).into_iter();
-        set.extend(followers.map(|id| (id, Turn::cycle(None))));
+        set.extend(followers.map(Turn::follow));
         self.stop_together(set);
         wanted
     }

@@ -85,12 +85,12 @@ impl Supervisor {
     /// A service that ran, or has done its work, will do so again: those that want to be restarted with it are.
     pub(super) fn restart_followers(&mut self, id: ServiceId) {
         let followers = self.followers(&[id], false).into_iter();
-        self.stop_together(followers.map(|id| (id, Turn::cycle(None))).collect());
+        self.stop_together(followers.map(Turn::follow).collect());
     }
 
     /// These are started anew, and what wants to be with them.
     fn cycle(&mut self, ids: Vec<ServiceId>) {
-        let followers = self.followers(&ids, true).into_iter().map(|id| (id, Turn::cycle(None)));
+        let followers = self.followers(&ids, true).into_iter().map(Turn::follow);
         let set = ids.into_iter().map(|id| (id, Turn::cycle(None))).chain(followers).collect();
         self.stop_together(set);
     }

@@ -8,8 +8,8 @@
 use super::Supervisor;
 use super::event::*;
 use super::graph;
-use super::turn::Turn;
-use super::unit::{Need, Purpose, State, Unit};
+use super::turn::{Follower, Turn};
+use super::unit::{Follows, Need, Purpose, State, Unit};
 use crate::model::Service;
 use std::collections::BTreeSet;
 
@@ -149,6 +149,10 @@ impl Supervisor {
     }
 
     fn take_turn(&mut self, now: Time, id: ServiceId, turn: Turn, out: &mut Vec<Effect>) {
+        let with = turn.with.map(|with| Box::new(Follows(format!("restarted with {}", self.name(with)))));
+        if let Some(unit) = self.units.get_mut(id.0) {
+            unit.follows = with;
+        }
         self.with(id, |unit| match turn.next {
             Some(next) => unit.redefine(now, &next, Some(turn.purpose), out),
             None => unit.stop(now, turn.purpose, None, unit.definition.policy.stop_grace_period, out),
@@ -238,7 +242,7 @@ impl Supervisor {
 
     /// What is restarted whenever one of these is, because it wants to be, or wants it of another one that is. What has
     /// failed for good is started again only where somebody has asked for the restart.
-    pub(super) fn followers(&self, ids: &[ServiceId], asked: bool) -> Vec<ServiceId> {
+    pub(super) fn followers(&self, ids: &[ServiceId], asked: bool) -> Vec<Follower> {
         let mut found = Vec::new();
         let mut seen: BTreeSet<ServiceId> = ids.iter().copied().collect();
         let mut todo = ids.to_vec();
@@ -248,7 +252,7 @@ impl Supervisor {
                 let gave_up = dependent.state() == State::Failed && !asked;
                 let follows = dependent.needs.iter().any(wants_it) && is_there(dependent) && !gave_up;
                 if follows && !self.renewed.contains(&dependent.id) && seen.insert(dependent.id) {
-                    found.push(dependent.id);
+                    found.push(Follower { id: dependent.id, with: unit.id });
                     todo.push(dependent.id);
                 }
             }

@@ -133,6 +133,34 @@ fn a_task_is_done_again_with_its_dependency_and_what_failed_with_it_is_started()
     assert_eq!(init.service("web").state, "running", "it does not want to be restarted");
 }
 
+/// With which dependency a service is restarted is said, whether somebody has restarted that one or it has crashed.
+#[test]
+fn a_restart_with_a_dependency_names_it() {
+    require_namespace!();
+    let init = Launch::pid1()
+        .service("db", "command = [\"sleep\", \"1000\"]")
+        .service("web", "command = [\"sleep\", \"1000\"]\ndepends_on = { db = { restart = true } }")
+        .start();
+    init.wait_line("web is up", |line| line.starts_with("rinit: web: started"));
+    let told = |seen: usize| {
+        let is_told = |line: &str| line == "rinit: web: restarting: restarted with db";
+        let (seen, _) = init.wait_line_after(seen, "the dependency is named", is_told);
+        let is_up = |line: &str| line.starts_with("rinit: web: started");
+        init.wait_line_after(seen + 1, "web is up again", is_up).0 + 1
+    };
+    init.rinit(&["restart", "db"]).ok();
+    let seen = told(0);
+    assert!(init.rinit(&["status", "web"]).ok().contains("ended because   restarted with db\n"));
+    init.rinit(&["signal", "KILL", "db"]).ok();
+    let seen = told(seen);
+    let events = init.rinit(&["events", "web", "--kind", "restart"]).ok();
+    assert_eq!(events.matches("reason=\"restarted with db\"").count(), 2, "{events}");
+    // The reason of one restart is not that of the next.
+    init.rinit(&["restart", "web"]).ok();
+    init.wait_line_after(seen, "no dependency is named", |line| line == "rinit: web: restarting");
+    assert!(!init.rinit(&["status", "web"]).ok().contains("ended because"));
+}
+
 #[test]
 fn a_service_that_cannot_be_stopped_by_hand_keeps_all_from_it() {
     require_namespace!();

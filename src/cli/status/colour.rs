@@ -46,8 +46,13 @@ pub enum Look {
 impl Look {
     /// Of a service as a whole.
     pub fn of(service: &ServiceStatus) -> Look {
+        // It was ended because it was not well, and it is not known to be well again.
+        let is_unproven =
+            [Some(service.state.as_str()), service.health.as_deref()].contains(&Some("starting"));
+        let is_back = service.exit_reason.is_some() && !service.exit_asked && is_unproven;
         match service.health.as_deref().map(Look::of_word) {
             Some(Look::Bad) => Look::Bad,
+            _ if is_back => Look::Bad,
             _ => Look::of_word(&service.state),
         }
     }

@@ -57,6 +57,30 @@ fn an_empty_report_and_an_older_init() {
     assert!(details::details(&old.services[0], false).starts_with("a\n  state           running for 0ms\n"));
 }
 
+/// It looks well between two restarts, and is not known to be.
+#[test]
+fn one_that_was_unhealthy_needs_attention_until_it_is_well_again() {
+    let service = |state: &str, health: Option<&str>, reason: Option<&str>, exit_asked| ServiceStatus {
+        name: "sick".into(),
+        state: state.into(),
+        health: health.map(str::to_owned),
+        exit_reason: reason.map(str::to_owned),
+        exit_asked,
+        ..ServiceStatus::default()
+    };
+    let needs_attention = |service: ServiceStatus| {
+        let report = StatusReport { services: vec![service], ..StatusReport::default() };
+        table::table(&report, &Screen::default()).contains("need attention: sick")
+    };
+    let why = Some("unhealthy: HTTP 503");
+    assert!(needs_attention(service("running", Some("starting"), why, false)));
+    assert!(needs_attention(service("starting", None, why, false)));
+    assert!(!needs_attention(service("running", Some("healthy"), why, false)));
+    assert!(!needs_attention(service("running", None, why, false)));
+    assert!(!needs_attention(service("running", Some("starting"), None, false)));
+    assert!(!needs_attention(service("running", Some("starting"), Some("restarted with db"), true)));
+}
+
 #[test]
 fn many_in_need_are_counted() {
     let failed = |number| ServiceStatus {

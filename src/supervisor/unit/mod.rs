@@ -66,6 +66,9 @@ pub struct Refused {
     pub message: String,
 }
 
+/// With which dependency a unit is restarted, in words.
+pub struct Follows(pub String);
+
 /// One service and where it stands.
 pub struct Unit {
     pub id: ServiceId,
@@ -91,6 +94,8 @@ pub struct Unit {
     pub last_exit: Option<LastExit>,
     /// Why it has failed, or why it is started again, until it is.
     pub reason: Option<String>,
+    /// With which dependency it is restarted, in words, until it is.
+    pub follows: Option<Box<Follows>>,
     /// Which signal could not be sent to its process, and why.
     pub refused: Option<Refused>,
     /// What it has said of itself, by systemd's STATUS=.
@@ -126,6 +131,7 @@ impl Unit {
             starts: 0,
             last_exit: None,
             reason: None,
+            follows: None,
             refused: None,
             status: None,
             been_ready: false,

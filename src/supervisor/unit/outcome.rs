@@ -72,8 +72,11 @@ impl Unit {
         let ours = by_request || ending.is_some_and(|ending| ending.killed != Killed::No);
         let asked = ending.is_some_and(|ending| ending.is_asked());
         let oom = oom && !ours && status == ExitStatus::Signal(9);
-        let is_restart = ending.is_some_and(|ending| ending.purpose == Purpose::Restart);
-        let reason = self.reason.clone().filter(|_| is_restart);
+        let reason = match ending.map(|ending| ending.purpose) {
+            Some(Purpose::Restart) => self.reason.clone(),
+            Some(Purpose::Cycle) => self.follows.as_ref().map(|follows| follows.0.clone()),
+            Some(Purpose::CleanUp | Purpose::Halt) | None => None,
+        };
         self.last_exit = Some(LastExit { status, at: now, ran, oom, asked, reason });
     }
 

@@ -33,6 +33,7 @@ impl Unit {
     /// Its dependencies are there.
     pub fn start(&mut self, now: Time, out: &mut Vec<Effect>) {
         self.reason = None;
+        self.follows = None;
         self.refused = None;
         self.status = None;
         let limit = self.definition.policy.start_timeout.filter(|_| !self.container_stop.is_on());
