@@ -43,10 +43,19 @@ impl Facts {
     }
 }
 
-/// All there is to know of a service that is not in every status. `privileged`: for root or rinit's own user.
-pub fn details(executor: &Executor, now: Time, id: ServiceId, service: &Service, privileged: bool) -> Value {
+/// All there is to know of a service that is not in every status. `grace`: what it has at the stop of the container.
+/// `privileged`: for root or rinit's own user.
+pub fn details(
+    executor: &Executor,
+    now: Time,
+    id: ServiceId,
+    service: &Service,
+    grace: Option<Duration>,
+    privileged: bool,
+) -> Value {
     let mut facts = Facts::default();
     definition(&mut facts, service, privileged);
+    facts.span("container_stop_grace_ms", grace.filter(|grace| *grace < service.policy.stop_grace_period));
     facts.span("watchdog_left_ms", executor.supervisor.watchdog(now, id));
     let mut needs = Vec::new();
     for tie in executor.supervisor.needs(id) {

@@ -1,6 +1,6 @@
 //! The supervisor's news in words, for the log.
 
-use crate::model::{Condition, duration};
+use crate::model::{Condition, Policy, duration};
 use crate::supervisor::{ExitStatus, Next, Notice, Pid, Scope, ServiceId, StopBy, StopCause, Supervisor};
 use log::Level;
 use std::time::Duration;
@@ -64,7 +64,8 @@ fn words(supervisor: &Supervisor, notice: &Notice, kill: Kill) -> Option<(Option
         Notice::ProbeUnusable(id, said) => (id, warning(unusable(said))),
         Notice::ProbeNotRun(id, why) => (id, warning(format!("health check could not run: {why}"))),
         Notice::Stopping(id, way, grace) => {
-            (id, info(format!("stopping with {}, grace {}", by(*way), duration::format(*grace))))
+            let own = supervisor.stop_grace(*id);
+            (id, info(stopping(*way, *grace, own, supervisor.is_stopping())))
         }
         Notice::Killed(id, grace) => (id, warning(killed(*grace, kill))),
         // It is still there.
@@ -120,6 +121,14 @@ fn killed(grace: Duration, kill: Kill) -> String {
         true => how.to_owned(),
         false => format!("still there after {}: {how}", duration::format(grace)),
     }
+}
+
+/// `own`: the grace that its definition gives it, of which it may get no more than its share while the container stops.
+fn stopping(way: StopBy, grace: Duration, own: Duration, with_container: bool) -> String {
+    // Nobody has asked for the default.
+    let is_cut = with_container && grace < own && own != Policy::default().stop_grace_period;
+    let of = if is_cut { format!(" in place of {}", duration::format(own)) } else { String::new() };
+    format!("stopping with {}, grace {}{of}", by(way), duration::format(grace))
 }
 
 fn stopped(status: Option<ExitStatus>, took: Duration) -> String {

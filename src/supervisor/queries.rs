@@ -2,6 +2,7 @@
 
 use super::Supervisor;
 use super::event::*;
+use super::shutdown::share_of;
 use super::spread::NeedState;
 use super::unit::{Health, HealthState, LastExit, Need, ProbeResult, State, Unit};
 use super::view::{Exit, Problem, Scale, Tie, View};
@@ -68,6 +69,29 @@ impl Supervisor {
     /// yet.
     pub fn is_controlled(&self, id: ServiceId) -> bool {
         self.units.get(id.0).is_some_and(Unit::is_controlled)
+    }
+
+    /// The grace that the definition by which a service runs gives it.
+    pub fn stop_grace(&self, id: ServiceId) -> Duration {
+        self.units.get(id.0).map(|unit| unit.definition.policy.stop_grace_period).unwrap_or_default()
+    }
+
+    /// The grace of each service if the container stopped now and nothing before it took any time: its own, or its
+    /// share of the stop timeout.
+    pub fn graces_at_stop(&self) -> Vec<Duration> {
+        let mut chains = vec![Duration::ZERO; self.units.len()];
+        let mut graces = chains.clone();
+        for id in &self.order {
+            let Some(unit) = self.units.get(id.0) else { continue };
+            let own = unit.definition.policy.stop_grace_period;
+            let below = unit.needs.iter().filter_map(|need| chains.get(need.on.0)).max().copied();
+            let chain = own.saturating_add(below.unwrap_or_default());
+            if let (Some(place), Some(grace)) = (chains.get_mut(id.0), graces.get_mut(id.0)) {
+                *grace = share_of(self.stop_timeout, own, chain);
+                *place = if unit.has_to_stop() { chain } else { below.unwrap_or_default() };
+            }
+        }
+        graces
     }
 
     /// With which dependency a service is being restarted, in words.

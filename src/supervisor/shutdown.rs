@@ -150,8 +150,7 @@ impl Supervisor {
         if chain <= left {
             return (own, Some(stop.deadline.saturating_sub(chain.saturating_sub(own))));
         }
-        // chain > left >= 0, so the quotient is a number between 0 and 1.
-        (left.mul_f64(own.as_secs_f64() / chain.as_secs_f64()).min(own), None)
+        (share_of(left, own, chain), None)
     }
 
     /// The graces along the longest chain of units alive that begins behind `id` and follows what it depends on.
@@ -270,5 +269,14 @@ impl Supervisor {
             None if self.units.iter().any(|unit| unit.killed) => exit::KILLED,
             None => 0,
         }
+    }
+}
+
+/// The grace `own` of a chain that takes `chain` in all and has `left`: all of it, or its share.
+pub(super) fn share_of(left: Duration, own: Duration, chain: Duration) -> Duration {
+    match chain > left {
+        // left >= 0, so the quotient is a number between 0 and 1.
+        true => left.mul_f64(own.as_secs_f64() / chain.as_secs_f64()).min(own),
+        false => own,
     }
 }

@@ -3,6 +3,7 @@
 use crate::require_namespace;
 use crate::support::services::Status;
 use crate::support::{Launch, PATIENCE, Running, wait_for_seen};
+use nix::sys::signal::Signal;
 
 /// Says when it starts and when it has drained, which takes half a second.
 fn draining(name: &str, more: &str) -> String {
@@ -159,6 +160,27 @@ fn a_restart_with_a_dependency_names_it() {
     init.rinit(&["restart", "web"]).ok();
     init.wait_line_after(seen, "no dependency is named", |line| line == "rinit: web: restarting");
     assert!(!init.rinit(&["status", "web"]).ok().contains("ended because"));
+}
+
+/// A grace that the stop of the container cuts is shown as what it is, before and at the stop.
+#[test]
+fn a_grace_that_is_cut_is_shown() {
+    require_namespace!();
+    let mut init = Launch::pid1()
+        .service("db", "command = [\"sleep\", \"1000\"]")
+        .service("web", "command = [\"sleep\", \"1000\"]\ndepends_on = [\"db\"]\nstop_grace_period = \"5s\"")
+        .start();
+    init.wait_line("web is up", |line| line.starts_with("rinit: web: started"));
+    let status = init.rinit(&["status", "web"]).ok();
+    assert!(status.contains("SIGTERM, then 5s until SIGKILL; 3s when the container stops\n"), "{status}");
+    init.rinit(&["restart", "web"]).ok();
+    init.signal(Signal::SIGTERM);
+    init.wait_exit(PATIENCE);
+    let of_web: Vec<String> = init.lines().into_iter().map(|line| line.text).collect();
+    let of_web: Vec<&String> = of_web.iter().filter(|line| line.contains("web: stopping with")).collect();
+    assert_eq!(of_web.len(), 2);
+    assert!(of_web[0].ends_with(", grace 5s"), "{of_web:?}");
+    assert!(of_web[1].ends_with(" in place of 5s"), "{of_web:?}");
 }
 
 #[test]

@@ -124,7 +124,9 @@ fn definition(facts: &mut Facts, details: &Value) {
     facts.add("restart", Some(restart));
     let signal = text(details, "stop_signal").unwrap_or("the signal that rinit gets");
     let grace = milliseconds(details, "stop_grace_ms").unwrap_or_default();
-    facts.add("stop", Some(format!("{signal}, then {grace} until SIGKILL")));
+    let share = milliseconds(details, "container_stop_grace_ms");
+    let share = share.map(|share| format!("; {share} when the container stops")).unwrap_or_default();
+    facts.add("stop", Some(format!("{signal}, then {grace} until SIGKILL{share}")));
     facts.add("ready", ready(details));
     let left = milliseconds(details, "watchdog_left_ms").map(|left| format!(", of which {left} are left"));
     let watchdog = milliseconds(details, "watchdog_ms");
