@@ -180,3 +180,26 @@ fn what_could_not_be_told_to_stop_and_is_gone_is_no_failure() {
     assert_eq!(world.supervisor.refusal(ServiceId(0)), None);
     assert_eq!(world.exit, Some(0));
 }
+
+/// It could not be killed and was given up. While another one stops, it has ended all the same.
+#[test]
+fn what_was_given_up_and_has_ended_is_no_failure() {
+    let mut slow = service("slow");
+    slow.policy.stop_grace_period = ms(8000);
+    let mut quick = service("web");
+    quick.policy.stop_grace_period = ms(100);
+    let mut world = World::boot(vec![quick, slow]);
+    world.tell(Event::StopRequested { signal: None });
+    refuse(&mut world, "web", Signal::TERM);
+    let mut effects = Vec::new();
+    while world.state("web") != State::Stopped {
+        world.now = world.supervisor.next_deadline().unwrap();
+        world.supervisor.step(world.now, Event::Tick, &mut effects);
+        refuse(&mut world, "web", Signal::KILL);
+    }
+    assert!(world.supervisor.refusal(ServiceId(0)).is_some());
+    world.exits("web", 0);
+    assert_eq!(world.supervisor.refusal(ServiceId(0)), None);
+    world.exits("slow", 0);
+    assert_eq!(world.exit, Some(0));
+}

@@ -25,7 +25,13 @@ impl Unit {
         oom: bool,
         out: &mut Vec<Effect>,
     ) {
-        let Some(process) = self.phase.alive() else { return };
+        let Some(process) = self.phase.alive() else {
+            if !self.is_alive() {
+                // It was given up, and has ended all the same.
+                self.refused = None;
+            }
+            return;
+        };
         let ran = now.saturating_sub(process.started);
         let set_up = process.setup.is_none();
         self.refused = None;

@@ -114,7 +114,9 @@ impl Rule for Status {
                 }
             }
             Event::Exited { pid, status, oom, .. } => {
-                if let Some(service) = self.mains.get(pid).filter(|_| !self.given_up.contains(pid)) {
+                // What was given up counts no more once it has ended, unless there is another process by then.
+                let is_over = |it: &&usize| !self.given_up.contains(pid) || !scene.state(**it).is_alive();
+                if let Some(service) = self.mains.get(pid).filter(is_over) {
                     self.not_signalled.remove(service);
                 }
                 let counts = !self.unset.contains(pid) && !self.given_up.contains(pid);
