@@ -85,7 +85,7 @@ pub fn load(sources: &Sources) -> Result<Config, Vec<Diagnostic>> {
     if sources.dirs.is_empty() {
         return Ok(command_alone(&sources.command));
     }
-    let read = read_all(sources, false);
+    let read = read_all(sources, For::Init);
     if read.mistakes.is_empty() { Ok(finish(read).0) } else { Err(read.mistakes) }
 }
 
@@ -99,7 +99,7 @@ fn command_alone(command: &[OsString]) -> Config {
 
 /// Reads all definitions and looks for what is valid and unwise as well. Nothing of that is needed to run them.
 pub fn check(sources: &Sources, world: &lint::World) -> Checked {
-    let mut read = read_all(sources, world.programs.is_none());
+    let mut read = read_all(sources, For::Check { is_elsewhere: world.programs.is_none() });
     let mut found = std::mem::take(&mut read.mistakes);
     let is_right = found.iter().all(|found| found.warning.is_some());
     found.extend(lint::all(&read.drafts, &sources.dirs, &sources.root, world));
@@ -122,13 +122,21 @@ struct Read {
     notes: Vec<String>,
 }
 
-/// `is_elsewhere`: these definitions are for an image, and this is not it.
-fn read_all(sources: &Sources, is_elsewhere: bool) -> Read {
+/// Who reads definitions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// The init, or whoever prints what it would read.
+    Init,
+    /// `rinit check`. `is_elsewhere`: the definitions are for an image, and this is not it.
+    Check { is_elsewhere: bool },
+}
+
+fn read_all(sources: &Sources, reader: For) -> Read {
     let found = files::find(&sources.dirs, &sources.environment);
     let outside = Surroundings {
         accounts: Accounts::new(&sources.root),
         variables: Variables::new(&sources.environment),
-        is_elsewhere,
+        is_elsewhere: reader == For::Check { is_elsewhere: true },
     };
     let mut mistakes = Vec::new();
     let mut drafts: BTreeMap<String, Draft> = BTreeMap::new();
@@ -138,7 +146,7 @@ fn read_all(sources: &Sources, is_elsewhere: bool) -> Read {
         mistakes.extend(of_file);
         drafts.insert(name.clone(), draft);
     }
-    let mut trees = read_trees(sources, &found);
+    let mut trees = read_trees(sources, &found, reader != For::Init);
     let groups = tree::link(&mut drafts, &mut trees, &found);
     let tree::Told { mistakes: of_trees, mut notes, directories } = trees.finish(&sources.dirs);
     mistakes.extend(of_trees);
@@ -169,12 +177,13 @@ fn finish(read: Read) -> (Config, Vec<Option<Source>>) {
     (Config { services, groups, directories, notes }, files)
 }
 
-fn read_trees(sources: &Sources, found: &Found) -> tree::Trees {
+fn read_trees(sources: &Sources, found: &Found, finds_tools: bool) -> tree::Trees {
     let path = sources.environment.iter().find(|(name, _)| name == "PATH");
     let outside = tree::Outside {
         style: sources.style,
         root: &sources.root,
         path: path.map_or(OsStr::new(""), |(_, value)| value),
+        finds_tools,
     };
     tree::read(&sources.dirs, found, &outside)
 }

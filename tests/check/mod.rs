@@ -207,3 +207,37 @@ fn the_examples_warn_of_nothing() {
         assert!(codes.all(|code| code == "account-missing"), "{told:?}");
     }
 }
+
+/// Variables that are unset here do not hide a mistake, and there is an end to what is said about them.
+#[test]
+fn a_crowd_of_unset_variables_is_a_warning_and_hides_no_mistake() {
+    let variables: String = (0..150).map(|n| format!("V{n} = \"${{NOT_SET_{n}}}\"\n")).collect();
+    let text = format!("command = [\"/bin/true\"]\n[environment]\n{variables}");
+    let found = check(directory(&text).path(), &["d"], &[]);
+    assert_eq!(found.status, 0, "{}", found.stderr);
+    assert!(found.stderr.contains("warning: 50 more warnings are not shown"), "{}", found.stderr);
+    let found = check(directory(&format!("{text}[healthcheck]\nsmell = 1\n")).path(), &["d"], &[]);
+    assert_eq!(found.status, 1);
+    assert!(found.stderr.contains("unknown key \"smell\" in healthcheck"), "{}", found.stderr);
+}
+
+/// A script that calls a tool of another supervisor may still work. `rinit check` says it; each start need not.
+#[test]
+fn tools_of_other_supervisors_are_noted_by_check_alone() {
+    let dir = TempDir::new().unwrap();
+    let run = dir.path().join("web/run");
+    fs::create_dir(dir.path().join("web")).unwrap();
+    fs::write(&run, "#!/bin/sh\nsv -w 5 up db\nexec sleep 60\n").unwrap();
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).unwrap();
+    let said = check(dir.path(), &["."], &[]);
+    assert!(said.stderr.contains("sv does not work under rinit"), "{}{}", said.stderr, said.stdout);
+    let sources = rinit::config::Sources {
+        dirs: vec![dir.path().to_owned()],
+        command: Vec::new(),
+        environment: Vec::new(),
+        style: None,
+        root: "/".into(),
+    };
+    let notes = rinit::config::load(&sources).unwrap().notes;
+    assert!(notes.iter().all(|note| !note.contains("does not work")), "{notes:?}");
+}

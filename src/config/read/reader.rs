@@ -69,6 +69,10 @@ pub(crate) struct Reader<'a> {
     spoilt: Vec<Range<usize>>,
     mistakes: Vec<Diagnostic>,
     untold: usize,
+    /// How many of the mistakes are warnings.
+    warnings: usize,
+    /// Warnings beyond the limit, and the code of the last one.
+    untold_warnings: Option<(usize, &'static str)>,
     /// Known keys that unknown ones were likely meant to be: that they are missing is no second mistake.
     misspelt: Vec<&'static str>,
     /// Line of each known key; keys of tables as `healthcheck.test`.
@@ -94,6 +98,8 @@ impl<'a> Reader<'a> {
             spoilt: std::mem::take(&mut parsed.spoilt),
             mistakes: std::mem::take(&mut parsed.mistakes),
             untold: parsed.untold,
+            warnings: 0,
+            untold_warnings: None,
             misspelt: Vec::new(),
             lines: KeyLines::default(),
             put_in: Vec::new(),
@@ -124,11 +130,20 @@ impl<'a> Reader<'a> {
         message: &str,
         help: Option<String>,
     ) {
+        if !self.outside.is_elsewhere {
+            return self.report(span, message, help);
+        }
+        if self.warnings >= MOST_MISTAKES || self.is_full() {
+            let (untold, _) = self.untold_warnings.unwrap_or_default();
+            self.untold_warnings = Some((untold.saturating_add(1), code));
+            return;
+        }
         let before = self.mistakes.len();
         self.report(span, message, help);
-        if self.outside.is_elsewhere && self.mistakes.len() > before {
+        if self.mistakes.len() > before {
             let mistake = self.mistakes.pop();
             self.mistakes.extend(mistake.map(|mistake| mistake.into_warning(code)));
+            self.warnings = self.warnings.saturating_add(1);
         }
     }
 
@@ -147,7 +162,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.mistakes.len() >= MOST_MISTAKES
+        self.mistakes.len().saturating_sub(self.warnings) >= MOST_MISTAKES
     }
 
     /// The number of mistakes so far.
@@ -165,6 +180,11 @@ impl<'a> Reader<'a> {
         if self.untold > 0 {
             let message = format!("{} more mistakes are not shown", self.untold);
             self.mistakes.push(Diagnostic::of_file(&self.source.path, message, None));
+        }
+        if let Some((untold, code)) = self.untold_warnings {
+            let message = format!("{untold} more warnings are not shown");
+            let note = Diagnostic::of_file(&self.source.path, message, None);
+            self.mistakes.push(note.into_warning(code));
         }
         self.mistakes
     }

@@ -31,6 +31,11 @@ pub(super) fn look(dir: &Dir, report: &mut Report) {
     }
 }
 
+/// An option of `sv`, or the number of seconds that one has.
+fn is_option(word: &str) -> bool {
+    word.starts_with('-') || (word != "1" && word != "2" && word.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Those that a script names. Its first line is left to who runs it.
 fn find(script: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let is_script = script.starts_with("#!");
@@ -41,12 +46,11 @@ fn find(script: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
         .collect();
     let has = move |program: &str| {
         lines.iter().any(|words| {
-            let next = words.iter().skip(1).map(Some).chain([None]);
-            words.iter().zip(next).any(|(word, next)| {
+            words.iter().enumerate().any(|(at, word)| {
                 let is_called = word.rsplit('/').next() == Some(program);
-                is_called
-                    && (program != "sv"
-                        || next.is_some_and(|next| OF_SV.split(' ').any(|verb| verb == *next)))
+                let mut arguments = words.iter().skip(at.saturating_add(1)).filter(|word| !is_option(word));
+                let is_verb = |word: &&str| OF_SV.split(' ').any(|verb| verb == *word);
+                is_called && (program != "sv" || arguments.next().is_some_and(is_verb))
             })
         })
     };
@@ -63,6 +67,7 @@ mod tests {
         assert_eq!(names("#!/bin/execlineb -P\nwith-contenv\nnginx"), ["with-contenv"]);
         assert_eq!(names("#!/bin/sh\nexec /command/s6-svscanctl -t /run/service"), ["s6-svscanctl"]);
         assert_eq!(names("#!/bin/sh\nif x; then sv down web; s6-svc -d .; fi"), ["s6-svc", "sv"]);
+        assert_eq!(names("#!/bin/sh\nsv -w 5 up web"), ["sv"]);
         for other in ["#!/bin/with-contenv sh\necho sv", "\x7fELF\nsv up web", "#!/bin/sh\n# sv up web"] {
             assert!(names(other).is_empty(), "{other}");
         }

@@ -112,7 +112,9 @@ pub(super) fn read(name: &str, called: &str, dir: &Dir, style: Style, report: &m
         Style::S6 => s6(&mut draft, called, dir, report),
         Style::Runit => runit(&mut draft, name == called, dir, report),
     }
-    leftover::look(dir, report);
+    if report.finds_tools {
+        leftover::look(dir, report);
+    }
     // Copies and texts with an ending are nobody's.
     for odd in dir.names().filter(|name| name.len() > 3 && !name.contains(['.', '~'])) {
         if !KNOWN.contains(&odd)

@@ -39,6 +39,7 @@ struct Opened<'f> {
 /// Reads all directories among the definitions.
 pub(super) fn read(dirs: &[PathBuf], found: &Found, outside: &Outside<'_>) -> Trees {
     let mut trees = Trees::default();
+    trees.report.finds_tools = outside.finds_tools;
     let mut evidence: Vec<Evidence> = dirs
         .iter()
         .map(|dir| {

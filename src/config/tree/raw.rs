@@ -23,6 +23,8 @@ pub(super) struct Report {
     mistakes: Vec<Diagnostic>,
     untold: usize,
     notes: Vec<String>,
+    /// Whether to look for tools of other supervisors in scripts.
+    pub finds_tools: bool,
 }
 
 impl Report {

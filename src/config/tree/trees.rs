@@ -19,6 +19,8 @@ pub(crate) struct Outside<'a> {
     pub root: &'a Path,
     /// PATH of rinit's environment.
     pub path: &'a OsStr,
+    /// Whether to look for tools of other supervisors in scripts.
+    pub finds_tools: bool,
 }
 
 impl Outside<'_> {
