@@ -56,6 +56,8 @@ pub(super) struct Connection {
     following: bool,
     /// Closed as soon as it has read what is left.
     closing: bool,
+    /// In which turn of the event loop it was last read.
+    pub(super) last_read: u64,
     /// What the poller watches it for; `None`: it does not yet.
     pub(super) watched: Option<Interest>,
 }
@@ -80,6 +82,7 @@ impl Connection {
             served: false,
             following: false,
             closing: false,
+            last_read: 0,
             watched: None,
         }
     }
@@ -93,21 +96,22 @@ impl Connection {
         socket::limit_unread(&self.stream)
     }
 
-    /// Takes what has arrived, as far as there is room for it, and about so many bytes at most. How many these were.
+    /// Reads what has arrived, as far as there is room for it, and at most this many bytes. Returns how many it has read.
     pub(super) fn read(&mut self, most: usize) -> io::Result<usize> {
-        let mut taken = 0_usize;
+        let mut count_all = 0_usize;
         let mut chunk = [0; 8192];
         self.input.drain(..self.taken.min(self.input.len()));
         self.line_end = self.line_end.map(|at| at.saturating_sub(self.taken));
         self.taken = 0;
-        while self.reads() && taken < most {
-            let room = MAX_REQUEST.saturating_add(1).saturating_sub(self.input.len()).min(chunk.len());
+        while self.reads() && count_all < most {
+            let room = MAX_REQUEST.saturating_add(1).saturating_sub(self.input.len());
+            let room = room.min(chunk.len()).min(most.saturating_sub(count_all));
             let Some(buffer) = chunk.get_mut(..room).filter(|buffer| !buffer.is_empty()) else { break };
             match self.stream.read(buffer) {
                 Ok(0) => self.eof = true,
                 Ok(count) => {
                     let before = self.input.len();
-                    taken = taken.saturating_add(count);
+                    count_all = count_all.saturating_add(count);
                     self.input.reserve_exact(count);
                     self.input.extend_from_slice(buffer.get(..count).unwrap_or_default());
                     self.find_line(before);
@@ -117,7 +121,7 @@ impl Connection {
                 Err(e) => return Err(e),
             }
         }
-        Ok(taken)
+        Ok(count_all)
     }
 
     /// Whether what it sends is taken.

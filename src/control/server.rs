@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 
 mod accept;
 
+use accept::Allowance;
+
 /// How long a client may take to send a whole request, from the connection or the last answer.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 
@@ -28,9 +30,8 @@ pub const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 /// left: those who want nothing make room.
 pub const CROWDED_LIMIT: Duration = Duration::from_millis(250);
 
-/// Of those who may only read, at most so many bytes of one client are read for one wake-up: a crowd that sends long requests
-/// would hold up everything else.
-const READ_A_TURN: usize = 16 * 1024;
+/// Maximum number of bytes read at once from a client that may only read.
+const READ_AT_ONCE: usize = 16 * 1024;
 
 /// Maximum number of invalid lines of one client answered in its turn.
 const LINES_A_TURN: usize = 16;
@@ -76,6 +77,8 @@ pub struct Server {
     resume_at: Option<Instant>,
     trouble: Trouble,
     own_uid: u32,
+    /// What this turn of the event loop may still cost.
+    allowance: Allowance,
 }
 
 impl Server {
@@ -93,6 +96,7 @@ impl Server {
             resume_at: None,
             trouble: Trouble::default(),
             own_uid: process::user_id(),
+            allowance: Allowance::default(),
         }
     }
 
@@ -101,6 +105,12 @@ impl Server {
         poller.add(self.listener.as_fd(), self.token, Interest::Read)?;
         self.listening = true;
         Ok(())
+    }
+
+    /// A turn of the event loop begins: as much as before may be accepted and read again. Until then [`Server::ready`] may
+    /// be called any number of times.
+    pub fn begin_turn(&mut self) {
+        self.allowance = self.allowance.next();
     }
 
     /// How many clients there may be at a time.
@@ -312,25 +322,37 @@ impl Server {
         self.clients.iter_mut().find(|(id, _)| *id == client).map(|(_, connection)| connection)
     }
 
-    /// Reads what a client has sent, unless that is more than can be held. How many bytes these were.
-    fn read(&mut self, poller: &Poller, now: Instant, id: ClientId) -> usize {
-        let Some(connection) = self.find(id) else { return 0 };
-        let most = if connection.peer.may_change { MAX_REQUEST } else { READ_A_TURN };
+    /// Reads what a client has sent, unless that is more than can be held.
+    fn read(&mut self, poller: &Poller, now: Instant, id: ClientId) {
+        let (left, turn) = (self.allowance.bytes, self.allowance.turn);
+        let Some(connection) = self.find(id) else { return };
+        connection.last_read = turn;
+        let is_limited = !connection.peer.may_change;
+        let most = if is_limited { READ_AT_ONCE.min(left) } else { MAX_REQUEST.saturating_add(1) };
         let (count, mut result) = match connection.read(most) {
             Ok(count) => (count, Ok(())),
             Err(e) => (0, Err(e)),
         };
+        if is_limited {
+            self.allowance.bytes = left.saturating_sub(count);
+        }
         if !self.make_room(poller, now, id, 0)
             && let Some(connection) = self.find(id)
         {
             result = connection.dismiss(&Response::busy(TOO_MUCH_HELD), now);
         }
         self.settle(poller, id, result);
-        count
     }
 
     /// Reads from and writes to a client as far as that is possible.
     fn serve(&mut self, poller: &Poller, now: Instant, id: ClientId, ready: Ready) {
+        let reads = ready.readable || ready.hangup;
+        let limited = self.find(id).filter(|connection| reads && !connection.peer.may_change);
+        let last_read = limited.map(|connection| connection.last_read);
+        if last_read.is_some_and(|last_read| !self.allowance.admits(last_read)) {
+            // The poller reports it again in the next turn.
+            return;
+        }
         if ready.readable || ready.hangup {
             self.read(poller, now, id);
         }

@@ -103,6 +103,7 @@ impl Requests {
     pub fn settle(&mut self, executor: &mut Executor, epoch: Instant) {
         let begun = Instant::now();
         let Some(server) = &mut self.server else { return };
+        server.begin_turn();
         if server.deadline().is_some_and(|at| at <= begun) {
             server.expire(&executor.poller, begun);
             self.serve(executor, epoch, begun);

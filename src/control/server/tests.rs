@@ -53,6 +53,7 @@ impl Running {
                     let due = server.deadline().map(|at| at.saturating_duration_since(now()));
                     let wait = due.unwrap_or(LONG).min(Duration::from_millis(5));
                     poller.wait(&mut ready, Some(wait)).unwrap();
+                    server.begin_turn();
                     for event in &ready {
                         assert!(server.owns(event.token));
                         server.ready(&poller, now(), *event);

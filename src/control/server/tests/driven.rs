@@ -35,6 +35,7 @@ impl Driven {
         loop {
             self.poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
             let at_rest = ready.is_empty();
+            self.server.begin_turn();
             ready.drain(..).for_each(|event| self.server.ready(&self.poller, self.now, event));
             let Some(id) = self.server.runnable() else {
                 if at_rest {
@@ -119,8 +120,38 @@ fn what_is_held_is_bounded() {
     assert_eq!(echoed(read_answer(&mut BufReader::new(client))), "web");
 }
 
-/// What one turn of the event loop can cost it, whatever the clients have sent: reading is one buffer each, and what
-/// was read is answered in pieces that the loop asks for one by one.
+/// A crowd that may only read sends long requests. However often the loop polls, one turn reads no more than its share of
+/// them, and each of them is read in its turn.
+#[test]
+fn what_a_turn_reads_of_a_crowd_is_bounded_and_shared_evenly() {
+    let mut scene = Driven::new();
+    let mut crowd: Vec<UnixStream> = (0..20).map(|_| scene.connect(b"")).collect();
+    scene.play();
+    for (_, connection) in &mut scene.server.clients {
+        connection.peer = Peer { uid: 7, pid: 5, may_change: false };
+    }
+    for client in &mut crowd {
+        assert_eq!(client.write(&[b'x'; 60_000]).unwrap(), 60_000);
+    }
+    let held = |scene: &Driven| -> Vec<usize> { scene.server.clients.iter().map(|it| it.1.held()).collect() };
+    let mut ready = Vec::new();
+    while held(&scene).iter().any(|bytes| *bytes < 60_000) {
+        let before = scene.server.held();
+        scene.server.begin_turn();
+        for _ in 0..17 {
+            scene.poller.wait(&mut ready, Some(Duration::ZERO)).unwrap();
+            ready.drain(..).for_each(|event| scene.server.ready(&scene.poller, scene.now, event));
+        }
+        let read = scene.server.held() - before;
+        assert!(0 < read && read <= accept::READ_A_TURN, "{read} bytes in a turn");
+        let all = held(&scene);
+        let spread = all.iter().max().unwrap() - all.iter().min().unwrap();
+        assert!(spread <= READ_AT_ONCE, "one is read before the others: {all:?}");
+    }
+}
+
+/// What one turn of the event loop can cost it, whatever the clients have sent: what was read is answered in pieces that
+/// the loop asks for one by one.
 #[test]
 fn a_turn_is_bounded() {
     let dir = tempfile::tempdir().unwrap();
@@ -137,6 +168,7 @@ fn a_turn_is_bounded() {
     }
     let listener = Ready { token: TOKEN, readable: true, writable: false, hangup: false };
     for expected in [30, 30] {
+        server.begin_turn();
         server.ready(&poller, now, listener);
         assert_eq!(server.clients.len(), expected);
     }
