@@ -1,29 +1,54 @@
-//! A definition in words, key by key: what `status NAME` tells of it that has no place of its own in the answer. Every
-//! type is taken apart whole, so that a new key cannot be forgotten here.
+//! A definition in words, key by key: what `status NAME` tells of it that has no place of its own in the answer. It goes
+//! through the table of keys, so that no key can be forgotten here.
 
 #![forbid(unsafe_code)]
 
-use crate::model::capability::{self, NAMES};
-use crate::model::{
-    Backoff, Capabilities, Context, Exec, Finish, Hook, Hooks, KillMode, Policy, Service, Streams, Ulimit,
-    duration, words,
-};
+use crate::config::keys::{Key, SERVICE, Setting};
+use crate::model::{Service, duration, words};
 use serde_json::{Map, Value};
-use std::ffi::{OsStr, OsString};
+use std::borrow::Cow;
+use std::ffi::OsStr;
 
 /// A longer text is cut: the answer has to fit into one line of the protocol.
 const MAX_TEXT: usize = 1024;
+
+/// Keys that have a field of their own in the answer, which `details` fills.
+const OF_DETAILS: [&str; 12] = [
+    "command",
+    "description",
+    "restart",
+    "essential",
+    "autostart",
+    "depends_on",
+    "notify",
+    "watchdog",
+    "user",
+    "working_dir",
+    "stop_signal",
+    "stop_grace_period",
+];
 
 /// Settings that differ from their defaults, each by its key and as a definition has it, less the quotes. Arguments of
 /// commands only where `privileged`.
 pub fn settings(service: &Service, privileged: bool) -> Map<String, Value> {
     let mut settings = Settings { found: Map::new(), service, privileged };
-    // Their own fields of the answer: name, description, healthcheck, origin.
-    let Service { name: _, description: _, exec, policy, hooks, healthcheck: _, origin: _ } = service;
-    settings.exec(exec);
-    settings.policy(policy);
-    settings.hooks(hooks);
+    for key in SERVICE {
+        if !has_its_field(key, service)
+            && let Some(setting) = (key.value)(service)
+        {
+            settings.add(key.name, &setting);
+        }
+    }
     settings.found
+}
+
+fn has_its_field(key: &Key, service: &Service) -> bool {
+    match key.name {
+        "healthcheck" => true,
+        // With `notify` it stands beside that.
+        "start_timeout" => service.policy.notify.is_some(),
+        name => OF_DETAILS.contains(&name),
+    }
 }
 
 struct Settings<'a> {
@@ -33,163 +58,54 @@ struct Settings<'a> {
 }
 
 impl Settings<'_> {
-    fn add(&mut self, key: &str, value: Option<String>) {
-        if let Some(value) = value {
-            self.found.insert(key.to_owned(), Value::String(value));
+    fn add(&mut self, key: &str, setting: &Setting<'_>) {
+        match setting {
+            // A line for each command.
+            Setting::Table(entries)
+                if entries.iter().all(|(_, entry)| matches!(entry, Setting::Command(_))) =>
+            {
+                for (name, entry) in entries {
+                    self.add(&format!("{key}.{name}"), entry);
+                }
+            }
+            setting => {
+                let text = self.text(key, setting, ", ");
+                self.found.insert(key.to_owned(), Value::String(text));
+            }
         }
     }
 
-    fn flag(&mut self, key: &str, value: bool) {
-        self.add(key, value.then(|| "true".to_owned()));
-    }
-
-    fn exec(&mut self, exec: &Exec) {
-        let Exec { command: _, arg0, streams, working_dir: _, environment: _, context } = exec;
-        self.add("arg0", arg0.as_deref().map(cut));
-        if let Some(streams) = streams {
-            // Who writes to it says so itself.
-            let Streams { reads: _, stdout, stderr } = &**streams;
-            let reader = |name: &Option<String>| name.as_ref().map(|name| format!("service:{name}"));
-            self.add("stdout", reader(stdout));
-            self.add("stderr", reader(stderr));
-        }
-        let Context {
-            user: _,
-            group_add,
-            umask,
-            ulimits,
-            oom_score_adj,
-            nice,
-            cap_drop,
-            cap_add,
-            no_new_privileges,
-        } = &**context;
-        self.add("group_add", list(group_add.iter().map(u32::to_string)));
-        self.add("umask", umask.map(|mask| format!("{mask:03o}")));
-        self.add("ulimits", list(ulimits.iter().map(ulimit)));
-        self.add("oom_score_adj", oom_score_adj.map(|score| score.to_string()));
-        self.add("nice", nice.map(|nice| nice.to_string()));
-        self.add("cap_drop", capabilities(*cap_drop));
-        self.add("cap_add", capabilities(*cap_add));
-        self.flag("no_new_privileges", *no_new_privileges);
-    }
-
-    fn policy(&mut self, policy: &Policy) {
-        let Policy {
-            restart: _,
-            backoff,
-            essential: _,
-            autostart: _,
-            depends_on: _,
-            stop_signal: _,
-            stop_grace_period: _,
-            kill_mode,
-            notify,
-            start_timeout,
-            watchdog: _,
-            run_timeout,
-            refuse_manual_stop,
-        } = policy;
-        self.add("backoff", (*backoff != Backoff::default()).then(|| self::backoff(backoff)));
-        self.add(
-            "kill_mode",
-            match kill_mode {
-                KillMode::Mixed => None,
-                KillMode::Group => Some("group".to_owned()),
-                KillMode::Process => Some("process".to_owned()),
-            },
-        );
-        // With `notify` it stands beside that.
-        let start_timeout = start_timeout.filter(|_| notify.is_none());
-        self.add("start_timeout", start_timeout.map(duration::format));
-        self.add("run_timeout", run_timeout.map(duration::format));
-        self.flag("refuse_manual_stop", *refuse_manual_stop);
-    }
-
-    fn hooks(&mut self, hooks: &Hooks) {
-        let Hooks {
-            pre_start,
-            post_start,
-            pre_stop,
-            stop,
-            post_stop,
-            post_stop_timeout,
-            finish,
-            max_death_tally,
-            control,
-        } = hooks;
-        let named = [
-            (Hook::PreStart, pre_start),
-            (Hook::PostStart, post_start),
-            (Hook::PreStop, pre_stop),
-            (Hook::Stop, stop),
-            (Hook::PostStop, post_stop),
-        ];
-        for (hook, command) in named {
-            self.add(hook.as_str(), command.as_ref().map(|command| self.command(hook, command)));
-        }
-        self.add("post_stop_timeout", post_stop_timeout.map(duration::format));
-        self.add(
-            "finish",
-            finish.as_ref().map(|finish| match finish {
-                Finish::S6(name) => format!("s6:{name}"),
-                Finish::Runit => "runit".to_owned(),
-            }),
-        );
-        self.add("max_death_tally", max_death_tally.map(|most| most.to_string()));
-        for (control, command) in control {
-            let hook = Hook::Control(*control);
-            self.add(&hook.full_key(), Some(self.command(hook, command)));
+    /// `between` stands between the entries of a table.
+    fn text(&self, key: &str, setting: &Setting<'_>, between: &str) -> String {
+        match setting {
+            Setting::Flag(flag) => flag.to_string(),
+            Setting::Number(number) => number.clone(),
+            Setting::Time(time) => duration::format(*time),
+            Setting::Word(text) | Setting::Text(text) => cut(self.service.shown(key, text)),
+            Setting::Command(words) => self.command(key, words),
+            Setting::List(items) => {
+                items.iter().map(|item| self.text(key, item, between)).collect::<Vec<_>>().join(", ")
+            }
+            Setting::Table(entries) => {
+                let entry = |(name, entry): &(Cow<'_, str>, Setting<'_>)| {
+                    format!("{name} {}", self.text(key, entry, " "))
+                };
+                entries.iter().map(entry).collect::<Vec<_>>().join(between)
+            }
         }
     }
 
-    fn command(&self, hook: Hook, command: &[OsString]) -> String {
-        let shown = self.service.shown_words(&hook.full_key(), command).into_iter().map(cut);
+    fn command(&self, key: &str, command: &[&OsStr]) -> String {
+        let shown: Vec<&OsStr> = match self.service.source_text(key) {
+            Some(text) => text.iter().map(OsStr::new).collect(),
+            None => command.to_vec(),
+        };
+        let shown = shown.into_iter().map(cut);
         match self.privileged {
             true => cut(words::join(shown).as_ref()),
             false => words::join(shown.take(1)) + " ...",
         }
     }
-}
-
-fn list(items: impl Iterator<Item = String>) -> Option<String> {
-    let text = items.collect::<Vec<_>>().join(", ");
-    (!text.is_empty()).then_some(text)
-}
-
-fn ulimit(limit: &Ulimit) -> String {
-    let Ulimit { resource, soft, hard } = limit;
-    let name = format!("{resource:?}").to_lowercase();
-    let value = |limit: &Option<u64>| limit.map_or("unlimited".to_owned(), |limit| limit.to_string());
-    match soft == hard {
-        true => format!("{name} {}", value(soft)),
-        false => format!("{name} soft {} hard {}", value(soft), value(hard)),
-    }
-}
-
-fn capabilities(set: Capabilities) -> Option<String> {
-    match capability::names(set).count() {
-        count if count == NAMES.len() => Some("ALL".to_owned()),
-        _ => list(capability::names(set).map(str::to_owned)),
-    }
-}
-
-fn backoff(backoff: &Backoff) -> String {
-    let Backoff { initial, factor, max, reset_after, limit, window } = backoff;
-    let span = |span| duration::format(span);
-    let mut text = format!(
-        "initial {}, factor {factor}, max {}, reset_after {}",
-        span(*initial),
-        span(*max),
-        span(*reset_after)
-    );
-    if let Some(limit) = limit {
-        text.push_str(&format!(", limit {limit}"));
-    }
-    if let Some(window) = window {
-        text.push_str(&format!(" within {}", span(*window)));
-    }
-    text
 }
 
 /// A text of bounded length. `...` at its end says that there was more.

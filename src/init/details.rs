@@ -7,9 +7,10 @@
 use super::defined::{self, cut};
 use super::executor::Executor;
 use super::launch::Origin;
+use crate::config::keys::restart_word;
 use crate::model::{
-    HealthCheck, HealthTiming, MAIN, Notify, OnUnhealthy, Probe, Restart, Service, Signal, User, Variable,
-    duration, words,
+    HealthCheck, HealthTiming, MAIN, Notify, OnUnhealthy, Probe, Service, Signal, User, Variable, duration,
+    words,
 };
 use crate::supervisor::{Exit, ExitStatus, ServiceId, Time};
 use serde_json::{Map, Value};
@@ -99,7 +100,7 @@ fn definition(facts: &mut Facts, service: &Service, privileged: bool) {
         "working_dir",
         exec.working_dir.as_ref().map(|dir| cut(service.shown("working_dir", dir.as_os_str()))),
     );
-    facts.text("restart", Some(restart(policy.restart)));
+    facts.text("restart", Some(restart_word(policy.restart)));
     facts.add("essential", Value::Bool(policy.essential));
     facts.add("autostart", Value::Bool(policy.autostart));
     let stop_signal = policy.stop_signal.or((service.name != MAIN).then_some(Signal::TERM));
@@ -168,16 +169,6 @@ fn variable(name: &OsStr, origin: Origin<'_>, source: Option<&str>, privileged: 
     facts.text("file", file);
     facts.text("value", value);
     Value::Object(facts.0)
-}
-
-fn restart(restart: Restart) -> String {
-    match restart {
-        Restart::Always => "always".to_owned(),
-        Restart::UnlessStopped => "unless-stopped".to_owned(),
-        Restart::OnFailure(None) => "on-failure".to_owned(),
-        Restart::OnFailure(Some(times)) => format!("on-failure:{times}"),
-        Restart::No => "no".to_owned(),
-    }
 }
 
 /// What is run, how often, and when it counts.

@@ -192,6 +192,11 @@ impl Policy {
         Policy { restart: Restart::No, essential: true, ..Policy::default() }
     }
 
+    /// The defaults of a service of this name.
+    pub fn default_of(name: &str) -> Self {
+        if name == MAIN { Policy::main() } else { Policy::default() }
+    }
+
     /// Whether the container ends with its main process, however that ends.
     pub fn ends_container(&self) -> bool {
         self.essential && self.restart == Restart::No

@@ -2,7 +2,8 @@
 
 use super::golden::{cases, sources};
 use super::text;
-use rinit::config::{Config, Sources, load, write};
+use crate::support::repository;
+use rinit::config::{Config, Sources, keys, load, write};
 use rinit::model::Service;
 use std::fs;
 use std::path::Path;
@@ -70,17 +71,17 @@ fn a_tree_as_toml() {
     let printed = write::files(&config).unwrap().replace(&base.path().display().to_string(), "BASE");
     let expected = r#"# once.toml
 command = ["/bin/sh", "-c", "echo $${HOME}\t"]
-working_dir = "BASE/tree/once"
 restart = "no"
 bundles = ["all"]
+working_dir = "BASE/tree/once"
 
 # web.toml
 command = ["./run", "web"]
 arg0 = "run"
-working_dir = "BASE/tree/web"
-stdout = "service:web-log"
 backoff = { initial = "1s", factor = 1, max = "1s", reset_after = "1s" }
 notify = 3
+working_dir = "BASE/tree/web"
+stdout = "service:web-log"
 kill_mode = "process"
 post_stop = ["./finish"]
 post_stop_timeout = "5s"
@@ -90,9 +91,51 @@ max_death_tally = 20
 # web-log.toml
 command = ["./run", "web/log"]
 arg0 = "run"
-working_dir = "BASE/tree/web/log"
 backoff = { initial = "1s", factor = 1, max = "1s", reset_after = "1s" }
+working_dir = "BASE/tree/web/log"
 kill_mode = "process"
 "#;
     assert_eq!(printed, expected);
+}
+
+/// What `check --toml` cannot write: directories have no such key, and a secret may be in it.
+fn without_unwritten(mut service: Service) -> Service {
+    service.exec.context.user = None;
+    service.exec.environment.clear();
+    service.exec.context.ulimits.sort_by_key(|limit| format!("{:?}", limit.resource));
+    Service { origin: None, ..service }
+}
+
+/// Every key that can be read can be written: as if directories had said what the golden definitions say.
+#[test]
+fn every_key_is_written() {
+    let mut written = String::new();
+    for root in fs::read_dir(repository().join("tests/config")).unwrap().map(|entry| entry.unwrap().path()) {
+        let dirs = vec![root.join("services.d")];
+        let environment = vec![("NAME".into(), "value".into())];
+        let from = Sources { dirs, command: Vec::new(), environment, style: None, root: root.clone() };
+        let Some(mut config) = load(&from).ok().filter(|_| root.join("services.d").is_dir()) else {
+            continue;
+        };
+        config.directories =
+            config.services.iter().map(|service| (service.name.clone(), String::new())).collect();
+        let printed = write::files(&config).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        split(&printed, dir.path());
+        let again = load(&Sources { dirs: vec![dir.path().to_owned()], ..from })
+            .unwrap_or_else(|mistakes| panic!("{}: {}\n{printed}", root.display(), mistakes[0]));
+        let plain = |config: Config| config.services.into_iter().map(without_unwritten).collect::<Vec<_>>();
+        assert_eq!(plain(again), plain(config), "{}: {printed}", root.display());
+        written.push_str(&printed);
+    }
+    for (_, tree) in cases() {
+        let base = tempfile::tempdir().unwrap();
+        text::make(&tree, base.path());
+        written.extend(load(&sources(&tree, base.path())).map(|config| write::files(&config).unwrap()));
+    }
+    for key in keys::SERVICE.iter().filter(|key| !["user", "environment", "env_file"].contains(&key.name)) {
+        let start = format!("{} = ", key.name);
+        let is_written = |line: &str| line.starts_with(&start) || line == format!("[{}]", key.name);
+        assert!(written.lines().any(is_written), "no golden definition has {}", key.name);
+    }
 }

@@ -1,11 +1,14 @@
 //! The keys for what a service runs, and how it is stopped.
 
+use super::value;
 use crate::config::read::draft::Draft;
 use crate::config::read::reader::Reader;
+use crate::config::read::setting::Setting;
 use crate::config::read::values::{Zero, set};
 use crate::config::text::syntax::{Value, in_written_order};
 use crate::model::suggest;
-use crate::model::{Control, Finish, KillMode, MOST_DEATHS, Signal, words};
+use crate::model::{Control, Finish, KillMode, MOST_DEATHS, Service, Signal, words};
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::ops::Range;
 use toml::de::DeTable;
@@ -171,4 +174,25 @@ pub(crate) fn kill_mode(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut 
 /// `stop_grace_period`. Zero: killed at once.
 pub(crate) fn stop_grace_period(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Draft) {
     set(&mut draft.service.policy.stop_grace_period, reader.duration(value, Zero::Allowed));
+}
+
+/// `kill_mode`, back from a service.
+pub(crate) fn kill_mode_value(service: &Service) -> Option<Setting<'_>> {
+    value::word_of(&KILL_MODES, service.policy.kill_mode, KillMode::Mixed)
+}
+
+/// `control`, back from a service.
+pub(crate) fn control_value(service: &Service) -> Option<Setting<'_>> {
+    let control = &service.hooks.control;
+    let entries = control.iter().map(|(it, command)| (Cow::Owned(it.name()), value::command(command)));
+    (!control.is_empty()).then(|| Setting::Table(entries.collect()))
+}
+
+/// `finish`, back from a service.
+pub(crate) fn finish_value(service: &Service) -> Option<Setting<'_>> {
+    Some(value::word(match service.hooks.finish.as_ref()? {
+        Finish::S6(called) if **called == *service.name => "s6".to_owned(),
+        Finish::S6(called) => format!("s6:{called}"),
+        Finish::Runit => "runit".to_owned(),
+    }))
 }

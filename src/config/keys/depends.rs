@@ -1,10 +1,13 @@
 //! The keys `depends_on` and `bundles` of one file. Whether what it names is there is checked in `set`.
 
+use super::value;
 use crate::config::files::checked_name;
 use crate::config::read::draft::{Draft, Written};
 use crate::config::read::reader::{Key, Reader};
+use crate::config::read::setting::{Setting, Sight};
 use crate::config::text::syntax::{Value, in_written_order};
-use crate::model::Condition;
+use crate::model::{Condition, Dependency, Service};
+use std::borrow::Cow;
 use std::ops::Range;
 use toml::de::DeValue;
 
@@ -38,6 +41,35 @@ pub(crate) fn depends_on(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut
             }
         }
     }
+}
+
+/// `depends_on`, back from a service. On who reads what it writes, it depends without saying so.
+pub(crate) fn value(service: &Service) -> Option<Setting<'_>> {
+    let is_plain = |it: &Dependency| it.condition == Condition::Started && it.required && !it.restart;
+    let depends_on = service.policy.depends_on.as_slice();
+    let written = match depends_on.split_last() {
+        Some((last, others)) if is_plain(last) && service.exec.readers().any(|name| name == last.name) => {
+            others
+        }
+        _ => depends_on,
+    };
+    if written.iter().all(is_plain) {
+        let names = written.iter().map(|it| value::word(&it.name));
+        return (!written.is_empty()).then(|| Setting::List(names.collect()));
+    }
+    let entry = |it: &Dependency| {
+        let condition = value::word(it.condition.as_str());
+        match (it.required, it.restart) {
+            (true, false) => condition,
+            (required, restart) => Setting::Table(vec![
+                (Cow::Borrowed("condition"), condition),
+                (Cow::Borrowed("required"), Setting::Flag(required)),
+                (Cow::Borrowed("restart"), Setting::Flag(restart)),
+            ]),
+        }
+    };
+    let entries = written.iter().map(|it| (Cow::Borrowed(it.name.as_str()), entry(it)));
+    Some(Setting::Table(entries.collect()))
 }
 
 /// `condition`, of the entry added last.
@@ -102,6 +134,8 @@ pub static DEPENDENCY: &[Key] = &[
         meaning: "what must be true of the other service",
         example: r#"condition = "service_healthy""#,
         keys: &[],
+        sight: Sight::Words,
+        value: value::none,
         read: condition,
     },
     Key {
@@ -111,6 +145,8 @@ pub static DEPENDENCY: &[Key] = &[
         meaning: "true: this service fails if the condition can no longer come true; false: it starts then, and the other service need not be defined",
         example: "required = false",
         keys: &[],
+        sight: Sight::Words,
+        value: value::none,
         read: required,
     },
     Key {
@@ -120,6 +156,8 @@ pub static DEPENDENCY: &[Key] = &[
         meaning: "whether a restart of the other service restarts this one too",
         example: "restart = true",
         keys: &[],
+        sight: Sight::Words,
+        value: value::none,
         read: restart,
     },
 ];

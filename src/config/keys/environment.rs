@@ -1,9 +1,11 @@
 //! The keys `environment` and `env_file`.
 
+use super::value;
 use crate::config::files;
 use crate::config::read::draft::{Draft, EnvFile, Format};
 use crate::config::read::env_file;
 use crate::config::read::reader::{Key, Reader};
+use crate::config::read::setting::Sight;
 use crate::config::read::values::{set, whole};
 use crate::config::text::excerpt::quote;
 use crate::config::text::shown::Shown;
@@ -247,6 +249,8 @@ pub static VARIABLE: &[Key] = &[Key {
     meaning: "the file that holds the value; it is read at each start, without one newline at its end",
     example: r#"file = "/run/secrets/db_password""#,
     keys: &[],
+    sight: Sight::Hidden,
+    value: value::none,
     read: file,
 }];
 
@@ -259,6 +263,8 @@ pub static ENV_FILE: &[Key] = &[
         meaning: "the file",
         example: r#"path = "./app.env""#,
         keys: &[],
+        sight: Sight::Name,
+        value: value::none,
         read: env_file_path,
     },
     Key {
@@ -268,6 +274,8 @@ pub static ENV_FILE: &[Key] = &[
         meaning: "whether the file has to exist",
         example: "required = false",
         keys: &[],
+        sight: Sight::Name,
+        value: value::none,
         read: env_file_required,
     },
     Key {
@@ -277,6 +285,8 @@ pub static ENV_FILE: &[Key] = &[
         meaning: "raw: everything after the = is the value, also quotes and comments",
         example: r#"format = "raw""#,
         keys: &[],
+        sight: Sight::Name,
+        value: value::none,
         read: env_file_format,
     },
 ];

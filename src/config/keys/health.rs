@@ -1,13 +1,16 @@
 //! The key `healthcheck`, with Compose's words.
 
-use super::process;
+use super::{process, value};
 use crate::config::read::draft::Draft;
 use crate::config::read::reader::{Key, Reader};
+use crate::config::read::setting::{Setting, Sight};
 use crate::config::read::values::{Text, Zero, set};
 use crate::config::text::syntax::{Value, in_written_order};
-use crate::model::{HealthCheck, HttpUrl, OnUnhealthy, Probe, url};
-use std::ffi::OsString;
+use crate::model::{HealthCheck, HealthTiming, HttpUrl, OnUnhealthy, Probe, Service, url};
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 use std::ops::Range;
+use std::time::Duration;
 
 /// The keys of which exactly one is wanted.
 const PROBES: [&str; 4] = ["test", "http", "tcp", "unix"];
@@ -155,6 +158,62 @@ pub(crate) fn on_unhealthy(reader: &mut Reader<'_>, value: &Value<'_>, draft: &m
     set(&mut draft.health.timing.on_unhealthy, reader.one_of(value, &ON_UNHEALTHY));
 }
 
+/// `test`, back from a service.
+fn test_value(service: &Service) -> Option<Setting<'_>> {
+    match probe(service)? {
+        Probe::Command(command) => {
+            let words = command.iter().map(OsString::as_os_str);
+            Some(Setting::Command(std::iter::once(OsStr::new("CMD")).chain(words).collect()))
+        }
+        Probe::Http(_) | Probe::Tcp(_) | Probe::Unix(_) => None,
+    }
+}
+
+/// `http`, back from a service.
+fn http_value(service: &Service) -> Option<Setting<'_>> {
+    match probe(service)? {
+        Probe::Http(url) => Some(value::text(OsStr::new(&url.text))),
+        Probe::Command(_) | Probe::Tcp(_) | Probe::Unix(_) => None,
+    }
+}
+
+/// `tcp`, back from a service.
+fn tcp_value(service: &Service) -> Option<Setting<'_>> {
+    match probe(service)? {
+        Probe::Tcp(address) => Some(Setting::Text(Cow::Owned(address.to_string().into()))),
+        Probe::Command(_) | Probe::Http(_) | Probe::Unix(_) => None,
+    }
+}
+
+/// `unix`, back from a service.
+fn unix_value(service: &Service) -> Option<Setting<'_>> {
+    match probe(service)? {
+        Probe::Unix(path) => Some(value::text(path.as_os_str())),
+        Probe::Command(_) | Probe::Http(_) | Probe::Tcp(_) => None,
+    }
+}
+
+fn probe(service: &Service) -> Option<&Probe> {
+    service.healthcheck.as_ref().map(|check| &check.probe)
+}
+
+/// A duration, back from a service.
+fn time_value(service: &Service, of: fn(&HealthTiming) -> Duration) -> Option<Setting<'_>> {
+    value::time(of(&service.healthcheck.as_ref()?.timing), of(&HealthTiming::default()))
+}
+
+/// `retries`, back from a service.
+fn retries_value(service: &Service) -> Option<Setting<'_>> {
+    let retries = service.healthcheck.as_ref()?.timing.retries;
+    (retries != HealthTiming::default().retries).then(|| value::number(retries))
+}
+
+/// `on_unhealthy`, back from a service.
+fn on_unhealthy_value(service: &Service) -> Option<Setting<'_>> {
+    let timing = service.healthcheck.as_ref()?.timing;
+    value::word_of(&ON_UNHEALTHY, timing.on_unhealthy, HealthTiming::default().on_unhealthy)
+}
+
 /// The keys of `healthcheck`.
 pub static HEALTHCHECK: &[Key] = &[
     Key {
@@ -164,6 +223,8 @@ pub static HEALTHCHECK: &[Key] = &[
         meaning: "a program; exit status 0 is healthy",
         example: r#"test = ["CMD", "redis-cli", "ping"]"#,
         keys: &[],
+        sight: Sight::Whole,
+        value: test_value,
         read: test,
     },
     Key {
@@ -173,6 +234,8 @@ pub static HEALTHCHECK: &[Key] = &[
         meaning: "a GET request; a status of 200 to 399 is healthy",
         example: r#"http = "http://127.0.0.1:8080/health""#,
         keys: &[],
+        sight: Sight::Hidden,
+        value: http_value,
         read: http,
     },
     Key {
@@ -182,6 +245,8 @@ pub static HEALTHCHECK: &[Key] = &[
         meaning: "a connection; one that is accepted is healthy",
         example: r#"tcp = "127.0.0.1:6379""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: tcp_value,
         read: tcp,
     },
     Key {
@@ -191,6 +256,8 @@ pub static HEALTHCHECK: &[Key] = &[
         meaning: "a connection to a Unix socket; one that is accepted is healthy",
         example: r#"unix = "/run/app.sock""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: unix_value,
         read: unix,
     },
     Key {
@@ -200,6 +267,9 @@ pub static HEALTHCHECK: &[Key] = &[
         meaning: "whether there is no health check, as with the test NONE",
         example: "disable = true",
         keys: &[],
+        sight: Sight::Whole,
+        // Without a check, there is no table either.
+        value: value::none,
         read: disable,
     },
     Key {
@@ -209,6 +279,8 @@ pub static HEALTHCHECK: &[Key] = &[
         meaning: "the wait from the end of one probe to the start of the next; also from the start of the service to the first probe whose failure counts",
         example: r#"interval = "10s""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| time_value(service, |timing| timing.interval),
         read: interval,
     },
     Key {
@@ -218,6 +290,8 @@ pub static HEALTHCHECK: &[Key] = &[
         meaning: "how long one probe may take",
         example: r#"timeout = "3s""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| time_value(service, |timing| timing.timeout),
         read: timeout,
     },
     Key {
@@ -227,6 +301,8 @@ pub static HEALTHCHECK: &[Key] = &[
         meaning: "time after the start in which no failure counts; the first probe whose failure counts comes at its end",
         example: r#"start_period = "20s""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| time_value(service, |timing| timing.start_period),
         read: start_period,
     },
     Key {
@@ -236,6 +312,8 @@ pub static HEALTHCHECK: &[Key] = &[
         meaning: "the time between probes until the first success; their failures do not count",
         example: r#"start_interval = "200ms""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| time_value(service, |timing| timing.start_interval),
         read: start_interval,
     },
     Key {
@@ -245,6 +323,8 @@ pub static HEALTHCHECK: &[Key] = &[
         meaning: "this many failures in a row make it unhealthy",
         example: "retries = 5",
         keys: &[],
+        sight: Sight::Whole,
+        value: retries_value,
         read: |reader, value, draft| set(&mut draft.health.timing.retries, reader.count_from_1(value)),
     },
     Key {
@@ -254,6 +334,8 @@ pub static HEALTHCHECK: &[Key] = &[
         meaning: "what happens when it is unhealthy",
         example: r#"on_unhealthy = "none""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: on_unhealthy_value,
         read: on_unhealthy,
     },
 ];

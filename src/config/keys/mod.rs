@@ -13,12 +13,14 @@ mod restart;
 mod service;
 pub(super) mod streams;
 mod ulimits;
+mod value;
 
 pub use super::read::reader::Key;
+pub use super::read::setting::{Setting, Sight};
 pub use depends::DEPENDENCY;
 pub use environment::{ENV_FILE, VARIABLE};
 pub use health::HEALTHCHECK;
-pub use restart::BACKOFF;
+pub use restart::{BACKOFF, restart_word};
 pub use service::SERVICE;
 pub use ulimits::{ULIMIT, ULIMITS};
 

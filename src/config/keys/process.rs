@@ -1,11 +1,13 @@
 //! The keys for what surroundings a service's processes find: who they are, where they run, what they may do.
 
+use super::value;
 use crate::config::read::draft::Draft;
 use crate::config::read::reader::Reader;
+use crate::config::read::setting::Setting;
 use crate::config::read::users::Problem;
 use crate::config::read::values::{set, whole};
 use crate::config::text::syntax::Value;
-use crate::model::{Capabilities, capability, suggest};
+use crate::model::{Capabilities, Service, capability, suggest};
 use std::path::PathBuf;
 use toml::de::DeValue;
 
@@ -155,4 +157,19 @@ fn capabilities(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Capabiliti
         }
     }
     Some(all)
+}
+
+/// `group_add`, back from a service.
+pub(crate) fn group_add_value(service: &Service) -> Option<Setting<'_>> {
+    let groups = &service.exec.context.group_add;
+    (!groups.is_empty()).then(|| Setting::List(groups.iter().map(value::number).collect()))
+}
+
+/// `cap_drop` or `cap_add`, back from a service.
+pub(crate) fn capabilities_value(set: Capabilities) -> Option<Setting<'static>> {
+    let names: Vec<&str> = match capability::names(set).count() {
+        count if count == capability::NAMES.len() => vec!["ALL"],
+        _ => capability::names(set).collect(),
+    };
+    (!names.is_empty()).then(|| Setting::List(names.into_iter().map(value::word).collect()))
 }

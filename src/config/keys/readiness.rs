@@ -1,10 +1,12 @@
 //! The keys for how a service gets ready and shows that it lives.
 
+use super::value;
 use crate::config::read::draft::Draft;
 use crate::config::read::reader::Reader;
+use crate::config::read::setting::Setting;
 use crate::config::read::values::{Zero, whole};
 use crate::config::text::syntax::Value;
-use crate::model::{Notify, suggest};
+use crate::model::{Notify, Service, suggest};
 use std::ops::RangeInclusive;
 use toml::de::{DeTable, DeValue};
 
@@ -39,6 +41,14 @@ pub(crate) fn notify(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Dra
         reader.report(&value.span(), &message, help);
     }
     draft.service.policy.notify = notify;
+}
+
+/// `notify`, back from a service.
+pub(crate) fn value(service: &Service) -> Option<Setting<'_>> {
+    Some(match service.policy.notify? {
+        Notify::Systemd => value::word("systemd"),
+        Notify::Descriptor(number) => value::number(number),
+    })
 }
 
 /// `start_timeout`. Zero would let no start succeed.

@@ -1,10 +1,12 @@
 //! The keys `restart` and `backoff`: whether a service is started again, and when.
 
+use super::value;
 use crate::config::read::draft::Draft;
 use crate::config::read::reader::{Key, Reader};
+use crate::config::read::setting::{Setting, Sight};
 use crate::config::read::values::{Zero, set, whole};
 use crate::config::text::syntax::Value;
-use crate::model::Restart;
+use crate::model::{Backoff, Policy, Restart, Service};
 
 const RESTART_WORDS: [(&str, Restart); 4] = [
     ("always", Restart::Always),
@@ -48,6 +50,26 @@ pub(crate) fn restart(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Dr
         &text,
         &["always", "no", "on-failure", "on-failure:N", "unless-stopped"],
     );
+}
+
+/// What `restart` says in a definition.
+pub fn restart_word(restart: Restart) -> String {
+    let word = RESTART_WORDS.iter().find(|(_, known)| *known == restart).map(|(word, _)| (*word).to_owned());
+    match (restart, word) {
+        (Restart::OnFailure(Some(count)), _) => format!("on-failure:{count}"),
+        (_, word) => word.unwrap_or_default(),
+    }
+}
+
+/// `restart`, back from a service.
+pub(crate) fn restart_value(service: &Service) -> Option<Setting<'_>> {
+    let restart = service.policy.restart;
+    (restart != Policy::default_of(&service.name).restart).then(|| value::word(restart_word(restart)))
+}
+
+/// `backoff`, back from a service: all of its waits, where any of them is not the default.
+pub(crate) fn backoff_value(service: &Service) -> Option<Setting<'_>> {
+    (service.policy.backoff != Backoff::default()).then(|| value::table(service, BACKOFF))
 }
 
 /// `backoff`: the waits between restarts.
@@ -106,6 +128,8 @@ pub static BACKOFF: &[Key] = &[
         meaning: "the wait before the first restart",
         example: r#"initial = "1s""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| Some(Setting::Time(service.policy.backoff.initial)),
         read: backoff_initial,
     },
     Key {
@@ -115,6 +139,8 @@ pub static BACKOFF: &[Key] = &[
         meaning: "what each further wait is multiplied by",
         example: "factor = 1.5",
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| Some(value::number(service.policy.backoff.factor)),
         read: |reader, value, draft| set(&mut draft.service.policy.backoff.factor, reader.factor(value)),
     },
     Key {
@@ -124,6 +150,8 @@ pub static BACKOFF: &[Key] = &[
         meaning: "the longest wait",
         example: r#"max = "5m""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| Some(Setting::Time(service.policy.backoff.max)),
         read: backoff_max,
     },
     Key {
@@ -134,6 +162,8 @@ pub static BACKOFF: &[Key] = &[
                   and the waits and the count begin anew",
         example: r#"reset_after = "1m""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| Some(Setting::Time(service.policy.backoff.reset_after)),
         read: backoff_reset_after,
     },
     Key {
@@ -143,6 +173,8 @@ pub static BACKOFF: &[Key] = &[
         meaning: "maximum number of restarts in a row, or within window; after that the service fails",
         example: "limit = 5",
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.policy.backoff.limit.map(value::number),
         read: |reader, value, draft| {
             draft.service.policy.backoff.limit = reader.number(value, 1..=MOST_RESTARTS);
         },
@@ -154,6 +186,8 @@ pub static BACKOFF: &[Key] = &[
         meaning: "with limit: the time in which all restarts count, in a row or not",
         example: r#"window = "10m""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.policy.backoff.window.map(Setting::Time),
         read: backoff_window,
     },
 ];

@@ -3,9 +3,11 @@
 use super::health::HEALTHCHECK;
 use super::restart::BACKOFF;
 use super::ulimits::ULIMITS;
-use super::{command, depends, environment, health, process, readiness, restart, streams, ulimits};
+use super::{command, depends, environment, health, process, readiness, restart, streams, ulimits, value};
 use crate::config::read::reader::Key;
+use crate::config::read::setting::{Setting, Sight};
 use crate::config::read::values::set;
+use crate::model::Policy;
 
 /// The keys of a service.
 pub static SERVICE: &[Key] = &[
@@ -16,6 +18,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "the program and its arguments; [] does nothing and is for tasks only",
         example: r#"command = ["nginx", "-g", "daemon off;"]"#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| Some(value::command(&service.exec.command)),
         read: command::command,
     },
     Key {
@@ -25,6 +29,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "the name that the program gets as its own (argv[0])",
         example: r#"arg0 = "run""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.exec.arg0.as_deref().map(value::word),
         read: command::arg0,
     },
     Key {
@@ -34,6 +40,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "one line for people, shown by rinit status",
         example: r#"description = "the public web server""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.description.as_deref().map(value::word),
         read: command::description,
     },
     Key {
@@ -43,6 +51,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "when it is started again after its end; no makes it a task",
         example: r#"restart = "on-failure:5""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: restart::restart_value,
         read: restart::restart,
     },
     Key {
@@ -52,6 +62,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "how long to wait before a restart",
         example: r#"backoff = { initial = "1s", max = "5m" }"#,
         keys: BACKOFF,
+        sight: Sight::Whole,
+        value: restart::backoff_value,
         read: restart::backoff,
     },
     Key {
@@ -61,6 +73,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "true: when it stops for good, the container stops with its exit code",
         example: "essential = true",
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| value::flag(service.policy.essential, Policy::default_of(&service.name).essential),
         read: |reader, value, draft| set(&mut draft.service.policy.essential, reader.boolean(value)),
     },
     Key {
@@ -70,6 +84,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "whether it starts without a request",
         example: "autostart = false",
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| value::flag(service.policy.autostart, true),
         read: |reader, value, draft| set(&mut draft.service.policy.autostart, reader.boolean(value)),
     },
     Key {
@@ -79,6 +95,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "the services that must be there before it starts",
         example: r#"depends_on = { db = "service_healthy" }"#,
         keys: &[],
+        sight: Sight::Name,
+        value: depends::value,
         read: depends::depends_on,
     },
     Key {
@@ -88,6 +106,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "names that each stand for all services that list them, like a bundle of s6-rc",
         example: r#"bundles = ["backend"]"#,
         keys: &[],
+        sight: Sight::Name,
+        value: value::none,
         read: depends::bundles,
     },
     Key {
@@ -97,6 +117,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "how it reports that it is ready: to the socket that NOTIFY_SOCKET names, or with a newline on the descriptor",
         example: r#"notify = "systemd""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: readiness::value,
         read: readiness::notify,
     },
     Key {
@@ -106,6 +128,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "how long it may take to get ready, pre_start included; after that the start has failed",
         example: r#"start_timeout = "30s""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.policy.start_timeout.map(Setting::Time),
         read: readiness::start_timeout,
     },
     Key {
@@ -115,6 +139,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "with notify = systemd: after this time without WATCHDOG=1 it is killed and restarted",
         example: r#"watchdog = "20s""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.policy.watchdog.map(Setting::Time),
         read: readiness::watchdog,
     },
     Key {
@@ -124,6 +150,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "how long it may run; after that it is stopped and has failed",
         example: r#"run_timeout = "10m""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.policy.run_timeout.map(Setting::Time),
         read: readiness::run_timeout,
     },
     Key {
@@ -133,6 +161,9 @@ pub static SERVICE: &[Key] = &[
         meaning: "the user that it runs as; with a group, it is in that group alone",
         example: r#"user = "1000:1000""#,
         keys: &[],
+        sight: Sight::Whole,
+        // Which of the groups come with the name, and which were written, the account does not say.
+        value: value::none,
         read: process::user,
     },
     Key {
@@ -142,6 +173,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "groups in addition to those of the user",
         example: r#"group_add = [2000, "2001"]"#,
         keys: &[],
+        sight: Sight::Whole,
+        value: process::group_add_value,
         read: process::group_add,
     },
     Key {
@@ -151,6 +184,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "the directory that it runs in",
         example: r#"working_dir = "/srv""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.exec.working_dir.as_ref().map(|dir| value::text(dir.as_os_str())),
         read: process::working_dir,
     },
     Key {
@@ -160,6 +195,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "permissions that files it creates do not get",
         example: r#"umask = "027""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.exec.context.umask.map(|mask| value::word(format!("{mask:03o}"))),
         read: process::umask,
     },
     Key {
@@ -169,6 +206,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "variables added to rinit's own environment",
         example: r#"environment = { PORT = "8080", TOKEN = { file = "/run/secrets/token" } }"#,
         keys: &[],
+        sight: Sight::Hidden,
+        value: value::none,
         read: environment::environment,
     },
     Key {
@@ -178,6 +217,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "files of NAME=VALUE lines; environment takes precedence over them",
         example: r#"env_file = [{ path = "./app.env", required = false }]"#,
         keys: &[],
+        sight: Sight::Name,
+        value: value::none,
         read: environment::env_file,
     },
     Key {
@@ -187,6 +228,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "where its standard output goes: to that of rinit, or to the standard input of another service",
         example: r#"stdout = "service:web-log""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| streams::value(service, |streams| &streams.stdout),
         read: streams::stdout,
     },
     Key {
@@ -196,6 +239,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "the same for its standard error",
         example: r#"stderr = "service:web-log""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| streams::value(service, |streams| &streams.stderr),
         read: streams::stderr,
     },
     Key {
@@ -205,6 +250,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "the signal that asks it to stop",
         example: r#"stop_signal = "SIGQUIT""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.policy.stop_signal.map(|signal| value::word(signal.to_string())),
         read: command::stop_signal,
     },
     Key {
@@ -214,6 +261,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "how long it may take to stop before it is killed",
         example: r#"stop_grace_period = "30s""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| value::time(service.policy.stop_grace_period, Policy::default().stop_grace_period),
         read: command::stop_grace_period,
     },
     Key {
@@ -223,6 +272,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "who gets the stop signal and SIGKILL. mixed: the main process gets the stop signal, its group SIGKILL; group: the group gets both; process: the main process gets both",
         example: r#"kill_mode = "group""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: command::kill_mode_value,
         read: command::kill_mode,
     },
     Key {
@@ -232,6 +283,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "run in place of the stop signal, which is sent if the command fails; for a task that has completed: undoes what the task did",
         example: r#"stop_command = "umount /data""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.hooks.stop.as_deref().map(value::command),
         read: |reader, value, draft| command::hook(reader, value, &mut draft.service.hooks.stop),
     },
     Key {
@@ -241,6 +294,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "commands that replace signals of rinit signal, pause (SIGSTOP) and resume (SIGCONT); if one fails, the signal is sent. up runs before each start, down at a stop by hand, exit at the stop of the container",
         example: r#"control = { SIGHUP = "nginx -s reload" }"#,
         keys: &[],
+        sight: Sight::Whole,
+        value: command::control_value,
         read: command::control,
     },
     Key {
@@ -250,6 +305,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "whether rinit stop and rinit restart refuse it without --force",
         example: "refuse_manual_stop = true",
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| value::flag(service.policy.refuse_manual_stop, false),
         read: |reader, value, draft| {
             set(&mut draft.service.policy.refuse_manual_stop, reader.boolean(value));
         },
@@ -261,6 +318,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "run before it starts; if it fails, the start has failed",
         example: r#"pre_start = "mkdir -p /run/app""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.hooks.pre_start.as_deref().map(value::command),
         read: |reader, value, draft| command::hook(reader, value, &mut draft.service.hooks.pre_start),
     },
     Key {
@@ -270,6 +329,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "run as soon as it is ready",
         example: r#"post_start = ["/bin/sh", "-c", "echo ready"]"#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.hooks.post_start.as_deref().map(value::command),
         read: |reader, value, draft| command::hook(reader, value, &mut draft.service.hooks.post_start),
     },
     Key {
@@ -279,6 +340,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "run before the stop signal, within the grace",
         example: r#"pre_stop = "app drain""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.hooks.pre_stop.as_deref().map(value::command),
         read: |reader, value, draft| command::hook(reader, value, &mut draft.service.hooks.pre_stop),
     },
     Key {
@@ -288,6 +351,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "run when no process of it is left; it gets RINIT_EXIT_CODE or RINIT_EXIT_SIGNAL",
         example: r#"post_stop = "rm -f /run/app.lock""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.hooks.post_stop.as_deref().map(value::command),
         read: |reader, value, draft| command::hook(reader, value, &mut draft.service.hooks.post_stop),
     },
     Key {
@@ -297,6 +362,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "how long post_stop may take before it is killed",
         example: r#"post_stop_timeout = "5s""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.hooks.post_stop_timeout.map(Setting::Time),
         read: command::post_stop_timeout,
     },
     Key {
@@ -306,6 +373,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "post_stop is a finish program of s6 or runit: its arguments say how the service ended, and its failure is not reported. With s6, its exit status 125 means that the service has failed for good, and rinit writes supervise/death_tally below working_dir for s6-permafailon",
         example: r#"finish = "s6""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: command::finish_value,
         read: command::finish,
     },
     Key {
@@ -315,6 +384,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "how many deaths of the service supervise/death_tally lists for a finish of s6",
         example: "max_death_tally = 20",
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.hooks.max_death_tally.map(value::number),
         read: command::max_death_tally,
     },
     Key {
@@ -324,6 +395,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "resource limits that differ from those of rinit",
         example: "ulimits = { nofile = 65536, core = { soft = 0, hard = 0 } }",
         keys: ULIMITS,
+        sight: Sight::Whole,
+        value: ulimits::ulimits_value,
         read: ulimits::ulimits,
     },
     Key {
@@ -333,6 +406,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "how readily the kernel kills it when memory runs out",
         example: "oom_score_adj = 500",
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.exec.context.oom_score_adj.map(value::number),
         read: process::oom_score_adj,
     },
     Key {
@@ -342,6 +417,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "its priority; a lower number runs first",
         example: "nice = 10",
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| service.exec.context.nice.map(value::number),
         read: process::nice,
     },
     Key {
@@ -351,6 +428,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "capabilities that it does not get",
         example: r#"cap_drop = ["ALL"]"#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| process::capabilities_value(service.exec.context.cap_drop),
         read: process::cap_drop,
     },
     Key {
@@ -360,6 +439,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "capabilities that it keeps or gets after cap_drop, whatever its user",
         example: r#"cap_add = ["NET_BIND_SERVICE"]"#,
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| process::capabilities_value(service.exec.context.cap_add),
         read: process::cap_add,
     },
     Key {
@@ -369,6 +450,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "whether set-user-ID programs and file capabilities give it no further rights",
         example: "no_new_privileges = true",
         keys: &[],
+        sight: Sight::Whole,
+        value: |service| value::flag(service.exec.context.no_new_privileges, false),
         read: |reader, value, draft| {
             set(&mut draft.service.exec.context.no_new_privileges, reader.boolean(value));
         },
@@ -380,6 +463,8 @@ pub static SERVICE: &[Key] = &[
         meaning: "how its health is checked; exactly one of test, http, tcp and unix",
         example: r#"healthcheck = { http = "http://127.0.0.1:8080/health" }"#,
         keys: HEALTHCHECK,
+        sight: Sight::Hidden,
+        value: |service| service.healthcheck.is_some().then(|| value::table(service, HEALTHCHECK)),
         read: health::healthcheck,
     },
 ];

@@ -1,7 +1,9 @@
 //! The keys for where a service's output goes, and what that means for the services that read it.
 
+use super::value;
 use crate::config::read::draft::{Draft, Written};
 use crate::config::read::reader::Reader;
+use crate::config::read::setting::Setting;
 use crate::config::text::syntax::Value;
 use crate::model::{Condition, Dependency, MAIN, Service, Streams};
 use std::collections::BTreeSet;
@@ -44,6 +46,12 @@ fn output(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
             None
         }
     }
+}
+
+/// One of the two, back from a service.
+pub(crate) fn value(service: &Service, of: fn(&Streams) -> &Option<String>) -> Option<Setting<'_>> {
+    let reader = of(service.exec.streams.as_deref()?).as_ref()?;
+    Some(value::word(format!("{SERVICE}{reader}")))
 }
 
 /// When all keys of a file are read: who reads from a service is one that it depends on. What its `depends_on` says

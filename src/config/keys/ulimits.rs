@@ -1,10 +1,13 @@
 //! The key `ulimits`, with the names of Compose and `prlimit`.
 
+use super::value;
 use crate::config::read::draft::{Draft, Limit, LimitDraft};
 use crate::config::read::reader::{Key, Reader};
+use crate::config::read::setting::{Setting, Sight};
 use crate::config::read::values::whole;
 use crate::config::text::syntax::Value;
-use crate::model::{Resource, Ulimit};
+use crate::model::{Resource, Service, Ulimit};
+use std::borrow::Cow;
 use toml::de::DeValue;
 
 /// `ulimits`.
@@ -87,6 +90,25 @@ fn limit(reader: &mut Reader<'_>, value: &Value<'_>, wanted: &str) -> Limit {
     found.map(Some)
 }
 
+/// `ulimits`, back from a service.
+pub(crate) fn ulimits_value(service: &Service) -> Option<Setting<'_>> {
+    (!service.exec.context.ulimits.is_empty()).then(|| value::table(service, ULIMITS))
+}
+
+/// One of them, back from a service.
+fn ulimit_value(service: &Service, resource: Resource) -> Option<Setting<'_>> {
+    let limit = service.exec.context.ulimits.iter().find(|limit| limit.resource == resource)?;
+    let Ulimit { resource: _, soft, hard } = limit;
+    let one = |limit: &Option<u64>| match limit {
+        Some(limit) => value::number(limit),
+        None => value::word("unlimited"),
+    };
+    Some(match soft == hard {
+        true => one(soft),
+        false => Setting::Table(vec![(Cow::Borrowed("soft"), one(soft)), (Cow::Borrowed("hard"), one(hard))]),
+    })
+}
+
 macro_rules! limit {
     ($name:literal, $resource:ident, $meaning:literal, $example:literal) => {
         Key {
@@ -96,6 +118,8 @@ macro_rules! limit {
             meaning: $meaning,
             example: concat!($name, " = ", $example),
             keys: &[],
+            sight: Sight::Whole,
+            value: |service| ulimit_value(service, Resource::$resource),
             read: |reader, value, draft| {
                 ulimit(reader, value, draft, $name, Resource::$resource);
             },
@@ -132,6 +156,8 @@ pub static ULIMIT: &[Key] = &[
         meaning: "the limit in force",
         example: "soft = 1024",
         keys: &[],
+        sight: Sight::Whole,
+        value: value::none,
         read: soft,
     },
     Key {
@@ -141,6 +167,8 @@ pub static ULIMIT: &[Key] = &[
         meaning: "the highest value to which the process may raise it",
         example: r#"hard = "unlimited""#,
         keys: &[],
+        sight: Sight::Whole,
+        value: value::none,
         read: hard,
     },
 ];

@@ -3,9 +3,7 @@
 
 use crate::config::text::excerpt::quote;
 use crate::config::text::source::Source;
-use crate::model::{
-    Condition, Dependency, Exec, HealthTiming, MAIN, Policy, Probe, Service, Shared, Variable,
-};
+use crate::model::{Condition, Dependency, Exec, HealthTiming, Policy, Probe, Service, Shared, Variable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::ops::Range;
@@ -111,12 +109,11 @@ pub(crate) struct Draft {
 impl Draft {
     /// A service with nothing but a name and the defaults.
     pub fn new(name: &str) -> Draft {
-        let policy = if name == MAIN { Policy::main() } else { Policy::default() };
         let service = Service {
             name: name.to_owned(),
             description: None,
             exec: Exec::default(),
-            policy: policy.into(),
+            policy: Policy::default_of(name).into(),
             hooks: Shared::default(),
             healthcheck: None,
             origin: None,

@@ -5,5 +5,6 @@ pub(super) mod draft;
 pub(super) mod env_file;
 pub(super) mod interpolate;
 pub(super) mod reader;
+pub(super) mod setting;
 pub(super) mod users;
 pub(super) mod values;

@@ -2,12 +2,13 @@
 
 use super::draft::Draft;
 use super::interpolate::{Budget, Variables};
+use super::setting::{Setting, Sight};
 use super::users::Accounts;
 use crate::config::text::diagnostic::{Diagnostic, MOST_MISTAKES};
 use crate::config::text::excerpt::quote;
 use crate::config::text::source::Source;
 use crate::config::text::syntax::{Parsed, Value, in_written_order};
-use crate::model::{KeyLines, suggest};
+use crate::model::{KeyLines, Service, suggest};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeString, DeTable};
@@ -26,6 +27,10 @@ pub struct Key {
     pub example: &'static str,
     /// The keys of its table, where it is one.
     pub keys: &'static [Key],
+    /// How much of its value a message may show.
+    pub sight: Sight,
+    /// Its value in a service; `None` where that is the default.
+    pub value: fn(&Service) -> Option<Setting<'_>>,
     /// Reads a value into a draft.
     pub(crate) read: fn(&mut Reader<'_>, &Value<'_>, &mut Draft),
 }

@@ -1,21 +1,8 @@
 //! Which keys hold nothing secret, so that a message may repeat their values.
 
 use crate::config::keys::depends::CONDITIONS;
-use crate::config::keys::{Key, SERVICE, TABLES};
+use crate::config::keys::{Key, SERVICE, Sight, TABLES};
 use crate::model::suggest;
-
-/// How much of a key's value a message may show.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Sight {
-    /// Nothing.
-    Hidden,
-    /// A boolean, or a word that the key knows.
-    Words,
-    /// A name or a path, up to a character that ends the name in NAME=VALUE and `NAME: VALUE`.
-    Name,
-    /// All of it.
-    Whole,
-}
 
 impl Sight {
     /// Whether a string in quotes can be shown as a whole.
@@ -29,90 +16,36 @@ impl Sight {
     }
 }
 
-/// The keys whose values a message may show, each with everything known in it. A command line can be seen in /proc by
-/// everybody, so it is no place for a secret anyway. A key that is neither here nor in `SECRET` has its value cut.
-const HARMLESS: &[&str] = &[
-    "command",
-    "arg0",
-    "description",
-    "restart",
-    "backoff",
-    "essential",
-    "autostart",
-    "depends_on",
-    "bundles",
-    "notify",
-    "start_timeout",
-    "watchdog",
-    "run_timeout",
-    "user",
-    "group_add",
-    "working_dir",
-    "umask",
-    "env_file",
-    "stdout",
-    "stderr",
-    "stop_signal",
-    "stop_grace_period",
-    "kill_mode",
-    "stop_command",
-    "control",
-    "refuse_manual_stop",
-    "pre_start",
-    "post_start",
-    "pre_stop",
-    "post_stop",
-    "post_stop_timeout",
-    "finish",
-    "max_death_tally",
-    "ulimits",
-    "oom_score_adj",
-    "nice",
-    "cap_drop",
-    "cap_add",
-    "no_new_privileges",
-    "healthcheck.test",
-    "healthcheck.tcp",
-    "healthcheck.unix",
-    "healthcheck.disable",
-    "healthcheck.interval",
-    "healthcheck.timeout",
-    "healthcheck.start_period",
-    "healthcheck.start_interval",
-    "healthcheck.retries",
-    "healthcheck.on_unhealthy",
-];
-
-/// The keys whose values no message may show. A URL may hold a token.
-#[cfg(test)]
-const SECRET: &[&str] = &["environment", "healthcheck.http"];
-
 /// The tables whose keys the user names. A variable stands below one of them where `[environment]` was forgotten.
 const NAMED_BY_USER: &[&str] = &["environment", "depends_on", "control"];
 
-/// The keys that hold names or paths. NAME=VALUE stands there where `environment` was meant.
-const NAMES: &[&str] = &["depends_on", "bundles", "env_file"];
+/// What a path of keys leads to.
+enum Place {
+    Key(&'static Key),
+    /// An entry that the user names, in the table of this key.
+    Entry(&'static Key),
+}
 
-/// The name of a key in the tables, with `NAME` for what is the user's to choose; `None` for an unknown one.
-fn canonical(path: &[String]) -> Option<String> {
+/// What a path leads to; `None` where a key in it is unknown.
+fn find(path: &[String]) -> Option<Place> {
     let (first, rest) = path.split_first()?;
-    let known = SERVICE.iter().find(|key| key.name == first)?;
-    let written = match rest {
-        [] => return Some(known.name.to_owned()),
-        [one] => (one, None),
-        [name, one] => (name, Some(one)),
-        _ => return None,
-    };
+    let owner = SERVICE.iter().find(|key| key.name == first)?;
     let has = |table: &str, name: &str| {
-        let keys = TABLES.iter().find(|(known, _)| *known == table).map(|(_, keys)| *keys);
-        keys.is_some_and(|keys| keys.iter().any(|key| key.name == name))
+        let keys = TABLES.iter().find(|(known, _)| *known == table).map(|(_, keys)| *keys)?;
+        keys.iter().find(|key| key.name == name)
     };
     let of_names = format!("{first}.NAME");
-    let is_name = |name: &str| has(first, name) || is_named_by_user(first);
-    match written {
-        (one, None) if has(first, one) => Some(format!("{first}.{one}")),
-        (name, None) if is_name(name) && TABLES.iter().any(|(table, _)| *table == of_names) => Some(of_names),
-        (name, Some(one)) if is_name(name) && has(&of_names, one) => Some(format!("{of_names}.{one}")),
+    let is_name = |name: &str| has(first, name).is_some() || is_named_by_user(first);
+    match rest {
+        [] => Some(Place::Key(owner)),
+        [one] => match has(first, one) {
+            Some(key) => Some(Place::Key(key)),
+            None if is_name(one) && TABLES.iter().any(|(table, _)| *table == of_names) => {
+                Some(Place::Entry(owner))
+            }
+            None => None,
+        },
+        [name, one] if is_name(name) => has(&of_names, one).map(Place::Key),
         _ => None,
     }
 }
@@ -124,13 +57,10 @@ pub(super) fn is_named_by_user(table: &str) -> bool {
 
 /// How much of the value of a key a message may show.
 pub(super) fn sight(path: &[String]) -> Sight {
-    let Some(name) = canonical(path) else { return Sight::Hidden };
-    let owner = path.first().map_or("", String::as_str);
-    match HARMLESS.contains(&owner) || HARMLESS.contains(&name.as_str()) {
-        false => Sight::Hidden,
-        true if path.len() > 1 && is_named_by_user(owner) => Sight::Words,
-        true if NAMES.contains(&owner) => Sight::Name,
-        true => Sight::Whole,
+    match find(path) {
+        Some(Place::Key(key)) => key.sight,
+        Some(Place::Entry(owner)) if owner.sight != Sight::Hidden => Sight::Words,
+        Some(Place::Entry(_)) | None => Sight::Hidden,
     }
 }
 
@@ -144,7 +74,7 @@ pub(super) fn is_like_known(path: &[String]) -> bool {
         suggest::nearest(word, &names(SERVICE)).is_some()
             || TABLES.iter().any(|(_, keys)| suggest::nearest(word, &names(keys)).is_some())
     };
-    canonical(path).is_some() || path.last().is_some_and(near)
+    find(path).is_some() || path.last().is_some_and(near)
 }
 
 #[cfg(test)]
@@ -155,25 +85,22 @@ mod tests {
         name.split('.').map(str::to_owned).collect()
     }
 
-    /// Who adds a key decides whether its value may be shown.
+    /// Where the user names the entries of a table, a message shows no more of them than known words.
     #[test]
-    fn every_key_is_either_harmless_or_secret() {
-        let mut names: Vec<String> = SERVICE.iter().map(|key| key.name.to_owned()).collect();
-        names.extend(
-            TABLES
-                .iter()
-                .flat_map(|(table, keys)| keys.iter().map(move |key| format!("{table}.{}", key.name))),
-        );
-        for name in &names {
-            let owner = name.split('.').next().unwrap();
-            let listed = |list: &[&str]| list.contains(&owner) || list.contains(&name.as_str());
-            let is_table = TABLES.iter().any(|(table, _)| table == name);
-            assert!(listed(HARMLESS) != listed(SECRET) || is_table, "{name}: HARMLESS or SECRET?");
-            let path = path(&name.replace("ulimits.NAME", "ulimits.nofile"));
-            assert_eq!(sight(&path) != Sight::Hidden, listed(HARMLESS), "{name}");
-        }
-        for name in HARMLESS.iter().chain(SECRET).chain(NAMED_BY_USER).chain(NAMES) {
-            assert!(names.iter().any(|known| known == name), "{name} is no key");
+    fn a_key_shows_no_more_than_its_table() {
+        for (table, keys) in TABLES {
+            let owner = table.split('.').next().unwrap();
+            let of_owner = SERVICE.iter().find(|key| key.name == owner).unwrap().sight;
+            for key in *keys {
+                let name = format!("{table}.{}", key.name).replace("ulimits.NAME", "ulimits.nofile");
+                let is_one = |one: Sight| key.sight == one && sight(&path(&name)) == one;
+                match (owner, of_owner) {
+                    // Of a health check, the URL alone is hidden.
+                    ("healthcheck", _) => assert!(is_one(Sight::Whole) != (key.name == "http"), "{name}"),
+                    (_, Sight::Name) if is_named_by_user(owner) => assert!(is_one(Sight::Words), "{name}"),
+                    (_, of_owner) => assert!(is_one(of_owner), "{name}"),
+                }
+            }
         }
     }
 

@@ -5,8 +5,9 @@
 mod harmless;
 mod scan;
 
+use crate::config::keys::Sight;
 use crate::config::text::shown::Shown;
-use harmless::{Sight, is_like_known, is_named_by_user, sight};
+use harmless::{is_like_known, is_named_by_user, sight};
 use scan::Scan;
 use std::ops::Range;
 

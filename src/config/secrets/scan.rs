@@ -1,6 +1,7 @@
 //! Goes through TOML text that may be broken, and notes what of it may be shown.
 
-use super::harmless::{Sight, is_like_known, sight};
+use super::harmless::{is_like_known, sight};
+use crate::config::keys::Sight;
 use std::ops::Range;
 
 /// Maximum depth of arrays and tables within one another; what is deeper counts as broken.

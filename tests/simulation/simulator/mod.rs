@@ -9,6 +9,7 @@ mod definitions;
 mod generate;
 mod hardships;
 mod kernel;
+mod keys;
 mod random;
 mod requests;
 mod rules;
