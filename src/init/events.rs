@@ -9,7 +9,7 @@ mod gone;
 
 use self::gone::Gone;
 use super::narrate;
-use crate::control::protocol::{Attribute, EventReport, EventsReport};
+use crate::control::protocol::{Attribute, EXIT_CODE, EventKind, EventReport, EventsReport, SIGNAL};
 use crate::model::duration::millis;
 use crate::model::{Signal, exit, ordered, pattern, text};
 use crate::supervisor::{ExitStatus, Next, Notice, Scope, ServiceId, StopBy, Supervisor};
@@ -31,132 +31,6 @@ const LAST_TIME: u64 = 253_402_300_799_999;
 /// There is no such number.
 const NONE: u64 = u64::MAX;
 
-/// What happened. Several may share a word and differ in what else is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Start,
-    Ready,
-    Die,
-    Oom,
-    Restart,
-    StopSignal,
-    StopBy,
-    Kill,
-    Signal,
-    KillRest,
-    Stop,
-    Pause,
-    Unpause,
-    HealthStarting,
-    Healthy,
-    Unhealthy,
-    Completed,
-    Failed,
-    HookFailed,
-    Unkillable,
-    Reload,
-    ReloadRefused,
-    Shutdown,
-    Exit,
-}
-
-/// How a kind is told: its word, and what its code, its number and its text are called; empty: it has none.
-struct Shape {
-    word: &'static str,
-    code: &'static str,
-    number: &'static str,
-    text: &'static str,
-}
-
-const EXIT_CODE: &str = "exit_code";
-const SIGNAL: &str = "signal";
-
-impl Kind {
-    #[cfg(test)]
-    const ALL: [Kind; 24] = {
-        use Kind::*;
-        [
-            Start,
-            Ready,
-            Die,
-            Oom,
-            Restart,
-            StopSignal,
-            StopBy,
-            Kill,
-            Signal,
-            KillRest,
-            Stop,
-            Pause,
-            Unpause,
-            HealthStarting,
-            Healthy,
-            Unhealthy,
-            Completed,
-            Failed,
-            HookFailed,
-            Unkillable,
-            Reload,
-            ReloadRefused,
-            Shutdown,
-            Exit,
-        ]
-    };
-
-    fn shape(self) -> Shape {
-        let (word, code, number, text) = match self {
-            Kind::Start => ("start", "", "pid", ""),
-            Kind::Ready => ("ready", "", "", ""),
-            Kind::Die => ("die", EXIT_CODE, "ran_ms", ""),
-            Kind::Oom => ("oom", "", "", ""),
-            Kind::Restart => ("restart", "", "in_ms", "reason"),
-            Kind::StopSignal => ("kill", SIGNAL, "grace_ms", ""),
-            Kind::StopBy => ("kill", "", "grace_ms", "by"),
-            Kind::Kill => ("kill", SIGNAL, "after_ms", ""),
-            Kind::Signal => ("kill", SIGNAL, "", "to"),
-            Kind::KillRest => ("kill", SIGNAL, "", ""),
-            Kind::Stop => ("stop", "", "took_ms", ""),
-            Kind::Pause => ("pause", "", "", ""),
-            Kind::Unpause => ("unpause", "", "", ""),
-            Kind::HealthStarting => ("health_status: starting", "", "", ""),
-            Kind::Healthy => ("health_status: healthy", "", "", ""),
-            Kind::Unhealthy => ("health_status: unhealthy", "", "failing_streak", "output"),
-            Kind::Completed => ("completed", "", "", ""),
-            Kind::Failed => ("failed", "", "", "reason"),
-            Kind::HookFailed => ("hook_failed", "", "", "reason"),
-            Kind::Unkillable => ("unkillable", "", "", ""),
-            Kind::Reload => ("reload", "", "", "changes"),
-            Kind::ReloadRefused => ("reload", "", "", "error"),
-            Kind::Shutdown => ("shutdown", "", "limit_ms", "cause"),
-            Kind::Exit => ("exit", EXIT_CODE, "took_ms", "killed"),
-        };
-        Shape { word, code, number, text }
-    }
-}
-
-/// The words of all kinds, each once.
-const WORDS: [&str; 19] = [
-    "start",
-    "ready",
-    "die",
-    "oom",
-    "restart",
-    "kill",
-    "stop",
-    "pause",
-    "unpause",
-    "health_status: starting",
-    "health_status: healthy",
-    "health_status: unhealthy",
-    "completed",
-    "failed",
-    "hook_failed",
-    "unkillable",
-    "reload",
-    "shutdown",
-    "exit",
-];
-
 /// 40 bytes, and those of its text.
 #[derive(Debug)]
 struct Record {
@@ -167,7 +41,7 @@ struct Record {
     service: Option<u32>,
     /// An exit code, or less than zero: a signal.
     code: i16,
-    kind: Kind,
+    kind: EventKind,
 }
 
 /// Which events somebody wants to see.
@@ -211,7 +85,7 @@ impl Filter {
 
     /// The kind that there is none of, if one was asked for.
     pub fn unknown_kind(&self) -> Option<&str> {
-        let known = |kind: &&String| !WORDS.iter().any(|word| is_of_kind(word, kind));
+        let known = |kind: &&String| !EventKind::words().any(|word| EventKind::is_meant(word, kind));
         self.kinds.iter().find(known).map(String::as_str)
     }
 
@@ -221,17 +95,13 @@ impl Filter {
                 Subject::Service(id) => self.named.get(id.0).copied().unwrap_or_default(),
                 Subject::Gone(name) => self.is_named(name),
             });
-        named && (self.kinds.is_empty() || self.kinds.iter().any(|kind| is_of_kind(word, kind)))
+        named && (self.kinds.is_empty() || self.kinds.iter().any(|kind| EventKind::is_meant(word, kind)))
     }
-}
-
-fn is_of_kind(word: &str, kind: &str) -> bool {
-    word == kind || word.split_once(": ").is_some_and(|(all, _)| all == kind)
 }
 
 /// Every word that there is, for people.
 pub fn words() -> String {
-    WORDS.join(", ")
+    EventKind::words().collect::<Vec<_>>().join(", ")
 }
 
 /// Whom a record is about.
@@ -310,7 +180,15 @@ impl Events {
         EventsReport { lost, seen, more: seen < self.last(), events }
     }
 
-    fn push(&mut self, at: u64, kind: Kind, service: Option<ServiceId>, code: i32, number: u64, text: &str) {
+    fn push(
+        &mut self,
+        at: u64,
+        kind: EventKind,
+        service: Option<ServiceId>,
+        code: i32,
+        number: u64,
+        text: &str,
+    ) {
         if self.records.len() >= KEPT {
             self.records.pop_front();
             self.gone = self.gone.saturating_add(1);
@@ -352,14 +230,14 @@ impl Events {
     /// The definitions were read again: what has changed, or why nothing has.
     pub fn reloaded(&mut self, at: u64, result: Result<&str, &str>) {
         match result {
-            Ok(changes) => self.push(at, Kind::Reload, None, 0, NONE, changes),
-            Err(error) => self.push(at, Kind::ReloadRefused, None, 0, NONE, error),
+            Ok(changes) => self.push(at, EventKind::Reload, None, 0, NONE, changes),
+            Err(error) => self.push(at, EventKind::ReloadRefused, None, 0, NONE, error),
         }
     }
 
     /// Everything has stopped, and rinit ends.
     pub fn ended(&mut self, at: u64, exit_status: u8, took_ms: u64, killed: &str) {
-        self.push(at, Kind::Exit, None, i32::from(exit_status), took_ms, killed);
+        self.push(at, EventKind::Exit, None, i32::from(exit_status), took_ms, killed);
     }
 
     /// Takes one piece of news in, if it is an event.
@@ -368,10 +246,10 @@ impl Events {
         match notice {
             Notice::Started(id, pid) => {
                 let pid = u64::try_from(pid.0).unwrap_or(NONE);
-                self.push(at, Kind::Start, Some(*id), 0, pid, "");
+                self.push(at, EventKind::Start, Some(*id), 0, pid, "");
             }
             Notice::StartFailed(id, why, next) => self.follows(at, *id, next, Some(why)),
-            Notice::Ready(id, _) => plain(Kind::Ready, id),
+            Notice::Ready(id, _) => plain(EventKind::Ready, id),
             Notice::Died(id, status, oom, ran, next) => {
                 self.died(at, *id, *status, *oom, *ran);
                 self.follows(at, *id, next, None);
@@ -380,42 +258,42 @@ impl Events {
             Notice::Follows(id, next, why) => {
                 self.follows(at, *id, next, why.as_deref().or(supervisor.follows(*id)));
             }
-            Notice::HookFailed(id, why) => self.push(at, Kind::HookFailed, Some(*id), 0, NONE, why),
-            Notice::DependencyFailed(id, why) => self.push(at, Kind::Failed, Some(*id), 0, NONE, why),
-            Notice::Paused(id) => plain(Kind::Pause, id),
-            Notice::Resumed(id) => plain(Kind::Unpause, id),
-            Notice::HealthBegun(id) => plain(Kind::HealthStarting, id),
-            Notice::Healthy(id) => plain(Kind::Healthy, id),
+            Notice::HookFailed(id, why) => self.push(at, EventKind::HookFailed, Some(*id), 0, NONE, why),
+            Notice::DependencyFailed(id, why) => self.push(at, EventKind::Failed, Some(*id), 0, NONE, why),
+            Notice::Paused(id) => plain(EventKind::Pause, id),
+            Notice::Resumed(id) => plain(EventKind::Unpause, id),
+            Notice::HealthBegun(id) => plain(EventKind::HealthStarting, id),
+            Notice::Healthy(id) => plain(EventKind::Healthy, id),
             Notice::Unhealthy(id, streak, said) => {
-                self.push(at, Kind::Unhealthy, Some(*id), 0, u64::from(*streak), said);
+                self.push(at, EventKind::Unhealthy, Some(*id), 0, u64::from(*streak), said);
             }
             Notice::Stopping(id, way, grace) => {
                 let (kind, signal, by) = match way {
-                    StopBy::Signal(signal) => (Kind::StopSignal, signal.number(), ""),
-                    StopBy::Command => (Kind::StopBy, 0, "stop_command"),
-                    StopBy::EndOfInput => (Kind::StopBy, 0, "end_of_input"),
+                    StopBy::Signal(signal) => (EventKind::StopSignal, signal.number(), ""),
+                    StopBy::Command => (EventKind::StopBy, 0, "stop_command"),
+                    StopBy::EndOfInput => (EventKind::StopBy, 0, "end_of_input"),
                 };
                 self.push(at, kind, Some(*id), signal, millis(*grace), by);
             }
             Notice::Killed(id, after) => {
-                self.push(at, Kind::Kill, Some(*id), Signal::KILL.number(), millis(*after), "");
+                self.push(at, EventKind::Kill, Some(*id), Signal::KILL.number(), millis(*after), "");
             }
             Notice::Signalled(id, signal, scope) => {
                 let to = match scope {
                     Scope::Process => "process",
                     Scope::Group => "group",
                 };
-                self.push(at, Kind::Signal, Some(*id), signal.number(), NONE, to);
+                self.push(at, EventKind::Signal, Some(*id), signal.number(), NONE, to);
             }
             Notice::Controlled(id, signal) => {
-                self.push(at, Kind::Signal, Some(*id), signal.number(), NONE, "control");
+                self.push(at, EventKind::Signal, Some(*id), signal.number(), NONE, "control");
             }
-            Notice::Stopped(id, _, took) => self.push(at, Kind::Stop, Some(*id), 0, millis(*took), ""),
-            Notice::Unkillable(id) => plain(Kind::Unkillable, id),
+            Notice::Stopped(id, _, took) => self.push(at, EventKind::Stop, Some(*id), 0, millis(*took), ""),
+            Notice::Unkillable(id) => plain(EventKind::Unkillable, id),
             Notice::StopBegun(cause, _, limit) => {
-                self.push(at, Kind::Shutdown, None, 0, millis(*limit), &narrate::why(supervisor, cause));
+                self.push(at, EventKind::Shutdown, None, 0, millis(*limit), &narrate::why(supervisor, cause));
             }
-            Notice::RestKilled => self.push(at, Kind::KillRest, None, Signal::KILL.number(), NONE, ""),
+            Notice::RestKilled => self.push(at, EventKind::KillRest, None, Signal::KILL.number(), NONE, ""),
             // What these lead to is told; and `StopDone` with the exit status, by `ended`.
             Notice::Restarting(..)
             | Notice::Succeeded(..)
@@ -430,23 +308,23 @@ impl Events {
 
     fn died(&mut self, at: u64, id: ServiceId, status: ExitStatus, oom: bool, ran: Duration) {
         if oom {
-            self.push(at, Kind::Oom, Some(id), 0, NONE, "");
+            self.push(at, EventKind::Oom, Some(id), 0, NONE, "");
         }
         let code = match status {
             ExitStatus::Code(code) => code,
             ExitStatus::Signal(number) => number.saturating_neg(),
         };
-        self.push(at, Kind::Die, Some(id), code, millis(ran), "");
+        self.push(at, EventKind::Die, Some(id), code, millis(ran), "");
     }
 
     fn follows(&mut self, at: u64, id: ServiceId, next: &Next, why: Option<&str>) {
         match next {
             Next::Restart(wait) => {
-                self.push(at, Kind::Restart, Some(id), 0, millis(*wait), why.unwrap_or_default());
+                self.push(at, EventKind::Restart, Some(id), 0, millis(*wait), why.unwrap_or_default());
             }
-            Next::Completed => self.push(at, Kind::Completed, Some(id), 0, NONE, ""),
-            Next::Failed(reason) => self.push(at, Kind::Failed, Some(id), 0, NONE, reason),
-            Next::Stopped => self.push(at, Kind::Stop, Some(id), 0, NONE, ""),
+            Next::Completed => self.push(at, EventKind::Completed, Some(id), 0, NONE, ""),
+            Next::Failed(reason) => self.push(at, EventKind::Failed, Some(id), 0, NONE, reason),
+            Next::Stopped => self.push(at, EventKind::Stop, Some(id), 0, NONE, ""),
             // That is not over yet.
             Next::StopRest | Next::PostStop => {}
         }

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use crate::cli::table::{self, COMMANDS, Command, Flag, INIT_FLAGS, Kind, Opt};
+use crate::control::protocol::EventKind;
 use crate::model::Signal;
 use std::ffi::{OsStr, OsString};
 
@@ -186,6 +187,7 @@ fn of_kind(line: &Line<'_>, placeholder: &str, word: &str, services: Services<'_
         Kind::Program | Kind::Free => Vec::new(),
         Kind::Words(words) => words.iter().map(|word| candidate(word, "")).collect(),
         Kind::Verb => verbs(word),
+        Kind::Event => EventKind::short_words().map(|word| candidate(word, "")).collect(),
         Kind::Signal => signals(word),
         Kind::Service => {
             let mut all = services(line.socket);

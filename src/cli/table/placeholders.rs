@@ -18,6 +18,8 @@ pub enum Kind {
     Service,
     /// A verb of rinit.
     Verb,
+    /// A kind of event.
+    Event,
     /// A signal.
     Signal,
     /// A program, and its arguments.
@@ -36,28 +38,7 @@ pub static PLACEHOLDERS: [(&str, Kind); 18] = [
     ("DIR", Kind::Directory),
     ("DURATION", Kind::Free),
     ("FORMAT", Kind::Words(&["text", "json"])),
-    (
-        "KIND",
-        Kind::Words(&[
-            "start",
-            "ready",
-            "die",
-            "oom",
-            "restart",
-            "kill",
-            "stop",
-            "pause",
-            "unpause",
-            "health_status",
-            "completed",
-            "failed",
-            "hook_failed",
-            "unkillable",
-            "reload",
-            "shutdown",
-            "exit",
-        ]),
-    ),
+    ("KIND", Kind::Event),
     ("LEVEL", Kind::Words(&["off", "error", "warn", "info", "debug", "trace"])),
     ("NAME", Kind::Service),
     ("PATH", Kind::File),

@@ -4,11 +4,13 @@
 #![forbid(unsafe_code)]
 
 mod events;
+mod kind;
 mod report;
 #[cfg(test)]
 mod tests;
 
 pub use events::*;
+pub use kind::{EXIT_CODE, EventKind, SIGNAL};
 pub use report::*;
 
 use serde::de::{self, Deserializer, SeqAccess, Visitor};

@@ -111,6 +111,13 @@ fn every_word_of_every_example_would_have_been_offered() {
 }
 
 #[test]
+fn the_kinds_of_events_are_those_of_the_table() {
+    let kinds: Vec<&str> = EventKind::short_words().collect();
+    assert_eq!(words("rinit events --kind "), kinds);
+    assert_eq!(words("rinit events --kind=health"), ["--kind=health_status"]);
+}
+
+#[test]
 fn nothing_is_too_odd() {
     use std::os::unix::ffi::OsStringExt;
     assert_eq!(next(&[], false, &|_| vec![]), Next::Words(vec![]));
