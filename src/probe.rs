@@ -5,7 +5,8 @@
 
 use crate::model::shown::NOT_HTTP;
 use crate::model::text::printable;
-use crate::model::{Endpoint, HttpUrl, duration, text};
+use crate::model::{Endpoint, HttpUrl, text};
+use crate::sys::deadline::Deadline;
 use crate::sys::socket::{self, Address};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -108,27 +109,6 @@ pub fn http(url: &HttpUrl, timeout: Duration) -> Outcome {
             }
             _ => format!("cannot read the answer: {}", text::cause(&e)),
         }),
-    }
-}
-
-struct Deadline {
-    at: Option<Instant>,
-    timeout: Duration,
-}
-
-impl Deadline {
-    fn new(timeout: Duration) -> Deadline {
-        Deadline { at: Instant::now().checked_add(timeout), timeout }
-    }
-
-    /// What is left, never zero: that would mean "without limit".
-    fn left(&self) -> io::Result<Duration> {
-        let left = self.at.map_or(duration::MAX, |at| at.saturating_duration_since(Instant::now()));
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
-    }
-
-    fn message(&self) -> String {
-        format!("no answer within {}", duration::format(self.timeout))
     }
 }
 

@@ -5,12 +5,12 @@
 
 use super::address::{Address, Candidate, Trusted, candidates};
 use super::protocol::{Request, Response};
-use crate::model::duration;
 use crate::model::text;
+use crate::sys::deadline::Deadline;
 use crate::sys::{process, socket};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// More than any init sends.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
@@ -90,32 +90,12 @@ pub fn follow(
     }
 }
 
-struct Deadline {
-    at: Option<Instant>,
-    timeout: Duration,
-}
-
-impl Deadline {
-    const NEVER: Deadline = Deadline { at: None, timeout: duration::MAX };
-
-    fn new(timeout: Duration) -> Deadline {
-        Deadline { at: Instant::now().checked_add(timeout), timeout }
-    }
-
-    /// What is left, never zero: the kernel takes that for "without limit".
-    fn left(&self) -> io::Result<Duration> {
-        let left = self.at.map_or(duration::MAX, |at| at.saturating_duration_since(Instant::now()));
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
-    }
-
-    fn cause(&self, error: &io::Error) -> String {
-        match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                format!("no answer within {}", duration::format(self.timeout))
-            }
-            io::ErrorKind::UnexpectedEof => "it has closed the connection".to_owned(),
-            _ => text::cause(error),
-        }
+/// Why there was no answer.
+fn cause(error: &io::Error, deadline: &Deadline) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => deadline.message(),
+        io::ErrorKind::UnexpectedEof => "it has closed the connection".to_owned(),
+        _ => text::cause(error),
     }
 }
 
@@ -139,7 +119,7 @@ fn connect<'a>(places: &'a [Candidate], deadline: &Deadline) -> Result<(&'a Addr
                 },
                 Err(e) => {
                     is_full |= e.kind() == io::ErrorKind::WouldBlock;
-                    deadline.cause(&e)
+                    cause(&e, deadline)
                 }
             };
             causes.push(format!("at {}: {cause}", place.address));
@@ -195,7 +175,7 @@ impl<'a> Lines<'a> {
         let address = self.address;
         let line = self
             .line(deadline)
-            .map_err(|e| Failure::NoInit(format!("no init answers at {address}: {}", deadline.cause(&e))))?;
+            .map_err(|e| Failure::NoInit(format!("no init answers at {address}: {}", cause(&e, deadline))))?;
         let response = Response::parse(&line)
             .map_err(|error| Failure::NoInit(format!("what answers at {address} is no init: {error}")))?;
         self.busy = response.busy;
@@ -223,7 +203,7 @@ impl<'a> Lines<'a> {
             if searched > MAX_ANSWER {
                 return Err(io::ErrorKind::InvalidData.into());
             }
-            let limit = if deadline.at.is_some() { Some(deadline.left()?) } else { None };
+            let limit = deadline.limit()?;
             self.stream.set_read_timeout(limit)?;
             let count = match self.stream.read(&mut chunk) {
                 Ok(count) => count,
@@ -245,6 +225,7 @@ mod tests {
     use super::*;
     use std::io::BufRead;
     use std::os::unix::net::UnixListener;
+    use std::time::Instant;
 
     /// Asks a server that reads one line and then does what it is told.
     fn ask_one(
@@ -366,7 +347,7 @@ mod tests {
     fn an_impostor_is_not_believed() {
         let address = Address::Abstract(format!("rinit-impostor/{}", std::process::id()).into_bytes());
         let _listener = socket::listen(&address, 0).unwrap();
-        let deadline = Deadline { at: None, timeout: LONG };
+        let deadline = Deadline::new(LONG);
         let connect_as =
             |trusted| connect(&[Candidate { address: address.clone(), trusted }], &deadline).map(|_| ());
         assert!(connect_as(Trusted::Anyone).is_ok());

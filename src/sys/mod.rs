@@ -10,6 +10,7 @@ pub mod cgroup;
 mod check;
 pub mod container;
 pub mod courier;
+pub mod deadline;
 mod descriptors;
 pub mod entry;
 pub mod file;
