@@ -1,7 +1,8 @@
 //! `status NAME` shows every key of the reference: a definition with the key looks different from one without.
 
-use crate::support::{Launch, PATIENCE, wait_for};
+use crate::support::{Launch, PATIENCE, repository, wait_for};
 use rinit::config::keys::{Key, SERVICE, TABLES};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Keys that `status` does not show, each with the reason.
@@ -92,6 +93,19 @@ fn said(text: &str) -> String {
     text.lines().skip(1).filter(is_own).collect::<Vec<_>>().join("\n")
 }
 
+/// Every field of an answer is in the reference.
+fn explained(answer: &str) {
+    let answer: Value = serde_json::from_str(answer).unwrap();
+    let page = std::fs::read_to_string(repository().join("docs/protocol.md")).unwrap();
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let known: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let services = answer["services"].as_array().unwrap().iter();
+    let objects = services.flat_map(|service| [service, &service["details"]]);
+    let names = objects.flat_map(|object| object.as_object().unwrap().keys());
+    let unknown: Vec<&String> = names.filter(|name| !known.contains(&name.as_str())).collect();
+    assert_eq!(unknown, [""; 0], "docs/protocol.md does not explain");
+}
+
 #[test]
 fn no_key_is_forgotten() {
     const STOPPED: &str = "autostart = false\n";
@@ -127,4 +141,5 @@ fn no_key_is_forgotten() {
         assert_ne!(without, with, "`rinit status NAME` does not show {key:?}");
     }
     assert!(keys.len() > 60, "{}", keys.len());
+    explained(&init.rinit(&["status", "--json", "*-with"]).ok());
 }

@@ -15,6 +15,31 @@ const COLUMN: usize = 18;
 /// Maximum length of a line, but of one with a command or a variable: those can be copied.
 const WIDTH: usize = 100;
 
+/// What of the details has a line of its own making. Everything else is shown by its name, as it comes.
+const COMPOSED: [&str; 21] = [
+    "autostart",
+    "command",
+    "container_stop_grace_ms",
+    "environment",
+    "essential",
+    "exit",
+    "healthcheck",
+    "needed_by",
+    "needs",
+    "notify",
+    "probe",
+    "restart",
+    "settings",
+    "start_timeout_ms",
+    "stop_grace_ms",
+    "stop_signal",
+    "user",
+    "watchdog_left_ms",
+    "watchdog_ms",
+    "withheld",
+    "working_dir",
+];
+
 /// Facts, each with its name before it.
 #[derive(Default)]
 struct Facts(String);
@@ -48,30 +73,51 @@ impl Facts {
 
 /// What it does, what it was defined as, and what its health check has said.
 pub fn details(service: &ServiceStatus, colour: bool) -> String {
-    let mut facts = Facts(format!("{}\n", Look::of(service).paint(&one_line(&service.name), colour)));
-    facts.add("description", service.description.clone());
-    facts.painted("state", &service.state, &format!(" for {}", span(service.since_ms)), colour);
-    facts.add("waiting for", Some(service.waiting_for.join(", ")).filter(|names| !names.is_empty()));
-    facts.add("reason", service.reason.clone());
-    facts.add("says", service.says.clone());
-    if let Some(health) = &service.health {
-        facts.painted("health", health, &streak(service.failing_streak), colour);
+    // Taken apart whole, so that no field is forgotten here.
+    let ServiceStatus {
+        name,
+        description,
+        state,
+        health,
+        pid,
+        since_ms,
+        restarts,
+        last_exit,
+        exit_asked: _,
+        exit_reason,
+        reason,
+        says,
+        waiting_for,
+        restart_in_ms,
+        failing_streak,
+        probes,
+        file,
+        details,
+    } = service;
+    let mut facts = Facts(format!("{}\n", Look::of(service).paint(&one_line(name), colour)));
+    facts.add("description", description.clone());
+    facts.painted("state", state, &format!(" for {}", span(*since_ms)), colour);
+    facts.add("waiting for", Some(waiting_for.join(", ")).filter(|names| !names.is_empty()));
+    facts.add("reason", reason.clone());
+    facts.add("says", says.clone());
+    if let Some(health) = health {
+        facts.painted("health", health, &streak(*failing_streak), colour);
     }
-    facts.add("pid", service.pid.map(|pid| pid.to_string()));
-    facts.add("restarts", Some(service.restarts.to_string()));
-    facts.add("starts again in", service.restart_in_ms.map(span));
-    let ended = service.details.get("exit").unwrap_or(&Value::Null);
-    facts.add("last exit", service.last_exit.as_ref().map(|text| exit(text, ended)));
-    facts.add("ended because", service.exit_reason.clone());
-    facts.add("defined in", service.file.clone());
-    if !service.details.is_null() {
-        definition(&mut facts, &service.details);
+    facts.add("pid", pid.map(|pid| pid.to_string()));
+    facts.add("restarts", Some(restarts.to_string()));
+    facts.add("starts again in", restart_in_ms.map(span));
+    let ended = details.get("exit").unwrap_or(&Value::Null);
+    facts.add("last exit", last_exit.as_ref().map(|text| exit(text, ended)));
+    facts.add("ended because", exit_reason.clone());
+    facts.add("defined in", file.clone());
+    if !details.is_null() {
+        definition(&mut facts, details);
     }
     let mut text = facts.0;
-    if !service.probes.is_empty() {
+    if !probes.is_empty() {
         text.push_str("  last probes\n");
-        let is_own = is_probe_of_rinit(&service.details);
-        text.extend(service.probes.iter().map(|result| probe(result, is_own)));
+        let is_own = is_probe_of_rinit(details);
+        text.extend(probes.iter().map(|result| probe(result, is_own)));
     }
     text
 }
@@ -132,10 +178,25 @@ fn definition(facts: &mut Facts, details: &Value) {
     let watchdog = milliseconds(details, "watchdog_ms");
     facts.add("watchdog", watchdog.map(|limit| limit + &left.unwrap_or_default()));
     facts.add("health check", plain("healthcheck"));
+    for (name, value) in details.as_object().into_iter().flatten() {
+        if !COMPOSED.contains(&name.as_str()) {
+            other(facts, name, value);
+        }
+    }
     facts.lines("settings", settings(details));
     facts.lines("environment", environment(list(details, "environment")));
     let note = "(arguments and values: only for root and rinit's own user)";
     facts.add("", is(details, "withheld").then(|| note.to_owned()));
+}
+
+/// A field of the details by its name: a time span, where it says so, or the value as it is.
+fn other(facts: &mut Facts, name: &str, value: &Value) {
+    let (name, value) = match (name.strip_suffix("_ms"), value) {
+        (Some(name), Value::Number(ms)) => (name, ms.as_u64().map(span)),
+        (_, Value::String(text)) => (name, Some(text.clone())),
+        (_, value) => (name, Some(value.to_string())),
+    };
+    facts.add(&one_line(name).replace('_', " "), value);
 }
 
 /// What else its definition says, a line for each key.

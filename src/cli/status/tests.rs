@@ -3,6 +3,8 @@
 use super::colour::Screen;
 use super::*;
 use crate::control::protocol::{ProbeResult, ServiceStatus, StatusReport};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 fn path(name: &str) -> PathBuf {
@@ -46,6 +48,61 @@ fn the_details() {
     golden("details", &all(false));
     golden("details-colour", &all(true));
     assert_eq!(json(&report), line);
+}
+
+/// Fields of a service that `status NAME` does not show, each with the reason.
+const NOT_SHOWN: [(&str, &str); 1] = [("/exit_asked", "an end that was asked for is left out of the table")];
+
+/// Without one of the fields of a service, or of its details, `status NAME` is another one. The page explains each.
+#[test]
+fn no_field_is_forgotten() {
+    let (mut report, _) = report("named.json");
+    report.services.push(ServiceStatus {
+        name: "late".into(),
+        reason: Some("dependency db failed".into()),
+        waiting_for: vec!["db".into()],
+        ..ServiceStatus::default()
+    });
+    let mut fields = BTreeMap::new();
+    for service in &report.services {
+        let whole = serde_json::to_value(service).unwrap();
+        for place in ["", "/details"] {
+            let object = whole.pointer(place).and_then(Value::as_object);
+            for name in object.into_iter().flatten().map(|(name, _)| name) {
+                let mut less = whole.clone();
+                less.pointer_mut(place).unwrap().as_object_mut().unwrap().remove(name);
+                for needed in ["name", "state"] {
+                    less.as_object_mut().unwrap().entry(needed).or_insert("".into());
+                }
+                let less: ServiceStatus = serde_json::from_value(less).unwrap();
+                let is_shown = details::details(&less, false) != details::details(service, false);
+                *fields.entry(format!("{place}/{name}")).or_insert(false) |= is_shown;
+            }
+        }
+    }
+    assert!(fields.len() > 30, "{fields:?}");
+    let page = include_str!("../../../docs/protocol.md");
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let explained: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    for (field, is_shown) in fields {
+        let has_reason = NOT_SHOWN.iter().any(|(known, _)| *known == field);
+        assert_eq!(is_shown, !has_reason, "{field}");
+        let name = field.split('/').next_back().unwrap();
+        assert!(explained.contains(&name), "docs/protocol.md does not explain {name}");
+    }
+}
+
+#[test]
+fn a_field_of_the_details_needs_no_line_of_its_own() {
+    let details =
+        serde_json::json!({ "cgroup": "/web", "idle_ms": 90_000, "threads_max": 7, "raw\u{1b}": true });
+    let service =
+        ServiceStatus { name: "a".into(), state: "running".into(), details, ..ServiceStatus::default() };
+    let text = details::details(&service, false);
+    for line in ["  cgroup          /web\n", "  idle            1m 30s\n", "  threads max     7\n"] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert!(!text.contains('\x1b'), "{text}");
 }
 
 #[test]
