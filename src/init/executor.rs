@@ -24,6 +24,7 @@ use crate::sys::process::Status;
 use crate::sys::spawn::{self, Session, Spec};
 use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::{AsFd, RawFd};
+use std::rc::Rc;
 
 /// The poller's token for the notification socket.
 pub const NEWS: u64 = 1;
@@ -139,7 +140,7 @@ impl Executor {
             let anew = plan.restart.contains(&service.name) || plan.start.contains(&service.name);
             if anew {
                 let leaving = &mut self.places.of(ServiceId(index)).leaving;
-                leaving.get_or_insert_with(|| Box::new(service.clone()));
+                leaving.get_or_insert_with(|| Rc::new(service.clone()));
             }
         }
         let mut free = self.supervisor.free();

@@ -25,16 +25,18 @@ impl Executor {
             let Some(id) = self.supervisor.processes().get(Pid(pid)).map(|process| process.service) else {
                 continue;
             };
-            let Some(definition) = self.definition(id) else { continue };
-            let definition = kept.entry(id).or_insert_with(|| Rc::new(definition.clone()));
+            let leaving = self.places.get(id).and_then(|place| place.leaving.as_ref());
+            let Some(current) = self.services.get(id.0) else { continue };
+            let definition =
+                kept.entry(id).or_insert_with(|| leaving.map_or_else(|| Rc::new(current.clone()), Rc::clone));
             self.children.keep_definition(pid, Rc::clone(definition));
         }
     }
 
     /// Has a new child keep its definition where that is an old one.
     pub(super) fn keep_leaving(&mut self, id: ServiceId, pid: Pid) {
-        if let Some(leaving) = self.places.get(id).and_then(|place| place.leaving.as_deref()) {
-            self.children.keep_definition(pid.0, Rc::new(leaving.clone()));
+        if let Some(leaving) = self.places.get(id).and_then(|place| place.leaving.as_ref()) {
+            self.children.keep_definition(pid.0, Rc::clone(leaving));
         }
     }
 

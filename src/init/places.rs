@@ -9,12 +9,13 @@ use super::pipes::Pipe;
 use crate::model::Service;
 use crate::supervisor::{ServiceId, Time};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// What is remembered of one service, beside its definition and what the supervisor knows.
 #[derive(Default)]
 pub struct Place {
     /// Its old definition, by which it stops, to be started by the new one.
-    pub leaving: Option<Box<Service>>,
+    pub leaving: Option<Rc<Service>>,
     /// When the last probe of an earlier process started.
     pub probed_before: Option<Time>,
     /// How it has ended.
