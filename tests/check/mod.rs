@@ -198,7 +198,7 @@ fn the_examples_warn_of_nothing() {
     for (dir, timeout) in [
         ("services.d", "9s"),
         ("examples/nginx-redis/services.d", "9s"),
-        ("examples/postgres/services.d", "35s"),
+        ("examples/postgres/services.d", "40s"),
     ] {
         let told = check(&repository(), &["--json", "--stop-timeout", timeout, dir], &[]);
         let report: Value = serde_json::from_str(&told.stdout).unwrap();

@@ -70,6 +70,6 @@ pub(super) fn all(
 
 /// What only a configuration without a mistake can be asked: what the services do together. `files` has the file of
 /// each.
-pub(super) fn together(services: &[Service], files: &[Option<Source>], world: &World) -> Option<Diagnostic> {
+pub(super) fn together(services: &[Service], files: &[Option<Source>], world: &World) -> Vec<Diagnostic> {
     graces::look(services, files, world)
 }
