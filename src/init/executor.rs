@@ -13,6 +13,7 @@ use super::reading::Reader;
 use super::report::Report;
 use super::scribe::Scribe;
 use super::state::State;
+use super::stuck::Stuck;
 use super::terminal::Terminal;
 use crate::model::{Control, Hook, Notify, Service, exit};
 use crate::supervisor::{
@@ -48,6 +49,7 @@ pub struct Executor {
     pub(super) oom: OomCounter,
     pub(super) couriers: Couriers,
     report: Report,
+    pub stuck: Stuck,
     /// Reused buffer for the children that one reaping finds.
     pub(super) ended: Vec<(i32, Status)>,
     /// The last signal sent to processes of no service, once all services have stopped.
@@ -101,6 +103,7 @@ impl Executor {
             oom: OomCounter::default(),
             couriers: Couriers::new(),
             report: Report::default(),
+            stuck: Stuck::default(),
             ended: Vec::new(),
             rest: None,
             look_at: None,
@@ -255,6 +258,7 @@ impl Executor {
             Effect::Notice(notice) if self.couriers.contradict(&notice) => None,
             Effect::Notice(notice) => {
                 self.report.take_in(&self.supervisor, &notice);
+                self.stuck.take_in(&notice);
                 self.events.take_in(events::wall_clock(), &self.supervisor, &notice);
                 let kill = self.couriers.kill_for(&self.supervisor, &notice);
                 narrate(&self.supervisor, &notice, kill);

@@ -46,6 +46,7 @@ mod sleep;
 mod source;
 pub mod stand_in;
 mod state;
+mod stuck;
 mod terminal;
 mod tidy;
 mod wait;
@@ -299,6 +300,8 @@ impl Init {
         }
         self.executor.look_at_courier(self.now());
         self.executor.scribe.pass(Instant::now());
+        let now = self.now();
+        self.executor.stuck.tell(&self.executor.supervisor, now);
         if self.is_due() {
             self.executor.look_at_groups_due(self.now());
             self.feed(Event::Tick);
@@ -357,6 +360,7 @@ impl Init {
     fn wait(&mut self, ready: &mut Vec<Ready>) {
         OUTPUT.settle(&self.executor.poller);
         self.tidy = self.tidy.max(self.requests.take_tidy());
+        self.executor.stuck.plan(self.epoch.elapsed());
         let mut timeout = self.timeout();
         if self.executor.owes() {
             timeout = Some(timeout.map_or(MOMENT, |timeout| timeout.min(MOMENT)));
@@ -434,8 +438,9 @@ impl Init {
         let look = self.executor.look_at.map(|at| at.saturating_sub(self.now()));
         let reading = self.executor.reader.deadline().map(|at| at.saturating_sub(self.now()));
         let couriers = self.executor.couriers.deadline().map(|at| at.saturating_sub(self.now()));
+        let stuck = self.executor.stuck.deadline().map(|at| at.saturating_sub(self.now()));
         let others = [OUTPUT.deadline(), self.executor.scribe.deadline()].into_iter().flatten().min();
         let others = others.map(|at| at.saturating_duration_since(Instant::now()));
-        [supervisor, requests, rest, look, reading, couriers, others].into_iter().flatten().min()
+        [supervisor, requests, rest, look, reading, couriers, stuck, others].into_iter().flatten().min()
     }
 }

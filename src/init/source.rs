@@ -10,7 +10,7 @@ use crate::config::{self, Config, Diagnostic, Style};
 use crate::control::protocol::ReloadReport;
 use crate::control::server::ClientId;
 use crate::model::Service;
-use crate::supervisor::{Plan, ServiceId, Time, plan};
+use crate::supervisor::{Plan, ServiceId, Supervisor, Time, plan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -152,6 +152,7 @@ impl Source {
         executor.events.reloaded(events::wall_clock(), Ok(&changes));
         let waits = pending.iter().flat_map(Pending::services).collect();
         executor.reload(now, config.services, &plan, &waits);
+        tell_stopped(&executor.supervisor, &plan);
         self.groups = config.groups;
         let Plan { start, stop, restart, change } = plan;
         Ok(ReloadReport { start, stop, restart, change })
@@ -179,6 +180,15 @@ fn summary(plan: &Plan) -> String {
         [("start", &plan.start), ("stop", &plan.stop), ("restart", &plan.restart), ("change", &plan.change)];
     let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());
     parts.map(|(what, names)| format!("{what} {}", names.join(", "))).collect::<Vec<_>>().join("; ")
+}
+
+/// What has changed and does not run, because somebody has stopped it, looks forgotten.
+fn tell_stopped(supervisor: &Supervisor, plan: &Plan) {
+    for name in plan.start.iter().chain(&plan.restart).chain(&plan.change) {
+        if supervisor.find(name).is_some_and(|id| supervisor.is_stopped_by_hand(id)) {
+            log::info!(target: name, "stays stopped: it was stopped by request");
+        }
+    }
 }
 
 #[cfg(test)]

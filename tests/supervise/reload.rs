@@ -168,6 +168,36 @@ fn a_policy_holds_from_the_reload_on() {
     init.wait_line("its new stop signal", |line| line == "got USR1");
 }
 
+/// The reload names it as restarted, and it does not run.
+#[test]
+fn that_a_service_stays_stopped_is_said() {
+    require_namespace!();
+    let init = Launch::pid1()
+        .service("web", "command = [\"sleep\", \"1000\"]")
+        .service("db", "command = [\"sleep\", \"1000\"]")
+        .start();
+    init.rinit(&["stop", "web"]).ok();
+    std::fs::write(init.dir().join("services.d/web.toml"), "command = [\"sleep\", \"1001\"]").unwrap();
+    init.rinit(&["reload"]).ok();
+    init.wait_line("it stays stopped", |line| line == "rinit: web: stays stopped: it was stopped by request");
+    assert_eq!(init.service("web").state, "stopped");
+}
+
+/// Ten seconds are long enough for a line in the log.
+#[test]
+fn whoever_waits_for_long_says_for_whom() {
+    require_namespace!();
+    let sick = "command = [\"sleep\", \"1000\"]\nhealthcheck = { test = \"echo not yet; exit 1\" }";
+    let init = Launch::pid1()
+        .service("db", sick)
+        .service("web", "command = [\"sleep\", \"1000\"]\ndepends_on = { db = \"service_healthy\" }")
+        .start();
+    init.wait_line("web says so", |line| {
+        line.starts_with("rinit: web: waiting for db to be healthy (starting: not yet), for 10")
+            && line.ends_with(" so far")
+    });
+}
+
 /// A dependent with `restart = true` is restarted with the service that has changed; another one is not.
 #[test]
 fn a_changed_service_takes_those_with_it_that_want_to() {
