@@ -173,6 +173,17 @@ impl Ends {
         }
     }
 
+    /// A service that has been well for long enough when rinit looks stays so, whatever is found out about the time later.
+    fn settle(&mut self, scene: &Scene<'_>) {
+        for (service, book) in &mut self.books {
+            let backoff = scene.services.get(*service).map(|service| &service.policy.backoff);
+            let well = book.well_for(scene.now);
+            if book.well_since.is_some() && backoff.is_some_and(|it| well >= it.reset_after) {
+                (book.well, book.well_since) = (well, Some(scene.now));
+            }
+        }
+    }
+
     /// What a process tells of itself.
     fn told(&mut self, scene: &Scene<'_>, event: &Event) {
         match event {
@@ -232,6 +243,9 @@ impl Ends {
 impl Rule for Ends {
     fn event(&mut self, scene: &Scene<'_>, event: &Event) -> Check {
         self.tick = *event == Event::Tick;
+        if self.tick {
+            self.settle(scene);
+        }
         self.asked(scene, event);
         self.told(scene, event);
         Ok(())

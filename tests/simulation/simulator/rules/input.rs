@@ -55,11 +55,21 @@ impl Input {
 }
 
 impl Rule for Input {
-    fn event(&mut self, _: &Scene<'_>, event: &Event) -> Check {
+    fn event(&mut self, scene: &Scene<'_>, event: &Event) -> Check {
         self.no_grace |= *event == Event::KillRequested;
         match event {
             Event::Stop { services } => self.by_hand.extend(services.iter().map(|service| service.0)),
-            Event::Start { .. } | Event::Restart { .. } => self.by_hand.clear(),
+            Event::Start { services } | Event::Restart { services } => {
+                // What is wanted wants all that it depends on.
+                let mut wanted: Vec<usize> = services.iter().map(|service| service.0).collect();
+                let mut seen = BTreeSet::new();
+                while let Some(service) = wanted.pop() {
+                    if seen.insert(service) {
+                        self.by_hand.remove(&service);
+                        wanted.extend(scene.needs(service).map(|(on, _)| on));
+                    }
+                }
+            }
             // What is left of the stop timeout is shared anew.
             Event::Overslept { .. } if self.stopping => {
                 self.drains.clear();

@@ -96,9 +96,10 @@ impl Stop {
             true => own,
             false => Duration::from_secs_f64(left.as_secs_f64() * (own.as_secs_f64() / chain.as_secs_f64())),
         };
-        // What reads may end its waiting in the very step in which it was counted.
+        // Some of what the service depends on may end its waiting in the very step in which it was counted.
         let shares = [false, true].map(|before| share(chain(scene, service, before)));
-        let is_share = shares.iter().any(|share| share.abs_diff(grace) <= Duration::from_micros(1));
+        let micro = Duration::from_micros(1);
+        let is_share = shares[1] <= grace + micro && grace <= shares[0] + micro;
         // By old definitions, other services may be behind it, with other graces.
         let is_changed = |it: usize| self.changed.contains(scene.name(it));
         let excused = changed || scene.depends_on_any(service, is_changed);
