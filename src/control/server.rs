@@ -20,8 +20,9 @@ use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 mod accept;
+mod allowance;
 
-use accept::Allowance;
+use allowance::Allowance;
 
 /// How long a client may take to send a whole request, from the connection or the last answer.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(5);

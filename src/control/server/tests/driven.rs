@@ -143,7 +143,7 @@ fn what_a_turn_reads_of_a_crowd_is_bounded_and_shared_evenly() {
             ready.drain(..).for_each(|event| scene.server.ready(&scene.poller, scene.now, event));
         }
         let read = scene.server.held() - before;
-        assert!(0 < read && read <= accept::READ_A_TURN, "{read} bytes in a turn");
+        assert!(0 < read && read <= allowance::READ_A_TURN, "{read} bytes in a turn");
         let all = held(&scene);
         let spread = all.iter().max().unwrap() - all.iter().min().unwrap();
         assert!(spread <= READ_AT_ONCE, "one is read before the others: {all:?}");
@@ -161,7 +161,7 @@ fn a_turn_is_bounded() {
     server.register(&poller).unwrap();
     let now = Instant::now();
     let mut clients: Vec<UnixStream> = (0..30).map(|_| UnixStream::connect(&path).unwrap()).collect();
-    assert!(clients.len() < accept::ACCEPTS_A_TURN);
+    assert!(clients.len() < allowance::ACCEPTS_A_TURN);
     for (n, client) in clients.iter_mut().enumerate() {
         let lines = if n % 2 == 0 { b"bad\n".repeat(10_000) } else { request("web").repeat(1_000) };
         client.write_all(&lines).unwrap();
