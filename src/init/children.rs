@@ -5,9 +5,10 @@ use crate::model::Service;
 use crate::supervisor::OUTPUT_LIMIT;
 use crate::sys::io::read;
 use crate::sys::poll::{Interest, Poller};
-use crate::sys::spawn::{Outcome, Spawned, read_outcome};
+use crate::sys::process::Status;
+use crate::sys::spawn::{self, Outcome, Spawned};
 use std::collections::{BTreeMap, VecDeque};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 /// Bytes read per call.
@@ -67,6 +68,8 @@ pub struct Children {
     by_pid: BTreeMap<i32, Child>,
     /// The children that were being set up at the last check, oldest first.
     set_up: VecDeque<i32>,
+    /// The number of children whose set-up has not finished.
+    unfinished: usize,
 }
 
 impl Children {
@@ -89,6 +92,7 @@ impl Children {
         let child =
             Child { status, awaited, output, notify, written: Vec::new(), outcome: None, made_by: None };
         self.by_pid.insert(pid, child);
+        self.unfinished = self.unfinished.saturating_add(1);
         self.set_up.push_back(pid);
     }
 
@@ -129,11 +133,26 @@ impl Children {
     }
 
     /// Takes the result of a child's set-up. It is returned once, and only if `heard`; otherwise it is kept until the child
-    /// is reaped.
+    /// is reaped. So is that of one that is killed: its end says by what.
     pub fn outcome(&mut self, poller: &Poller, pid: i32, heard: bool) -> Option<Outcome> {
+        self.read_status(poller, pid);
         let child = self.by_pid.get_mut(&pid)?;
-        child.read_status(poller);
-        child.outcome.take_if(|_| heard)
+        child.outcome.take_if(|outcome| heard && !matches!(outcome, Outcome::NotExecuted))
+    }
+
+    /// Whether the set-up of any child has not finished.
+    pub fn has_unfinished(&self) -> bool {
+        self.unfinished > 0
+    }
+
+    /// Reads how a child's set-up goes, if that is not known. To be called of a child that was killed before it is reaped:
+    /// afterwards nothing tells whether it has executed its program.
+    pub fn read_status(&mut self, poller: &Poller, pid: i32) {
+        if let Some(child) = self.by_pid.get_mut(&pid)
+            && child.read_status(poller, |status| spawn::read_outcome(pid, status))
+        {
+            self.unfinished = self.unfinished.saturating_sub(1);
+        }
     }
 
     /// Whether a child's set-up has not finished.
@@ -154,10 +173,18 @@ impl Children {
     }
 
     /// Removes a reaped child and reads what is left of it.
-    pub fn remove(&mut self, poller: &Poller, pid: i32) -> Ended {
+    pub fn remove(&mut self, poller: &Poller, pid: i32, status: Status) -> Ended {
         let Some(mut child) = self.by_pid.remove(&pid) else { return Ended::default() };
-        child.read_status(poller);
-        let outcome = child.outcome.take();
+        if child.status.is_some() {
+            self.unfinished = self.unfinished.saturating_sub(1);
+            // `/proc` may show another process under this number by now.
+            child.read_status(poller, spawn::read_report);
+        }
+        let outcome = match (child.outcome.take(), status) {
+            // It had no program to execute, and is done.
+            (Some(Outcome::NotExecuted), Status::Code(_)) => Some(Outcome::Executed),
+            (outcome, _) => outcome,
+        };
         child.read_output(poller);
         child.close_output(poller);
         child.close_notify(poller);
@@ -188,15 +215,20 @@ impl Child {
         self.status.is_some() || self.outcome.is_some() || self.output.is_some()
     }
 
-    fn read_status(&mut self, poller: &Poller) {
-        let Some(status) = self.status.take() else { return };
-        match read_outcome(status.as_fd()) {
-            Outcome::Pending => self.status = Some(status),
+    /// Whether its set-up has finished now.
+    fn read_status(&mut self, poller: &Poller, read: impl FnOnce(BorrowedFd<'_>) -> Outcome) -> bool {
+        let Some(status) = self.status.take() else { return false };
+        match read(status.as_fd()) {
+            Outcome::Pending => {
+                self.status = Some(status);
+                false
+            }
             outcome => {
                 if self.awaited {
                     let _ = poller.remove(status.as_fd());
                 }
                 self.outcome = Some(outcome);
+                true
             }
         }
     }
@@ -267,6 +299,13 @@ fn token(pid: i32, channel: Channel) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::init::launch::Surroundings;
+    use crate::sys::process;
+    use crate::sys::spawn::{Program, Spec};
+    use std::time::{Duration, Instant};
+
+    /// The kernel gives no such number.
+    const FIRST: i32 = 5_000_000;
 
     /// An imaginary child, and the writing end of its status pipe.
     fn spawned(pid: i32) -> (Spawned, OwnedFd) {
@@ -278,20 +317,46 @@ mod tests {
     fn of_many_that_are_made_at_once_few_are_waited_for() {
         let poller = Poller::new().unwrap();
         let mut children = Children::default();
-        let hangs = spawned(1000);
+        let hangs = spawned(FIRST);
         children.insert(&poller, hangs.0, true, None);
-        for pid in 1001..1201 {
+        for pid in FIRST + 1..FIRST + 201 {
             let (child, _) = spawned(pid);
             children.insert(&poller, child, true, None);
             if let Some((told, outcome)) = children.oldest_outcome(&poller, |_| true) {
-                assert!(matches!(outcome, Outcome::Executed) && (1001..=pid).contains(&told));
+                assert!(matches!(outcome, Outcome::Executed) && (FIRST + 1..=pid).contains(&told));
             }
             let open = children.by_pid.values().filter(|child| child.status.is_some()).count();
             assert!(open <= MOST_SET_UP + 2, "{open} of them are open");
         }
-        assert!(children.is_being_set_up(1000));
+        assert!(children.is_being_set_up(FIRST));
         drop(hangs.1);
-        assert!(matches!(children.outcome(&poller, 1000, true), Some(Outcome::Executed)));
+        assert!(matches!(children.outcome(&poller, FIRST, true), Some(Outcome::Executed)));
+    }
+
+    /// The end of its pipe does not prove that it has executed anything.
+    #[test]
+    fn a_child_that_ends_without_executing_its_program_has_not_executed_it() {
+        let poller = Poller::new().unwrap();
+        let surroundings = Surroundings::record();
+        for (status, executed) in [(Status::Code(0), true), (Status::Signal(9), false)] {
+            let spec = Spec { program: Program::Nothing, ..surroundings.own(&[]) };
+            let child = spawn::spawn(&spec, None).unwrap();
+            let pid = child.pid;
+            let mut children = Children::default();
+            children.insert(&poller, child, true, None);
+            assert!(children.has_unfinished());
+            let begun = Instant::now();
+            // Another test's child has these pipes, too, until it executes its program.
+            while process::is_live_child(pid) || children.has_unfinished() {
+                assert!(children.outcome(&poller, pid, true).is_none());
+                assert!(begun.elapsed() < Duration::from_secs(20), "its set-up never ends");
+                std::thread::yield_now();
+            }
+            process::reap_ended(pid);
+            let outcome = children.remove(&poller, pid, status).outcome;
+            assert_eq!(matches!(outcome, Some(Outcome::Executed)), executed, "{outcome:?}");
+            assert_eq!(matches!(outcome, Some(Outcome::NotExecuted)), !executed, "{outcome:?}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::stuck::Stuck;
 use super::terminal::Terminal;
 use crate::model::{Control, Hook, Notify, Service, exit};
 use crate::supervisor::{
-    Effect, Event, News, Pid, Plan, Role, Scope, ServiceId, StartError, Supervisor, Time, merge,
+    Effect, Event, News, Pid, Plan, Retry, Role, Scope, ServiceId, StartError, Supervisor, Time, merge,
 };
 use crate::sys::inherit;
 use crate::sys::poll::{Interest, Poller};
@@ -421,7 +421,7 @@ impl Executor {
 
 /// The error for a service number that does not exist. It should not occur, but it must not end PID 1.
 fn lost() -> StartError {
-    StartError { message: "no such service".to_owned(), transient: false, code: exit::OWN_FAILURE }
+    StartError { message: "no such service".to_owned(), retry: Retry::No, code: exit::OWN_FAILURE }
 }
 
 #[cfg(test)]

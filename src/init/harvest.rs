@@ -32,7 +32,11 @@ impl Executor {
         let (mut none_left, mut couriers, mut scribe, mut detached) = (false, Vec::new(), None, 0_usize);
         self.more_to_reap = true;
         while self.more_to_reap && harvest.orphans.saturating_add(detached) < ORPHANS_A_TURN {
-            match process::reap() {
+            let reaped = match self.look_before_reaping() {
+                Some(pid) => process::reap_ended(pid),
+                None => process::reap(),
+            };
+            match reaped {
                 Reaped::Child(pid, status) => {
                     let owner = self.owner_of_reaped(pid);
                     harvest.own |= owner != Owner::Nobody;
@@ -80,6 +84,19 @@ impl Executor {
             self.kill_rest_again(now);
         }
         harvest
+    }
+
+    /// While children are being set up: the one to be reaped next. If it was killed, what `/proc` still shows of it tells
+    /// whether it has executed its program.
+    fn look_before_reaping(&mut self) -> Option<i32> {
+        if !self.children.has_unfinished() {
+            return None;
+        }
+        let (pid, was_killed) = process::next_ended()?;
+        if was_killed {
+            self.children.read_status(&self.poller, pid);
+        }
+        Some(pid)
     }
 
     /// Whether SIGKILL goes to a list of processes, and not to everybody at once.
@@ -141,14 +158,49 @@ impl Executor {
             self.read_notify(now, number);
         }
         let Some(Process { service, role, group }) = self.supervisor.processes().ended(pid) else { return };
-        let Ended { outcome, mut output, made_by } = match is_displaced {
+        let ended = match is_displaced {
             true => Ended::default(),
-            false => self.children.remove(&self.poller, number),
+            false => self.children.remove(&self.poller, number, status),
+        };
+        let oom = role == Role::Main && status == Status::Signal(Signal::KILL.number()) && self.oom.risen();
+        let status = match status {
+            Status::Code(code) => ExitStatus::Code(code),
+            Status::Signal(number) => ExitStatus::Signal(number),
+        };
+        let output = match ended.outcome {
+            Some(Outcome::NotExecuted) => {
+                self.tell_not_executed(now, pid, status, oom);
+                Vec::new()
+            }
+            _ => self.tell_set_up(now, pid, status, ended),
+        };
+        if role == Role::Main {
+            let table = self.supervisor.processes();
+            let heir = self.places.get_mut(service).and_then(|place| place.heir.take());
+            let heir = heir.and_then(Heir::succeed).filter(|(by, _)| table.get(*by).is_none());
+            if let Some((by, group)) = heir {
+                return self.feed(now, Event::Succeeded { pid, by, group });
+            }
+            if let Some(place) = self.places.get_mut(service) {
+                place.pipe.ended();
+            }
+        }
+        // A process that left its predecessor's group may have been the last member, and the group's number is free.
+        let is_anothers = (group != pid || is_displaced) && self.supervisor.processes().get(group).is_some();
+        let group_left = !is_anothers && process::group_exists(group.0);
+        self.feed(now, Event::Exited { pid, status, group_left, oom, output });
+    }
+
+    /// Tells the supervisor how the set-up of an ended process had gone, if that is news. Returns a probe's output.
+    fn tell_set_up(&mut self, now: Time, pid: Pid, status: ExitStatus, ended: Ended) -> Vec<u8> {
+        let Ended { outcome, mut output, made_by } = ended;
+        let Some(Process { service, role, .. }) = self.supervisor.processes().ended(pid) else {
+            return output;
         };
         let definition = made_by.as_deref().or_else(|| self.definition(service));
         match (role, outcome, definition) {
             (Role::Main, Some(outcome), _) => {
-                if let Some(event) = self.outcome_event(number, &outcome, made_by.as_deref()) {
+                if let Some(event) = self.outcome_event(pid.0, &outcome, made_by.as_deref()) {
                     self.feed(now, event);
                 }
             }
@@ -166,31 +218,27 @@ impl Executor {
                 self.feed(now, Event::SetupFailed { pid, error });
             }
             (Role::Probe, _, Some(definition)) => {
-                output = definition.shown_output(output, status != Status::Code(0));
+                output = definition.shown_output(output, !status.success());
             }
             // Nobody knows what of it may be shown.
             (Role::Probe, _, None) => output.clear(),
             (Role::Main | Role::Hook(_), _, _) => {}
         }
-        if role == Role::Main {
-            let table = self.supervisor.processes();
-            let heir = self.places.get_mut(service).and_then(|place| place.heir.take());
-            let heir = heir.and_then(Heir::succeed).filter(|(by, _)| table.get(*by).is_none());
-            if let Some((by, group)) = heir {
-                return self.feed(now, Event::Succeeded { pid, by, group });
-            }
-            if let Some(place) = self.places.get_mut(service) {
-                place.pipe.ended();
-            }
-        }
-        // A process that left its predecessor's group may have been the last member, and the group's number is free.
-        let is_anothers = (group != pid || is_displaced) && self.supervisor.processes().get(group).is_some();
-        let group_left = !is_anothers && process::group_exists(group.0);
-        let oom = role == Role::Main && status == Status::Signal(Signal::KILL.number()) && self.oom.risen();
-        let status = match status {
-            Status::Code(code) => ExitStatus::Code(code),
-            Status::Signal(number) => ExitStatus::Signal(number),
-        };
-        self.feed(now, Event::Exited { pid, status, group_left, oom, output });
+        output
+    }
+
+    /// Tells the supervisor that a process was killed before its program ran.
+    fn tell_not_executed(&mut self, now: Time, pid: Pid, status: ExitStatus, oom: bool) {
+        let Some(Process { service, role, .. }) = self.supervisor.processes().ended(pid) else { return };
+        let error = |purpose| launch::killed_error(purpose, status, oom);
+        self.feed(
+            now,
+            match role {
+                Role::Main => Event::SetupFailed { pid, error: error(Purpose::Main) },
+                Role::Hook(hook) => Event::SetupFailed { pid, error: error(Purpose::Hook(hook)) },
+                // That says nothing about the service.
+                Role::Probe => Event::ProbeSpawnFailed { service, error: error(Purpose::Probe) },
+            },
+        );
     }
 }

@@ -9,7 +9,7 @@ mod ids;
 
 pub use end::End;
 pub use environment::Origin;
-pub use errors::{Purpose, fork_error, pipe_error, setup_error};
+pub use errors::{Purpose, fork_error, killed_error, pipe_error, setup_error};
 
 use crate::model::{Exec, Hook, Notify, Probe, Service};
 use crate::supervisor::StartError;

@@ -61,7 +61,7 @@ impl Executor {
     ) -> Option<Event> {
         let pid = Pid(pid);
         match outcome {
-            Outcome::Pending => None,
+            Outcome::Pending | Outcome::NotExecuted => None,
             Outcome::Executed => Some(Event::Executed { pid }),
             Outcome::Failed(stage, error) => {
                 let id = self.supervisor.processes().main_of(pid)?;

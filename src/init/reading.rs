@@ -174,9 +174,11 @@ impl Reading {
     fn result(&self, status: Status) -> Outcome {
         let how = match status {
             Status::Code(0) => return wire::decode(&self.bytes).ok_or_else(incomplete),
-            Status::Code(code) => match spawn::read_outcome(self.set_up.as_fd()) {
+            Status::Code(code) => match spawn::read_report(self.set_up.as_fd()) {
                 spawn::Outcome::Failed(_, error) => format!("could not be made: {}", cause(&error)),
-                spawn::Outcome::Pending | spawn::Outcome::Executed => format!("exited with code {code}"),
+                spawn::Outcome::Pending | spawn::Outcome::Executed | spawn::Outcome::NotExecuted => {
+                    format!("exited with code {code}")
+                }
             },
             Status::Signal(number) => match Signal::new(number) {
                 Some(signal) => format!("was killed by {signal}"),

@@ -186,7 +186,7 @@ impl<'a> StandIn<'a> {
         }
         let command = self.command.take();
         if let Some(Outcome::Failed(_, error)) =
-            command.map(|spawned| spawn::read_outcome(spawned.status.as_fd()))
+            command.map(|spawned| spawn::read_report(spawned.status.as_fd()))
         {
             return self.failed(&error);
         }

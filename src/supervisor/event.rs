@@ -52,13 +52,31 @@ impl fmt::Display for ExitStatus {
     }
 }
 
+/// Whether there is another attempt after a failed start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Yes: it may help. The system lacked processes, memory or descriptors.
+    Yes,
+    /// As the restart policy says. The process was killed before its program ran, which is nobody's mistake.
+    ByPolicy,
+    /// No, unless it has run by this definition before.
+    No,
+}
+
+impl Retry {
+    /// For a cause that may pass by itself, or does not.
+    pub fn if_may_pass(may_pass: bool) -> Retry {
+        if may_pass { Retry::Yes } else { Retry::No }
+    }
+}
+
 /// Why a process was forked but does not execute its program, or could not be forked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartError {
     /// For people: what could not be done, and why.
     pub message: String,
-    /// Trying again may help: the system lacked processes, memory or descriptors.
-    pub transient: bool,
+    /// Whether another attempt is made.
+    pub retry: Retry,
     /// What a shell would exit with: 127 if there is no such program, 126 if it cannot be executed, else 125.
     pub code: u8,
 }

@@ -353,7 +353,7 @@ impl Supervisor {
             Role::Hook(hook) => {
                 let said = text::printable(&output, OUTPUT_LIMIT);
                 let message = if said.is_empty() { status.to_string() } else { said };
-                let failed = || StartError { message, transient: false, code: status.code() };
+                let failed = || StartError { message, retry: Retry::No, code: status.code() };
                 let not_executed = self.not_executed.take().filter(|(of, _)| *of == pid);
                 let code = status.code();
                 let problem = (!status.success())

@@ -14,6 +14,7 @@ struct Stat {
     is_dead: bool,
     parent: i32,
     group: i32,
+    flags: Option<u32>,
     started: Option<u64>,
 }
 
@@ -23,8 +24,15 @@ pub const CLIENT: &std::ffi::CStr = c"rinit-client";
 /// So many ancestors, itself included, are looked at for a client.
 const GENERATIONS: usize = 8;
 
-/// So many fields are between the group and the number of threads.
-const THREADS_AFTER_GROUP: usize = 14;
+/// So many fields are between the group and the flags.
+const FLAGS_AFTER_GROUP: usize = 3;
+
+/// So many fields are between the flags and the number of threads.
+const THREADS_AFTER_FLAGS: usize = 10;
+
+/// The flag of a process that was forked and has not executed a program: `PF_FORKNOEXEC` of the kernel's
+/// include/linux/sched.h. An exec takes it away before it closes any descriptor, and the end of a process leaves it.
+const FORKED_WITHOUT_EXEC: u32 = 0x40;
 
 /// One field is between the number of threads and the time of the start.
 const START_AFTER_THREADS: usize = 1;
@@ -72,6 +80,12 @@ pub fn pids() -> impl Iterator<Item = i32> {
 /// The parent of a process.
 pub fn parent(pid: i32) -> Option<i32> {
     stat(pid).map(|stat| stat.parent)
+}
+
+/// Whether a process has executed a program since it was forked. It may have ended, but must not be reaped. `None`: `/proc`
+/// does not show it.
+pub fn has_executed(pid: i32) -> Option<bool> {
+    stat(pid)?.flags.map(|flags| flags & FORKED_WITHOUT_EXEC == 0)
 }
 
 /// When a process was started, in a measure of the kernel's: with it, a number means one process for ever.
@@ -275,12 +289,14 @@ impl Stat {
         let state = fields.next()?;
         let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<i32>().ok();
         let (parent, group) = (number()?, number()?);
+        let flags = fields.nth(FLAGS_AFTER_GROUP);
+        let flags = flags.and_then(|field| std::str::from_utf8(field).ok()?.parse().ok());
         // A zombie whose first thread alone has ended is not dead.
-        let threads = fields.nth(THREADS_AFTER_GROUP);
+        let threads = fields.nth(THREADS_AFTER_FLAGS);
         let is_dead = matches!(state, b"Z" | b"X" | b"x") && matches!(threads, Some(b"0" | b"1"));
         let started = fields.nth(START_AFTER_THREADS);
         let started = started.and_then(|field| std::str::from_utf8(field).ok()?.parse().ok());
-        Some(Stat { name, is_dead, parent, group, started })
+        Some(Stat { name, is_dead, parent, group, flags, started })
     }
 }
 
@@ -315,7 +331,8 @@ mod tests {
     #[test]
     fn the_time_of_the_start_tells_processes_of_one_number_apart() {
         let line = "12 (a) S 9) S 7 12 12 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
-        assert_eq!(Stat::parse(line.as_bytes()).unwrap().started, Some(4711));
+        let stat = Stat::parse(line.as_bytes()).unwrap();
+        assert_eq!((stat.flags, stat.started), (Some(4_194_560), Some(4711)));
         let own = Identity::of(i32::try_from(std::process::id()).unwrap());
         assert!(own.started.is_some() && !own.is_gone() && !own.is_replaced());
         let earlier = Identity { started: Some(1), ..own };
@@ -330,7 +347,7 @@ mod tests {
     fn a_client_from_outside_is_known_with_what_it_runs() {
         let stat = |(pid, parent, name): (i32, i32, &str)| {
             let name = name.as_bytes().to_vec();
-            (pid, Stat { name, is_dead: false, parent, group: pid, started: None })
+            (pid, Stat { name, is_dead: false, parent, group: pid, flags: None, started: None })
         };
         let all = [
             (1, 0, "rinit-client"),

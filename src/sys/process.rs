@@ -33,6 +33,23 @@ pub fn reap() -> Reaped {
     wait(-1, libc::WNOHANG | libc::__WALL).unwrap_or(Reaped::NoChildren)
 }
 
+/// A child that has ended, and whether a signal has ended it. It is not reaped. Never waits.
+pub fn next_ended() -> Option<(i32, bool)> {
+    // SAFETY: a zeroed siginfo_t is a valid value, and waitid only writes into it; WNOWAIT leaves every child as it
+    // is. Where none has ended, the process ID stays 0.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+        let found = libc::waitid(libc::P_ALL, 0, &mut info, options) == 0 && info.si_pid() != 0;
+        found.then(|| (info.si_pid(), info.si_code != libc::CLD_EXITED))
+    }
+}
+
+/// Reaps this child, of which `next_ended` has told.
+pub fn reap_ended(pid: i32) -> Reaped {
+    wait(pid, libc::WNOHANG | libc::__WALL).unwrap_or(Reaped::NoChildren)
+}
+
 /// Reaps this child if it has ended. Never waits.
 pub fn reap_child(pid: i32) -> io::Result<Option<Status>> {
     Ok(match wait(pid, libc::WNOHANG)? {

@@ -12,7 +12,7 @@ pub use super::program::{Program, c_string};
 use super::signals::Blocked;
 pub use super::stage::Stage;
 pub use super::values::FileValue;
-use super::{descriptors, inherit, stage, tty};
+use super::{descriptors, inherit, proc_fs, stage, tty};
 use crate::model::exit;
 use nix::fcntl::OFlag;
 use nix::libc;
@@ -105,6 +105,8 @@ pub enum Outcome {
     Pending,
     /// It has executed its program.
     Executed,
+    /// It ends, or has ended, before that, and without a report: a signal ends it.
+    NotExecuted,
     /// It could not do this, and has exited.
     Failed(Stage, io::Error),
 }
@@ -159,8 +161,19 @@ pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned>
     }
 }
 
-/// What a child has reported over `Spawned::status`.
-pub fn read_outcome(status: BorrowedFd<'_>) -> Outcome {
+/// How the set-up of a child goes that is not reaped. `status`: its `Spawned::status`.
+///
+/// The pipe ends with an exec, and likewise with a process that is killed before. `/proc` tells which one it was, until the
+/// process is reaped: see `proc_fs::has_executed`. Where `/proc` is missing or shows no flags, the end counts as an exec.
+pub fn read_outcome(pid: i32, status: BorrowedFd<'_>) -> Outcome {
+    match read_report(status) {
+        Outcome::Executed if proc_fs::has_executed(pid) == Some(false) => Outcome::NotExecuted,
+        outcome => outcome,
+    }
+}
+
+/// What a child has reported over `Spawned::status`, reaped or not. The end of the pipe counts as an exec.
+pub fn read_report(status: BorrowedFd<'_>) -> Outcome {
     let mut report = [0_u8; stage::REPORT];
     match super::io::read(status, &mut report) {
         Ok(length) if length > 0 => {
@@ -168,7 +181,6 @@ pub fn read_outcome(status: BorrowedFd<'_>) -> Outcome {
             Outcome::Failed(stage, error)
         }
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => Outcome::Pending,
-        // The end: the descriptor was closed by the exec (or with the process, whose exit then tells the rest).
         Ok(_) | Err(_) => Outcome::Executed,
     }
 }

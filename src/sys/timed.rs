@@ -45,9 +45,11 @@ pub fn run(command: &[OsString], timeout: Duration) -> io::Result<Outcome> {
     let child = spawn::spawn(&spec(command, &nothing)?, None)?;
     loop {
         if let Some(status) = process::reap_child(child.pid)? {
-            return match spawn::read_outcome(child.status.as_fd()) {
+            return match spawn::read_report(child.status.as_fd()) {
                 spawn::Outcome::Failed(_, e) => Err(e),
-                spawn::Outcome::Executed | spawn::Outcome::Pending => Ok(outcome(status)),
+                spawn::Outcome::Executed | spawn::Outcome::NotExecuted | spawn::Outcome::Pending => {
+                    Ok(outcome(status))
+                }
             };
         }
         if wake.interrupted() {

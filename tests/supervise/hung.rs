@@ -100,6 +100,28 @@ fn a_value_in_a_file_that_hangs_is_waited_for_by_the_service_alone() {
     init.wait_state("web", "stopped");
 }
 
+/// The pipe over which it reports ends with it, as with an exec.
+#[test]
+fn one_that_is_killed_before_its_program_runs_has_not_started() {
+    require_fuse!();
+    let launch = Launch::pid1().file("hung/x", "");
+    let web = format!(
+        "command = \"true\"\nrestart = \"no\"\nautostart = false\nworking_dir = \"{}\"\n",
+        launch.dir().join("hung").display()
+    );
+    let app = "command = [\"sleep\", \"1000\"]\nautostart = false\ndepends_on = [\"web\"]\n";
+    let init = start(launch.service("web", &web).service("app", app), "hung", "40755");
+    assert_eq!(init.rinit(&["start", "--no-wait", "app"]).status, 0);
+    let child = wait_child(&init);
+    init.run(&["kill", "-KILL", &child.to_string()]).ok();
+    init.wait_line("what has ended it", |line| {
+        line.contains("web: cannot start: killed by SIGKILL before its program ran")
+    });
+    init.wait_state("app", "failed");
+    let said = init.stderr();
+    assert!(!said.contains("web: started") && !said.contains("app: started"), "{said}");
+}
+
 /// Neither a stop by hand nor the end waits for a state directory that hangs.
 #[test]
 fn a_state_directory_that_hangs_hinders_nothing() {

@@ -73,6 +73,7 @@ fn lacking(add: Capabilities, own: Own) -> Option<String> {
 mod tests {
     use super::*;
     use crate::model::User;
+    use crate::supervisor::Retry;
 
     #[test]
     fn groups_are_those_of_the_user_and_those_added() {
@@ -112,6 +113,6 @@ mod tests {
         let unreadable = || Err(io::ErrorKind::Unsupported.into());
         let error = capabilities(&service, None, unreadable).unwrap_err();
         assert!(error.message.starts_with("web.toml:7: cap_add: cannot read rinit's own: "), "{error:?}");
-        assert_eq!((error.transient, error.code), (false, 125));
+        assert_eq!((error.retry, error.code), (Retry::No, 125));
     }
 }

@@ -3,7 +3,7 @@
 use super::ids::ids;
 use crate::model::text::cause;
 use crate::model::{Hook, MAIN, Probe, Service, Variable, exit, shown};
-use crate::supervisor::StartError;
+use crate::supervisor::{ExitStatus, Retry, StartError};
 use crate::sys::spawn::{self, Stage};
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -61,20 +61,31 @@ impl Purpose {
 pub fn fork_error(error: &io::Error) -> StartError {
     StartError {
         message: format!("cannot make a process: {}", cause(error)),
-        transient: true,
+        retry: Retry::Yes,
         code: exit::OWN_FAILURE,
+    }
+}
+
+/// Why a process has not executed its program: a signal has ended it before.
+pub fn killed_error(purpose: Purpose, status: ExitStatus, oom: bool) -> StartError {
+    let what = if purpose == Purpose::Main { "cannot start: " } else { "" };
+    let oom = if oom { " (oom: out of memory)" } else { "" };
+    StartError {
+        message: format!("{what}{status} before its program ran{oom}"),
+        retry: Retry::ByPolicy,
+        code: status.code(),
     }
 }
 
 /// Why the pipe from or to another service could not be made. Another attempt may help.
 pub fn pipe_error(reader: &str, error: &io::Error) -> StartError {
     let message = format!("cannot make the pipe to {reader}: {}", cause(error));
-    StartError { message, transient: spawn::may_pass(error), code: exit::OWN_FAILURE }
+    StartError { message, retry: Retry::if_may_pass(spawn::may_pass(error)), code: exit::OWN_FAILURE }
 }
 
 /// Why none is made: something that the definition names is not there. Another attempt is not made for that alone.
 pub fn refusal(service: &Service, key: &str, message: String) -> StartError {
-    StartError { message: located(service, key, &message), transient: false, code: exit::OWN_FAILURE }
+    StartError { message: located(service, key, &message), retry: Retry::No, code: exit::OWN_FAILURE }
 }
 
 /// Why a process could not execute its program.
@@ -101,7 +112,11 @@ pub fn setup_error(service: &Service, purpose: Purpose, stage: Stage, error: &io
         (Stage::Execute | Stage::Interpreter, _) => exit::NOT_EXECUTABLE,
         _ => exit::OWN_FAILURE,
     };
-    StartError { message: located(service, key, &message), transient: spawn::may_pass(error), code }
+    StartError {
+        message: located(service, key, &message),
+        retry: Retry::if_may_pass(spawn::may_pass(error)),
+        code,
+    }
 }
 
 fn located(service: &Service, key: &str, message: &str) -> String {

@@ -4,8 +4,8 @@ mod privileges;
 
 use super::*;
 use crate::model::{Capabilities, KeyLines, Origin, Resource, Shared, Ulimit, User, Variable, capability};
-use crate::supervisor::ExitStatus;
-use crate::sys::spawn::{Outcome, Stage, read_outcome};
+use crate::supervisor::{ExitStatus, Retry};
+use crate::sys::spawn::{Outcome, Stage, read_report};
 use nix::fcntl::OFlag;
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
@@ -60,7 +60,7 @@ fn run(spec: &Spec) -> (Outcome, String, Vec<u8>) {
         std::thread::yield_now();
     }
     loop {
-        match read_outcome(spawned.status.as_fd()) {
+        match read_report(spawned.status.as_fd()) {
             Outcome::Pending => assert!(begun.elapsed() < LONG, "the set-up never ends"),
             outcome => return (outcome, output, said),
         }
@@ -300,7 +300,7 @@ fn a_value_may_come_from_a_file() {
     }
     let refused = |service: &Service| {
         let error = setup_failure(service);
-        assert_eq!((error.transient, error.code), (false, 125));
+        assert_eq!((error.retry, error.code), (Retry::No, 125));
         let shown = path.display().to_string();
         error
             .message
@@ -337,7 +337,7 @@ fn the_path_may_come_from_a_file() {
     assert_eq!(output(&service), format!("{paths} {paths} x y\n"));
     service.exec.command = vec!["another".into()];
     let error = setup_failure(&service);
-    assert_eq!((error.code, error.transient), (127, false));
+    assert_eq!((error.code, error.retry), (127, Retry::No));
     assert!(
         error.message.ends_with("cannot execute another: No such file or directory in PATH"),
         "{error:?}"

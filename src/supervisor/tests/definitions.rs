@@ -76,7 +76,7 @@ fn at_the_stop_a_changed_service_is_not_known_to_work() {
     let mut effects = Vec::new();
     world.supervisor.step(ms(200), Event::Tick, &mut effects);
     assert!(effects.contains(&Effect::Spawn(ServiceId(0))), "{effects:?}");
-    let error = StartError { message: "no such program".to_owned(), transient: false, code: 127 };
+    let error = StartError { message: "no such program".to_owned(), retry: Retry::No, code: 127 };
     let failed = Event::SpawnFailed { service: ServiceId(0), error };
     world.supervisor.step(ms(200), failed, &mut effects);
     assert_ne!(world.state("db"), State::Backoff, "it has never run by this definition");

@@ -176,7 +176,7 @@ fn a_finish_that_cannot_be_set_up_does_not_say_that_there_is_no_restart() {
     let mut world = World::boot(vec![finishing(service("web"), s6()), service("x")]);
     world.exits("web", 4);
     let pid = world.alive.iter().find(|(name, _)| name == "web:post_stop").unwrap().1;
-    let error = StartError { message: "cannot change to /x".into(), transient: false, code: 125 };
+    let error = StartError { message: "cannot change to /x".into(), retry: Retry::No, code: 125 };
     world.tell(Event::SetupFailed { pid, error });
     world.exits("web:post_stop", 127);
     assert_eq!(world.state("web"), State::Backoff);
@@ -186,7 +186,7 @@ fn a_finish_that_cannot_be_set_up_does_not_say_that_there_is_no_restart() {
 fn a_finish_of_runit_runs_also_if_there_was_nothing_to_run() {
     for (finish, runs) in [(Finish::Runit, true), (s6(), false)] {
         let mut world = World::new(vec![finishing(service("web"), finish), service("x")]);
-        let error = StartError { message: "cannot execute ./run".into(), transient: false, code: 127 };
+        let error = StartError { message: "cannot execute ./run".into(), retry: Retry::No, code: 127 };
         world.supervisor.step(world.now, Event::Boot, &mut Vec::new());
         let pid = world.new_process(ServiceId(0), "");
         world.tell(Event::Spawned { service: ServiceId(0), pid });
@@ -197,6 +197,29 @@ fn a_finish_of_runit_runs_also_if_there_was_nothing_to_run() {
             world.exits("web:post_stop", 0);
         }
         assert_eq!(world.state("web"), State::Failed);
+    }
+}
+
+/// Nothing is wrong with its definition, so that its restart policy decides.
+#[test]
+fn one_that_is_killed_before_its_program_runs_has_not_started() {
+    for (restart, state) in [(Restart::Always, State::Backoff), (Restart::No, State::Failed)] {
+        let mut web = service("web");
+        web.policy.restart = restart;
+        web.policy.start_timeout = Some(ms(3000));
+        let app = needs(service("app"), "web", Condition::Started);
+        let mut world = World::new(vec![web, app]);
+        world.supervisor.step(world.now, Event::Boot, &mut Vec::new());
+        let message = "cannot start: killed by SIGKILL before its program ran".to_owned();
+        let error = StartError { message, retry: Retry::ByPolicy, code: 137 };
+        let pid = world.new_process(ServiceId(0), "");
+        world.tell(Event::Spawned { service: ServiceId(0), pid });
+        world.tell(Event::SetupFailed { pid, error: error.clone() });
+        world.ends("web", ExitStatus::Signal(9));
+        assert_eq!((world.state("web"), world.state("app") == State::Running), (state, false));
+        let view = world.supervisor.view(world.now, ServiceId(0)).unwrap();
+        assert!(view.reason.unwrap().starts_with(&error.message), "{:?}", view.reason);
+        assert_eq!(view.last_exit.as_deref(), Some("killed by SIGKILL"));
     }
 }
 

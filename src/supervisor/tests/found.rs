@@ -79,7 +79,7 @@ fn what_was_on_its_way_when_the_stop_began_is_stopped() {
     world.fork_failures = 1;
     let mut effects = Vec::new();
     world.supervisor.step(world.now, Event::Boot, &mut effects);
-    let error = StartError { message: "no".into(), transient: false, code: 127 };
+    let error = StartError { message: "no".into(), retry: Retry::No, code: 127 };
     world.supervisor.step(world.now, Event::SpawnFailed { service: ServiceId(0), error }, &mut effects);
     let pids = (Pid(1), Pid(2));
     world.alive = vec![("web".into(), pids.0), ("app:pre_start".into(), pids.1)];

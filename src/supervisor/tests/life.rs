@@ -178,7 +178,7 @@ fn what_has_no_program_fails_for_good() {
     let mut world = World::new(vec![service("web"), service("other")]);
     let mut effects = Vec::new();
     world.supervisor.step(ms(0), Event::Boot, &mut effects);
-    let error = StartError { message: "no such program".into(), transient: false, code: 127 };
+    let error = StartError { message: "no such program".into(), retry: Retry::No, code: 127 };
     world.tell(Event::Spawned { service: ServiceId(0), pid: Pid(70) });
     world.tell(Event::SetupFailed { pid: Pid(70), error });
     let exited = Event::Exited {

@@ -113,7 +113,7 @@ impl World {
             Effect::Spawn(service) if self.fork_failures > 0 => {
                 self.fork_failures -= 1;
                 let message = "cannot fork: out of processes".to_owned();
-                let error = StartError { message, transient: true, code: 125 };
+                let error = StartError { message, retry: Retry::Yes, code: 125 };
                 events.push_back(Event::SpawnFailed { service, error });
             }
             Effect::Spawn(service) => {

@@ -33,7 +33,8 @@ impl Unit {
             return;
         };
         let ran = now.saturating_sub(process.started);
-        let set_up = process.setup.is_none();
+        // A report is followed by an exit that is none of the program's.
+        let set_up = process.setup.as_ref().is_none_or(|error| error.retry == Retry::ByPolicy);
         self.refused = None;
         if set_up {
             self.note_exit(now, status, ran, oom);
@@ -227,24 +228,32 @@ impl Unit {
         self.decide(now, success, code)
     }
 
-    /// What follows a failed attempt to start: another one if the cause may pass, whatever the restart policy. One that
+    /// What follows a failed attempt to start: another one if the cause may pass, whatever the restart policy. One that was
+    /// killed is started again by its policy. One that
     /// has run by this definition before is started again by its policy, for what is missing now was there.
     pub(super) fn after_start_error(&mut self, now: Time, error: StartError) -> Next {
         if !self.is_wanted() {
             self.enter(now, Phase::Stopped);
             return Next::Stopped;
         }
-        if error.transient {
-            let wait = self.retries.wait(&self.definition.policy.backoff);
-            self.reason = Some(error.message);
-            self.back_off(now, wait);
-            return Next::Restart(wait);
+        match error.retry {
+            Retry::Yes => {
+                let wait = self.retries.wait(&self.definition.policy.backoff);
+                self.reason = Some(error.message);
+                self.back_off(now, wait);
+                Next::Restart(wait)
+            }
+            Retry::ByPolicy => {
+                // Where rinit has killed it, the reason for that is the one.
+                self.reason.get_or_insert(error.message);
+                self.decide(now, false, error.code)
+            }
+            Retry::No if self.proven && !self.definition.policy.is_task() => {
+                self.reason = Some(error.message);
+                self.decide(now, false, error.code)
+            }
+            Retry::No => self.fail(now, error.message, error.code),
         }
-        if self.proven && !self.definition.policy.is_task() {
-            self.reason = Some(error.message);
-            return self.decide(now, false, error.code);
-        }
-        self.fail(now, error.message, error.code)
     }
 
     /// By its `restart` and `backoff` it is started again, or it is not. `code` is that of its failure.

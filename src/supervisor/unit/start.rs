@@ -77,7 +77,7 @@ impl Unit {
             // It waits for its turn to stop: nothing is started any more.
             None if !self.is_wanted() => self.break_off(now, out),
             None => out.push(Effect::Spawn(self.id)),
-            Some((problem, message)) if problem.transient => {
+            Some((problem, message)) if problem.retry == Retry::Yes => {
                 self.spawn_failed(now, StartError { message, ..problem }, out);
             }
             Some((_, message)) => {

@@ -7,7 +7,7 @@ use super::rules::{self, Rule, Scene};
 use super::scenario::*;
 use rinit::model::{Control, Hook, Notify, Service, Signal};
 use rinit::supervisor::{
-    Effect, Event, News, Pid, Plan, Scope, ServiceId, StartError, State, Supervisor, Time,
+    Effect, Event, ExitStatus, News, Pid, Plan, Retry, Scope, ServiceId, StartError, State, Supervisor, Time,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -423,8 +423,14 @@ impl World<'_> {
             }
             if let Some(outcome) = process.exec.filter(|_| main) {
                 let pid = process.pid;
-                // One that a signal ended before that looks as if it had executed its program.
-                match start_error(outcome).filter(|_| status == rinit::supervisor::ExitStatus::Code(127)) {
+                let killed =
+                    StartError { message: "killed".to_owned(), retry: Retry::ByPolicy, code: status.code() };
+                let error = match status {
+                    ExitStatus::Signal(_) => Some(killed),
+                    ExitStatus::Code(127) => start_error(outcome),
+                    ExitStatus::Code(_) => None,
+                };
+                match error {
                     None => self.feed(Event::Executed { pid })?,
                     Some(error) => self.feed(Event::SetupFailed { pid, error })?,
                 }
@@ -457,10 +463,10 @@ impl World<'_> {
 }
 
 fn start_error(making: Making) -> Option<StartError> {
-    let transient = match making {
+    let (retry, code) = match making {
         Making::Works => return None,
-        Making::Transient => true,
-        Making::Permanent => false,
+        Making::Transient => (Retry::Yes, 125),
+        Making::Permanent => (Retry::No, 127),
     };
-    Some(StartError { message: "cannot".to_owned(), transient, code: if transient { 125 } else { 127 } })
+    Some(StartError { message: "cannot".to_owned(), retry, code })
 }

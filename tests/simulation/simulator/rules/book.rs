@@ -130,13 +130,14 @@ impl Book {
         }
     }
 
-    pub(super) fn after_problem(&mut self, scene: &Scene<'_>, service: usize, transient: bool) -> Next {
+    pub(super) fn after_problem(&mut self, scene: &Scene<'_>, service: usize, retry: Retry) -> Next {
         let task = scene.services[service].policy.restart == Restart::No;
-        match transient {
-            true => Next::Restart(self.wait(scene, service)),
+        match retry {
+            Retry::ByPolicy => self.policy(scene, service, false),
+            Retry::Yes => Next::Restart(self.wait(scene, service)),
             // What is missing now was there.
-            false if self.proven && !task => self.policy(scene, service, false),
-            false => Next::Failed(String::new()),
+            Retry::No if self.proven && !task => self.policy(scene, service, false),
+            Retry::No => Next::Failed(String::new()),
         }
     }
 
@@ -161,7 +162,7 @@ impl Book {
             (Some(Why::Halt), _) => Next::Stopped,
             (Some(Why::Anew | Why::HaltOrAnew), _) => Next::Restart(Duration::ZERO),
             (Some(Why::Ended | Why::Unwell) | None, Some(problem)) => {
-                self.after_problem(scene, service, problem.transient)
+                self.after_problem(scene, service, problem.retry)
             }
             (Some(Why::Ended | Why::Unwell) | None, None) if self.permanent => Next::Failed(String::new()),
             (Some(Why::Unwell), None) => self.policy(scene, service, false),

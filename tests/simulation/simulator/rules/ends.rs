@@ -209,7 +209,7 @@ impl Ends {
             }
             Event::HookSpawnFailed { service, hook: Hook::PreStart, error } => {
                 let book = self.book(*service);
-                book.problem = Some(error.clone()).filter(|error| error.transient);
+                book.problem = Some(error.clone()).filter(|error| error.retry == Retry::Yes);
             }
             Event::SetupFailed { pid, error } => {
                 if let Some(book) = self.of_main(scene, *pid) {

@@ -80,7 +80,7 @@ impl Rule for Status {
             }
             Event::SpawnFailed { service, error } => {
                 self.not_signalled.remove(&service.0);
-                if !error.transient {
+                if error.retry == Retry::No {
                     self.refused.insert(service.0, error.code);
                 }
             }
@@ -109,7 +109,9 @@ impl Rule for Status {
             }
             Event::SetupFailed { pid, error } => {
                 if let Some(service) = self.mains.get(pid) {
-                    self.unset.insert(*pid);
+                    if error.retry != Retry::ByPolicy {
+                        self.unset.insert(*pid);
+                    }
                     self.refused.insert(*service, error.code);
                 }
             }
