@@ -273,6 +273,14 @@ impl Connection {
         }
     }
 
+    /// Nothing has run for this long, perhaps: the client has as much time left as it had before.
+    pub(super) fn overslept(&mut self, now: Instant, by: Duration) {
+        for at in [Some(&mut self.idle_since), self.unread_since.as_mut()].into_iter().flatten() {
+            // It may have begun to wait since.
+            *at = at.checked_add(by).map_or(now, |later| later.min(now));
+        }
+    }
+
     /// For how long it has kept us waiting, with a request or with reading. `None`: it waits for us.
     pub(super) fn owes(&self, now: Instant) -> Option<Duration> {
         let waits_for_us = self.busy || self.is_runnable() || self.following;

@@ -266,6 +266,11 @@ impl Server {
         self.listen_if_possible(poller, now);
     }
 
+    /// Nothing has run for this long, perhaps: nobody is cut off for what could not be done meanwhile.
+    pub fn overslept(&mut self, now: Instant, by: Duration) {
+        self.clients.iter_mut().for_each(|(_, connection)| connection.overslept(now, by));
+    }
+
     /// The end: gives what the clients' sockets still take, and closes them and the listener.
     pub fn flush_and_close(mut self, poller: &Poller, now: Instant) {
         for (_, connection) in &mut self.clients {

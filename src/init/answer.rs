@@ -64,6 +64,11 @@ impl Pending {
         self.until
     }
 
+    /// Nothing has run for this long, perhaps: there is as much time left as there was before.
+    pub fn overslept(&mut self, by: Duration) {
+        self.until = self.until.map(|until| until.saturating_add(by));
+    }
+
     /// The answer, once it is known how it went with every service, or there is no more time.
     pub fn answer(&self, supervisor: &Supervisor, services: &[Service], now: Time) -> Option<Response> {
         let over = self.until.is_some_and(|until| until <= now);

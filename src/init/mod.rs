@@ -386,8 +386,9 @@ impl Init {
         if let Some(Overslept { late, by }) = overslept {
             let late = duration::format(late);
             log::warn!(
-                "woken up {late} too late, as if stopped or frozen: time limits of services are extended"
+                "woken up {late} too late, as if stopped or frozen: time limits of services and clients are extended"
             );
+            self.requests.overslept(by);
             self.executor.overslept(self.now(), by);
             self.feed(Event::Overslept { by });
         }

@@ -91,6 +91,14 @@ impl Requests {
         [server, pending, more].into_iter().flatten().min()
     }
 
+    /// Nothing has run for this long, perhaps: limits of clients are extended.
+    pub fn overslept(&mut self, by: Duration) {
+        if let Some(server) = &mut self.server {
+            server.overslept(Instant::now(), by);
+        }
+        self.pending.iter_mut().for_each(|pending| pending.overslept(by));
+    }
+
     /// Something is ready that is neither a child's nor the signals'.
     pub fn ready(&mut self, executor: &Executor, ready: Ready) {
         if let Some(server) = &mut self.server {

@@ -238,3 +238,36 @@ fn a_follower_is_told_and_not_heard() {
     let last = Response::parse(&reader.join().unwrap()).unwrap();
     assert_eq!(last.error.as_deref(), Some("cut off"));
 }
+
+/// Everything stood still: nobody has kept anybody waiting meanwhile.
+#[test]
+fn a_client_that_was_frozen_with_rinit_is_not_cut_off() {
+    let mut scene = Driven::new();
+    let line = request("late");
+    let (begin, end) = line.split_at(5);
+    let mut slow = scene.connect(begin);
+    // Of an answer that it has not read for as long.
+    let asked = request("deaf").repeat(4_000);
+    let deaf = scene.connect(&asked);
+    scene.play();
+    let has_unread = |scene: &Driven| scene.server.clients.iter().any(|(_, it)| it.has_unread());
+    assert!(has_unread(&scene));
+    let before = scene.server.deadline().unwrap();
+    let frozen = Duration::from_secs(60);
+    scene.now += frozen;
+    scene.server.overslept(scene.now, frozen);
+    assert_eq!(scene.server.deadline(), Some(before + frozen));
+    scene.server.expire(&scene.poller, scene.now);
+    assert!(scene.server.clients.len() == 2 && has_unread(&scene));
+    slow.write_all(end).unwrap();
+    scene.play();
+    let mut slow = BufReader::new(slow);
+    assert!(read_answer(&mut slow).ok);
+    // Nobody has more time than a whole limit for it.
+    scene.server.overslept(scene.now, frozen);
+    scene.now += REQUEST_LIMIT;
+    scene.server.expire(&scene.poller, scene.now);
+    scene.play();
+    assert!(!read_answer(&mut slow).ok);
+    drop(deaf);
+}
