@@ -141,8 +141,21 @@ impl Couriers {
     }
 
     /// Whether a signal for this process is waiting or being sent.
+    #[cfg(test)]
     pub fn has_for(&self, pid: Pid) -> bool {
         self.unsent().any(|message| message.to.is_some_and(|(to, _)| to == pid))
+    }
+
+    /// Whether a signal for this process is waiting or being sent.
+    pub fn is_to_send(&self, pid: Pid) -> bool {
+        let running = self.running.iter().flat_map(|running| &running.messages);
+        let mut messages = running.chain(self.waiting.messages());
+        messages.any(|message| message.to.is_some_and(|(to, _)| to == pid))
+    }
+
+    /// Whether it is to be looked whether signalled groups were reached.
+    pub fn has_unproven(&self) -> bool {
+        !self.unproven.is_empty()
     }
 
     /// What has become of SIGKILL for what the notice is about.

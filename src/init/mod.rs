@@ -288,6 +288,7 @@ impl Init {
         self.expire();
         self.requests.finish_reading(&mut self.executor, self.epoch);
         self.requests.settle(&mut self.executor, self.epoch);
+        self.executor.prove(self.now());
         if owes && self.executor.exit_status().is_none() {
             self.executor.catch_up();
         }
@@ -429,7 +430,8 @@ impl Init {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if self.executor.has_more_to_reap() || self.executor.exit_status().is_some() {
+        let has_more = self.executor.has_more_to_reap() || self.executor.couriers.has_unproven();
+        if has_more || self.executor.exit_status().is_some() {
             return Some(Duration::ZERO);
         }
         let supervisor = self.executor.supervisor.next_deadline().map(|at| at.saturating_sub(self.now()));

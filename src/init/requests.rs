@@ -343,6 +343,9 @@ fn act(executor: &mut Executor, epoch: Instant, request: &Request, ids: &[Servic
     Ok(())
 }
 
+/// Why a signal was not sent, where nothing more is known.
+const NOT_SENT: &str = "it could not be sent";
+
 /// Sends a signal to the main process of every service that the request names. Also while the container stops: that may
 /// be what shows why a service does not end.
 fn signal(executor: &mut Executor, now: Time, request: &Request) -> Result<Response, String> {
@@ -354,6 +357,7 @@ fn signal(executor: &mut Executor, now: Time, request: &Request) -> Result<Respo
         false => (Scope::Process, "process"),
     };
     let mut results = Vec::new();
+    let mut sent = Vec::new();
     for service in ids {
         let view = executor.supervisor.view(now, service);
         let name = executor.supervisor.name(service).to_owned();
@@ -364,14 +368,14 @@ fn signal(executor: &mut Executor, now: Time, request: &Request) -> Result<Respo
             Some((Some(pid), _)) => {
                 executor.feed(now, Event::Signal { service, scope, signal });
                 if executor.couriers.is_refused(service) {
-                    let why = executor.supervisor.refusal(service);
-                    (false, why.unwrap_or("it could not be sent").to_owned())
+                    (false, executor.supervisor.refusal(service).unwrap_or(NOT_SENT).to_owned())
                 } else if executor.supervisor.is_controlled(service) {
                     (true, format!("{signal} taken in: a control command runs first"))
-                } else if executor.couriers.has_for(pid) {
+                } else if executor.couriers.is_to_send(pid) {
                     let why = "rinit lacks the capability KILL";
                     (true, format!("{signal} for {whom} {} is being sent as its user: {why}", pid.0))
                 } else {
+                    sent.push((service, results.len()));
                     (true, format!("{signal} sent to {whom} {}", pid.0))
                 }
             }
@@ -381,6 +385,13 @@ fn signal(executor: &mut Executor, now: Time, request: &Request) -> Result<Respo
             }
         };
         results.push(ActionResult { service: name, done, message });
+    }
+    let refused = executor.prove(now);
+    for (service, at) in sent.into_iter().filter(|(service, _)| refused.contains(service)) {
+        if let Some(result) = results.get_mut(at) {
+            let why = executor.supervisor.refusal(service).unwrap_or(NOT_SENT);
+            (result.done, result.message) = (false, why.to_owned());
+        }
     }
     Ok(Response::results(results))
 }

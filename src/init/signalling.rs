@@ -11,7 +11,7 @@ use super::owner::Owner;
 use super::queue::Message;
 use crate::model::Signal;
 use crate::model::text::{cause, escaped};
-use crate::supervisor::{Event, Pid, Reach, Scope, Supervisor, Time};
+use crate::supervisor::{Event, Pid, Reach, Scope, ServiceId, Supervisor, Time};
 use crate::sys::courier::{Errand, Means, Recipients};
 use crate::sys::proc_fs::{self, Identity};
 use crate::sys::process;
@@ -80,7 +80,6 @@ impl Executor {
 
     /// Starts a child for the queued signals, if none is at work. Signals that cannot be sent become events.
     pub(super) fn dispatch(&mut self, now: Time, events: &mut VecDeque<Event>) {
-        self.prove(events);
         if self.rest == Some(Rest::Killed) && self.couriers.hurry(now) {
             self.kill_without_child();
         }
@@ -113,18 +112,27 @@ impl Executor {
         self.couriers.forget_waiting(|message| all.contains(message) && !left.contains(message));
     }
 
-    /// Looks whether the groups that were signalled in this turn were reached as a whole.
-    fn prove(&mut self, events: &mut VecDeque<Event>) {
+    /// Looks whether the groups that were signalled in this turn were reached as a whole, and tells the supervisor which were
+    /// not. Called once a turn, and for a client that is told whether its signals were sent: it reads all of `/proc`. Returns
+    /// the services whose groups were not reached.
+    pub fn prove(&mut self, now: Time) -> BTreeSet<ServiceId> {
         let unproven = self.couriers.take_unproven();
         if unproven.is_empty() {
-            return;
+            return BTreeSet::new();
         }
+        self.couriers.forget_refused();
         let errors = proc_fs::unreachable(&unproven.iter().map(|(_, leader)| leader.0).collect());
+        let (mut events, mut refused) = (Vec::new(), BTreeSet::new());
         for (message, leader) in unproven {
-            if let Some(error) = errors.get(&leader.0) {
-                events.extend(self.refuse(&message, error));
-            }
+            let Some(error) = errors.get(&leader.0) else { continue };
+            let whose = message.to.and_then(|(pid, _)| self.supervisor.processes().whose(pid));
+            refused.extend(whose.map(|process| process.service));
+            events.extend(self.refuse(&message, error));
         }
+        for event in events {
+            self.feed(now, event);
+        }
+        refused
     }
 
     /// A child that sends signals has ended.
@@ -439,6 +447,22 @@ mod tests {
         assert_eq!(second.wait().unwrap().signal(), Some(Signal::HUP.number()));
         executor.look_at_courier(RETRY);
         assert_eq!(executor.couriers.deadline(), None);
+    }
+
+    /// Each event of a turn may signal a group.
+    #[test]
+    fn groups_that_are_signalled_one_after_the_other_in_a_turn_are_looked_at_together() {
+        let (mut executor, [(first, pid), (second, other)]) = executor();
+        executor.couriers.means = Means::Own;
+        for pid in [pid, other] {
+            executor.signal(NOW, pid, Scope::Group, Signal::CONT);
+        }
+        assert!(executor.couriers.has_unproven() && !executor.couriers.is_to_send(pid));
+        assert!(executor.prove(NOW).is_empty() && !executor.couriers.has_unproven());
+        for mut child in [first, second] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 
     /// Reading `/proc` for each of many groups, or where nobody can have changed their user, would hold up the stop.
