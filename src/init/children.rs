@@ -1,6 +1,14 @@
 //! The descriptors over which rinit's children report. The supervisor's table says which children there are, and what each
 //! is to its service.
 
+pub(super) mod deaths;
+pub(super) mod gather;
+mod harvest;
+pub(super) mod heirs;
+mod made_by;
+pub(super) mod oom;
+pub(super) mod owner;
+
 use crate::model::Service;
 use crate::supervisor::OUTPUT_LIMIT;
 use crate::sys::io::read;

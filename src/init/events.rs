@@ -8,7 +8,7 @@
 mod gone;
 
 use self::gone::Gone;
-use super::narrate;
+use super::output::narrate;
 use crate::control::protocol::{Attribute, EXIT_CODE, EventKind, EventReport, EventsReport, SIGNAL};
 use crate::model::duration::millis;
 use crate::model::{Signal, exit, ordered, pattern, text};

@@ -1,20 +1,20 @@
 //! Carries out the effects that the supervisor decides on, and feeds back what came of them.
 
 use super::children::Children;
+use super::children::oom::OomCounter;
 use super::contract::Contract;
-use super::couriers::Couriers;
 use super::events::{self, Events};
 use super::launch::{self, Surroundings};
-use super::narrate::narrate;
 use super::notify::NotifySocket;
-use super::oom::OomCounter;
+use super::output::narrate::narrate;
+use super::output::report::Report;
+use super::output::stuck::Stuck;
 use super::places::Places;
-use super::reading::Reader;
-use super::report::Report;
-use super::scribe::Scribe;
+use super::signalling::couriers::Couriers;
+use super::signalling::terminal::Terminal;
+use super::source::reading::Reader;
 use super::state::State;
-use super::stuck::Stuck;
-use super::terminal::Terminal;
+use super::state::scribe::Scribe;
 use crate::model::{Control, Hook, Notify, Service, exit};
 use crate::supervisor::{
     Effect, Event, News, Pid, Plan, Retry, Role, Scope, ServiceId, StartError, Supervisor, Time, merge,

@@ -6,6 +6,7 @@ mod end;
 mod environment;
 mod errors;
 mod ids;
+pub(super) mod pipes;
 
 pub use end::End;
 pub use environment::Origin;

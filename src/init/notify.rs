@@ -2,11 +2,14 @@
 
 #![forbid(unsafe_code)]
 
-use super::senders::{Kernel, Sender, Senders};
+mod news;
+mod senders;
+
 use crate::model::duration;
 use crate::model::text::printable;
 use crate::supervisor::{News, ServiceId, Time};
 use crate::sys::notify::DatagramSocket;
+use senders::{Kernel, Sender, Senders};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;

@@ -8,7 +8,11 @@
 
 #![forbid(unsafe_code)]
 
+pub(super) mod logger;
+pub(super) mod narrate;
 mod queue;
+pub(super) mod report;
+pub(super) mod stuck;
 
 use crate::sys::poll::{self, Poller};
 use crate::sys::signals::{Caught, Signals};

@@ -3,9 +3,9 @@
 
 #![forbid(unsafe_code)]
 
-use super::deaths::Deaths;
-use super::heirs::{Heir, Names};
-use super::pipes::Pipe;
+use super::children::deaths::Deaths;
+use super::children::heirs::{Heir, Names};
+use super::launch::pipes::Pipe;
 use crate::model::Service;
 use crate::supervisor::{ServiceId, Time};
 use std::collections::BTreeMap;

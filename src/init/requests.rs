@@ -1,18 +1,24 @@
 //! Requests over the control socket, from the server to their answers.
 
-use super::answer::{self, Pending};
+pub(super) mod answer;
+mod defined;
+mod details;
+mod followers;
+pub(super) mod listen;
+mod wait;
+
 use super::events::{self, Filter};
 use super::executor::Executor;
-use super::followers::Followers;
 use super::source::{Asker, Source};
 use super::state::LastStop;
 use super::tidy::Tidy;
-use super::wait;
 use crate::control::protocol::{ActionResult, Request, Response, Verb};
 use crate::control::server::{ClientId, Incoming, Peer, Server};
 use crate::model::Signal;
 use crate::supervisor::{Event, Scope, ServiceId, State, Time};
 use crate::sys::poll::Ready;
+use answer::Pending;
+use followers::Followers;
 use std::time::{Duration, Instant};
 
 /// Maximum number of clients served, and for how long, before rinit looks after its services again: whatever is asked

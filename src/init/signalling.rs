@@ -4,17 +4,22 @@
 
 #![forbid(unsafe_code)]
 
-use super::couriers::Unstarted;
+mod caught;
+pub(super) mod couriers;
+pub(super) mod queue;
+pub(super) mod terminal;
+
+use super::children::owner::Owner;
 use super::executor::{Executor, Rest};
 use super::output::OUTPUT;
-use super::owner::Owner;
-use super::queue::Message;
 use crate::model::Signal;
 use crate::model::text::{cause, escaped};
 use crate::supervisor::{Event, Pid, Reach, Scope, ServiceId, Supervisor, Time};
 use crate::sys::courier::{Errand, Means, Recipients};
 use crate::sys::proc_fs::{self, Identity};
 use crate::sys::process;
+use couriers::Unstarted;
+use queue::Message;
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::time::Duration;
@@ -297,7 +302,7 @@ fn at_present(reach: Reach) -> Reach {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::couriers::{LIMIT, RETRY};
+    use crate::init::signalling::couriers::{LIMIT, RETRY};
     use crate::supervisor::{Role, ServiceId};
     use crate::sys::courier;
     use crate::sys::poll::Poller;

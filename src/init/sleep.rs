@@ -82,7 +82,7 @@ impl Executor {
 mod tests {
     use super::*;
     use crate::init::launch::Surroundings;
-    use crate::init::queue::Message;
+    use crate::init::signalling::queue::Message;
     use crate::init::state::State;
     use crate::model::Signal;
     use crate::supervisor::Supervisor;

@@ -1,9 +1,12 @@
 //! Where the configuration comes from, and reading it again: all of it or nothing.
 
-use super::answer::Pending;
+pub(super) mod command;
+pub(super) mod not_started;
+pub(super) mod reading;
+
 use super::events;
 use super::executor::Executor;
-use super::reading;
+use super::requests::answer::Pending;
 use super::settings::Settings;
 use crate::config::wire::Mistakes;
 use crate::config::{self, Config, Diagnostic, Style};

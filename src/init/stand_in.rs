@@ -4,13 +4,13 @@
 
 #![forbid(unsafe_code)]
 
+use super::children::gather::Gather;
 use super::contract::Contract;
-use super::gather::Gather;
 use super::launch::Surroundings;
-use super::logger;
+use super::output::logger;
 use super::output::{LAST_WORDS, OUTPUT};
 use super::settings::LogFormat;
-use super::terminal::Terminal;
+use super::signalling::terminal::Terminal;
 use crate::model::Signal;
 use crate::model::text::cause;
 use crate::supervisor::ExitStatus;

@@ -10,6 +10,8 @@
 
 #![forbid(unsafe_code)]
 
+pub(super) mod scribe;
+
 use crate::model::text::{self, cause};
 use crate::model::{Service, duration};
 use crate::sys::file;

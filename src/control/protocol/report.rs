@@ -129,7 +129,7 @@ pub struct ServiceStatus {
     pub probes: Vec<ProbeResult>,
     /// Where it is defined.
     pub file: Option<String>,
-    /// What it is defined as, and more; only if the service was asked for by name. An object, as `init/details.rs`
+    /// What it is defined as, and more; only if the service was asked for by name. An object, as `init/requests/details.rs`
     /// makes it and the reference describes it: its fields are read by people mostly, and as types they would cost
     /// every image kilobytes.
     #[serde(default, skip_serializing_if = "Value::is_null")]

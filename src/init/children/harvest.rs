@@ -1,13 +1,13 @@
 //! Reaps every child that has ended, rinit's own and orphans, and tells the supervisor.
 
-use super::children::Ended;
-use super::executor::{Executor, Rest};
+use super::Ended;
 use super::gather::Harvest;
 use super::heirs::Heir;
-use super::launch::{self, Purpose};
-use super::notify::DATAGRAMS_IN_QUEUE;
-use super::output::OUTPUT;
 use super::owner::Owner;
+use crate::init::executor::{Executor, Rest};
+use crate::init::launch::{self, Purpose};
+use crate::init::notify::DATAGRAMS_IN_QUEUE;
+use crate::init::output::OUTPUT;
 use crate::model::Signal;
 use crate::supervisor::{Event, ExitStatus, Pid, Process, Role, Time};
 use crate::sys::courier::Means;
@@ -130,7 +130,7 @@ impl Executor {
         }
     }
 
-    pub(super) fn gone_groups(&self) -> Vec<Event> {
+    pub(in crate::init) fn gone_groups(&self) -> Vec<Event> {
         let gone = self.supervisor.processes().groups().filter(|leader| !process::group_exists(leader.0));
         gone.map(|pid| Event::GroupGone { pid }).collect()
     }

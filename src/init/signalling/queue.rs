@@ -12,14 +12,14 @@ use std::collections::BTreeMap;
 
 /// A signal for a process or group; without `to`, for all processes of no service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Message {
+pub(in crate::init) struct Message {
     pub to: Option<(Pid, Scope)>,
     pub signal: Signal,
 }
 
 /// Messages in order.
 #[derive(Default)]
-pub(super) struct Queue {
+pub(in crate::init) struct Queue {
     order: BTreeMap<u64, Message>,
     /// Where those are that wait once.
     places: BTreeMap<Message, u64>,
@@ -27,21 +27,21 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::init) fn len(&self) -> usize {
         self.order.len()
     }
 
     /// Whether a signal that waits once waits.
-    pub(super) fn contains(&self, message: &Message) -> bool {
+    pub(in crate::init) fn contains(&self, message: &Message) -> bool {
         self.places.contains_key(message)
     }
 
-    pub(super) fn messages(&self) -> impl Iterator<Item = &Message> {
+    pub(in crate::init) fn messages(&self) -> impl Iterator<Item = &Message> {
         self.order.values()
     }
 
     /// Puts a message at the end.
-    pub(super) fn push(&mut self, message: Message) {
+    pub(in crate::init) fn push(&mut self, message: Message) {
         let cancelled: &[Signal] = match message.signal {
             Signal::CONT => &STOPPING,
             signal if STOPPING.contains(&signal) => &[Signal::CONT],
@@ -60,19 +60,19 @@ impl Queue {
         self.next = self.next.saturating_add(1);
     }
 
-    pub(super) fn pop(&mut self) -> Option<Message> {
+    pub(in crate::init) fn pop(&mut self) -> Option<Message> {
         let (_, message) = self.order.pop_first()?;
         self.places.remove(&message);
         Some(message)
     }
 
-    pub(super) fn put_before(&mut self, messages: impl IntoIterator<Item = Message>) {
+    pub(in crate::init) fn put_before(&mut self, messages: impl IntoIterator<Item = Message>) {
         let later = self.take();
         messages.into_iter().chain(later).for_each(|message| self.push(message));
     }
 
     /// Takes all messages, in order.
-    pub(super) fn take(&mut self) -> impl Iterator<Item = Message> + use<> {
+    pub(in crate::init) fn take(&mut self) -> impl Iterator<Item = Message> + use<> {
         std::mem::take(self).order.into_values()
     }
 }

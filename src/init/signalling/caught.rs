@@ -2,14 +2,14 @@
 
 #![forbid(unsafe_code)]
 
-use super::gather::REST;
-use super::{Init, STOP_SIGNALS};
+use crate::init::children::gather::REST;
+use crate::init::{Init, STOP_SIGNALS};
 use crate::model::Signal;
 use crate::supervisor::Event;
 use crate::sys::signals::Caught;
 
 impl Init {
-    pub(super) fn signals(&mut self) {
+    pub(in crate::init) fn signals(&mut self) {
         let mut caught = std::mem::take(&mut self.caught);
         self.signals.read(&mut caught);
         // During a rest SIGCHLD is not read: who has ended is reaped before anything that is asked for.
@@ -44,7 +44,7 @@ impl Init {
     }
 
     /// Reaps those that have ended during a rest. That is over at once when the container is to stop, or something is due.
-    pub(super) fn end_rest(&mut self, at_once: bool) {
+    pub(in crate::init) fn end_rest(&mut self, at_once: bool) {
         let is_over = |until| at_once || until <= self.now() || self.executor.supervisor.is_stopping();
         if self.rest_until.is_some_and(is_over) {
             self.rest_until = None;

@@ -5,9 +5,9 @@
 //! and the arguments of commands) only for whom it was no secret before: root and rinit's own user.
 
 use super::defined::{self, cut};
-use super::executor::Executor;
-use super::launch::Origin;
 use crate::config::keys::restart_word;
+use crate::init::executor::Executor;
+use crate::init::launch::Origin;
 use crate::model::{
     HealthCheck, HealthTiming, MAIN, Notify, OnUnhealthy, Probe, Service, Signal, User, Variable, duration,
     words,

@@ -2,13 +2,13 @@
 
 #![forbid(unsafe_code)]
 
-use super::executor::Executor;
-use super::output::OUTPUT;
+use crate::init::executor::Executor;
+use crate::init::output::OUTPUT;
 use crate::supervisor::Pid;
 
 /// Whose a child is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owner {
+pub(in crate::init) enum Owner {
     /// A service's: its main process, a probe or a hook.
     Service,
     /// It reads definitions.
@@ -25,7 +25,7 @@ pub(super) enum Owner {
 
 impl Executor {
     /// Whose a child is, until its end has been told.
-    pub(super) fn owner(&self, pid: i32) -> Owner {
+    pub(in crate::init) fn owner(&self, pid: i32) -> Owner {
         match self.supervisor.processes().get(Pid(pid)) {
             Some(_) => Owner::Service,
             None => self.owner_beside_services(pid),
@@ -34,7 +34,7 @@ impl Executor {
 
     /// Whose a child is that was reaped just now. An end that is not told yet is that of another process with the same
     /// number.
-    pub(super) fn owner_of_reaped(&self, pid: i32) -> Owner {
+    pub(in crate::init) fn owner_of_reaped(&self, pid: i32) -> Owner {
         match self.supervisor.processes().is_reaped(Pid(pid)) {
             true => self.owner_beside_services(pid),
             false => self.owner(pid),
@@ -42,7 +42,7 @@ impl Executor {
     }
 
     /// Whether rinit has a child that works for itself.
-    pub(super) fn has_helper(&self) -> bool {
+    pub(in crate::init) fn has_helper(&self) -> bool {
         self.reader.is_busy() || self.couriers.is_at_work() || self.scribe.child().is_some()
     }
 

@@ -16,8 +16,8 @@
 
 #![forbid(unsafe_code)]
 
-use super::narrate::Kill;
 use super::queue::{Message, Queue};
+use crate::init::output::narrate::Kill;
 use crate::model::Signal;
 use crate::supervisor::{Notice, Pid, ServiceId, Supervisor, Time};
 use crate::sys::courier::{self, Courier, Errand, Means, Told};
@@ -77,7 +77,7 @@ struct Failing {
 }
 
 /// What comes of messages for which no child could be made, but for those that rinit could send itself.
-pub(super) enum Unstarted {
+pub(in crate::init) enum Unstarted {
     /// They are to wait again, when the others have been tried as well.
     Waits(VecDeque<Message>),
     /// They are refused.
@@ -86,7 +86,7 @@ pub(super) enum Unstarted {
 
 /// Signals that are waiting or being sent by a child.
 pub struct Couriers {
-    pub(super) means: Means,
+    pub(in crate::init) means: Means,
     /// Nobody whom rinit makes can become another user.
     users_are_fixed: bool,
     /// Tests have nothing sent.
@@ -108,7 +108,7 @@ pub struct Couriers {
     /// Services of which it is not known whether SIGKILL was sent to a process, when it was to be sent last.
     in_doubt: BTreeSet<ServiceId>,
     /// The processes of no service could not be signalled.
-    pub(super) rest_refused: bool,
+    pub(in crate::init) rest_refused: bool,
 }
 
 impl Couriers {
@@ -190,14 +190,14 @@ impl Couriers {
     /// A signal to a group has reached one member at least. Without the capabilities KILL and SETUID others may be out of
     /// rinit's reach, if a program has changed its user: a set-user-ID program, say. That is looked at once for all signals of
     /// a turn, since it takes reading all of `/proc`.
-    pub(super) fn prove_later(&mut self, message: Message, leader: Pid) {
+    pub(in crate::init) fn prove_later(&mut self, message: Message, leader: Pid) {
         if self.means == Means::Own && !self.users_are_fixed {
             self.unproven.push((message, leader));
         }
     }
 
     /// The messages of which it has to be looked whether they have reached the whole group, and its leader.
-    pub(super) fn take_unproven(&mut self) -> Vec<(Message, Pid)> {
+    pub(in crate::init) fn take_unproven(&mut self) -> Vec<(Message, Pid)> {
         std::mem::take(&mut self.unproven)
     }
 
@@ -207,7 +207,7 @@ impl Couriers {
     }
 
     /// A signal could not be sent to a process of this service, or it is not known whether it was.
-    pub(super) fn note_refused(&mut self, id: ServiceId, signal: Signal, is_known: bool) {
+    pub(in crate::init) fn note_refused(&mut self, id: ServiceId, signal: Signal, is_known: bool) {
         self.refused.insert(id);
         if signal == Signal::KILL && is_known {
             self.in_doubt.remove(&id);
@@ -231,7 +231,7 @@ impl Couriers {
     }
 
     /// Queues a message.
-    pub(super) fn push(&mut self, message: Message) -> io::Result<()> {
+    pub(in crate::init) fn push(&mut self, message: Message) -> io::Result<()> {
         if self.waiting.len() >= MOST_WAITING && !self.waiting.contains(&message) {
             return Err(io::Error::other(format!("{MOST_WAITING} signals wait to be sent")));
         }
@@ -244,7 +244,7 @@ impl Couriers {
 
     /// Takes the next messages if no child is at work, and if there is something to be tried. Messages without an errand,
     /// because the target is gone, are dropped.
-    pub(super) fn next_batch(
+    pub(in crate::init) fn next_batch(
         &mut self,
         now: Time,
         mut errand: impl FnMut(&Message) -> Option<Errand>,
@@ -266,7 +266,7 @@ impl Couriers {
     }
 
     /// Starts a child that sends these messages.
-    pub(super) fn start(
+    pub(in crate::init) fn start(
         &mut self,
         now: Time,
         messages: VecDeque<Message>,
@@ -314,7 +314,7 @@ impl Couriers {
     }
 
     /// Returns the messages that are left.
-    pub(super) fn send_what_needs_no_child(
+    pub(in crate::init) fn send_what_needs_no_child(
         &self,
         messages: VecDeque<Message>,
         errands: &[Errand],
@@ -324,7 +324,7 @@ impl Couriers {
     }
 
     /// All that waits was tried, and this is left of it.
-    pub(super) fn tried(&mut self, left: VecDeque<Message>) {
+    pub(in crate::init) fn tried(&mut self, left: VecDeque<Message>) {
         self.waiting.put_before(left);
         match &mut self.failing {
             Some(_) if self.waiting.len() == 0 => self.failing = None,
@@ -334,7 +334,7 @@ impl Couriers {
     }
 
     /// Everything is killed, and the exit is near. Whether that is new.
-    pub(super) fn hurry(&mut self, now: Time) -> bool {
+    pub(in crate::init) fn hurry(&mut self, now: Time) -> bool {
         let is_new = std::mem::replace(&mut self.limit, LAST_LIMIT) != LAST_LIMIT;
         if let Some(running) = self.running.as_mut().filter(|_| is_new) {
             running.deadline = running.deadline.min(now.saturating_add(LAST_LIMIT));
@@ -343,19 +343,19 @@ impl Couriers {
     }
 
     /// All SIGKILL that are not known to be sent.
-    pub(super) fn kills(&self) -> VecDeque<Message> {
+    pub(in crate::init) fn kills(&self) -> VecDeque<Message> {
         self.unsent().filter(|message| message.signal == Signal::KILL).copied().collect()
     }
 
     /// These need not wait any more.
-    pub(super) fn forget_waiting(&mut self, sent: impl Fn(&Message) -> bool) {
+    pub(in crate::init) fn forget_waiting(&mut self, sent: impl Fn(&Message) -> bool) {
         let waiting: VecDeque<Message> = self.waiting.take().filter(|message| !sent(message)).collect();
         self.waiting.put_before(waiting);
     }
 
     /// A child has ended. Returns what could not be sent, with the message that it was at if it ended early. The messages
     /// behind that one wait again.
-    pub(super) fn ended(&mut self, now: Time, pid: i32) -> Vec<(Message, io::Error)> {
+    pub(in crate::init) fn ended(&mut self, now: Time, pid: i32) -> Vec<(Message, io::Error)> {
         if self.killed.remove(&pid) {
             return Vec::new();
         }
@@ -386,7 +386,7 @@ impl Couriers {
     }
 
     /// If the deadline has come, kills a child without progress and returns what could not be sent.
-    pub(super) fn expire(&mut self, now: Time) -> Vec<(Message, io::Error)> {
+    pub(in crate::init) fn expire(&mut self, now: Time) -> Vec<(Message, io::Error)> {
         let Some(running) = self.running.as_mut().filter(|running| running.deadline <= now) else {
             return Vec::new();
         };
@@ -404,19 +404,19 @@ impl Couriers {
 
     /// For tests: whether a child can be made.
     #[cfg(test)]
-    pub(super) fn allow_children(&mut self, allow: bool) {
+    pub(in crate::init) fn allow_children(&mut self, allow: bool) {
         self.killed = (i32::MIN..).take(if allow { 0 } else { MOST_KILLED }).collect();
     }
 
     /// For tests: all recipients are other users' processes, as it were.
     #[cfg(test)]
-    pub(super) fn need_children(&mut self) {
+    pub(in crate::init) fn need_children(&mut self) {
         self.need_children_but(|errands| vec![false; errands.len()]);
     }
 
     /// For tests: all of which this is not true.
     #[cfg(test)]
-    pub(super) fn need_children_but(&mut self, send_as_self: fn(&[Errand]) -> Vec<bool>) {
+    pub(in crate::init) fn need_children_but(&mut self, send_as_self: fn(&[Errand]) -> Vec<bool>) {
         self.send_as_self = send_as_self;
     }
 

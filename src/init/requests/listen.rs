@@ -1,10 +1,10 @@
 //! Opens the control socket.
 
-use super::children;
-use super::not_started::NotStarted;
-use super::settings::{Listening, Settings};
 use crate::control::address::{Address, Listener, Refused};
 use crate::control::server::Server;
+use crate::init::children;
+use crate::init::settings::{Listening, Settings};
+use crate::init::source::not_started::NotStarted;
 use crate::model::exit;
 use crate::model::text::cause;
 use crate::sys::poll::Poller;

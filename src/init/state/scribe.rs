@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::state::{LastStop, State};
+use super::{LastStop, State};
 use crate::model::text::cause;
 use crate::model::{Signal, duration};
 use crate::sys::aside::{self, Aside};

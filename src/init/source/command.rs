@@ -1,7 +1,7 @@
 //! Looks for COMMAND's program before any service is started: a typing mistake must not run migrations first.
 
-use super::launch::{Purpose, Surroundings, setup_error};
 use super::not_started::NotStarted;
+use crate::init::launch::{Purpose, Surroundings, setup_error};
 use crate::model::{MAIN, Service};
 use crate::sys::spawn::Stage;
 use std::path::Path;

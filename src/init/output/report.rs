@@ -1,8 +1,8 @@
 //! The report of a stop, collected from the supervisor's news.
 
 use super::narrate;
-use super::scribe::LEAST;
-use super::state::LastStop;
+use crate::init::state::LastStop;
+use crate::init::state::scribe::LEAST;
 use crate::supervisor::{Notice, Supervisor};
 use std::time::Duration;
 

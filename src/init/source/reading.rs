@@ -6,9 +6,9 @@
 //! reading when the child has ended. A child that SIGKILL does not end, because it waits in the kernel for a dead file
 //! server, is left behind. No other reading starts until it is gone.
 
-use super::launch::{self, Surroundings};
 use crate::config::wire::{self, Mistakes};
 use crate::config::{self, Sources, Style};
+use crate::init::launch::{self, Surroundings};
 use crate::model::text::cause;
 use crate::model::{Signal, duration, exit};
 use crate::supervisor::Time;

@@ -1,7 +1,7 @@
 //! rinit's own messages: on standard error, one line each, as text or JSON.
 
-use super::output::{self, OUTPUT};
-use super::settings::LogFormat;
+use super::OUTPUT;
+use crate::init::settings::LogFormat;
 use crate::model::text::escaped_lines;
 use env_logger::fmt::Formatter;
 use log::{Level, LevelFilter, Record};
@@ -34,7 +34,7 @@ pub fn say(format: LogFormat, level: Level, text: &str) {
 }
 
 fn note_json(count: u64) -> Vec<u8> {
-    json_line(Level::Warn, None, &output::note(count), Some(count))
+    json_line(Level::Warn, None, &super::note(count), Some(count))
 }
 
 /// The logger's writer: it hands over each message in one piece.

@@ -2,11 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-use super::executor::Executor;
-use super::heirs::Heir;
-use super::notify::{Message, Said};
-use super::owner::Owner;
 use super::senders::Sender;
+use super::{Message, Said};
+use crate::init::children::heirs::Heir;
+use crate::init::children::owner::Owner;
+use crate::init::executor::Executor;
 use crate::model::Notify;
 use crate::supervisor::{Event, Pid, ServiceId, Time};
 use crate::sys::proc_fs;

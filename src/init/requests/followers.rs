@@ -3,9 +3,9 @@
 
 #![forbid(unsafe_code)]
 
-use super::events::{Events, Filter};
 use crate::control::protocol::{EventsReport, Response};
 use crate::control::server::{ClientId, Peer, Room, Server};
+use crate::init::events::{Events, Filter};
 use crate::supervisor::Supervisor;
 use crate::sys::poll::Poller;
 use std::time::Instant;

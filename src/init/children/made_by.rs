@@ -3,8 +3,8 @@
 
 #![forbid(unsafe_code)]
 
-use super::executor::Executor;
-use super::launch;
+use crate::init::executor::Executor;
+use crate::init::launch;
 use crate::model::Service;
 use crate::supervisor::{Event, Pid, ServiceId, Time};
 use crate::sys::spawn::Outcome;
@@ -13,13 +13,13 @@ use std::rc::Rc;
 
 impl Executor {
     /// The definition by which a service runs or stops. After a reload it may be older than the current one.
-    pub(super) fn definition(&self, id: ServiceId) -> Option<&Service> {
+    pub(in crate::init) fn definition(&self, id: ServiceId) -> Option<&Service> {
         let leaving = self.places.get(id).and_then(|place| place.leaving.as_deref());
         leaving.or_else(|| self.services.get(id.0))
     }
 
     /// Has the children that were made by the current definitions keep these.
-    pub(super) fn keep_definitions(&mut self) {
+    pub(in crate::init) fn keep_definitions(&mut self) {
         let mut kept: BTreeMap<ServiceId, Rc<Service>> = BTreeMap::new();
         for pid in self.children.without_definition() {
             let Some(id) = self.supervisor.processes().get(Pid(pid)).map(|process| process.service) else {
@@ -34,14 +34,14 @@ impl Executor {
     }
 
     /// Has a new child keep its definition where that is an old one.
-    pub(super) fn keep_leaving(&mut self, id: ServiceId, pid: Pid) {
+    pub(in crate::init) fn keep_leaving(&mut self, id: ServiceId, pid: Pid) {
         if let Some(leaving) = self.places.get(id).and_then(|place| place.leaving.as_ref()) {
             self.children.keep_definition(pid.0, Rc::clone(leaving));
         }
     }
 
     /// A process is about to be made: what probes have said so far is not of that.
-    pub(super) fn note_last_probe(&mut self, id: ServiceId) {
+    pub(in crate::init) fn note_last_probe(&mut self, id: ServiceId) {
         let is_probed = self.services.get(id.0).is_some_and(|service| service.healthcheck.is_some());
         if !is_probed {
             return;
@@ -53,7 +53,7 @@ impl Executor {
     }
 
     /// The event for the set-up result of a main process. `made_by`: its definition, where that is not the current one.
-    pub(super) fn outcome_event(
+    pub(in crate::init) fn outcome_event(
         &self,
         pid: i32,
         outcome: &Outcome,

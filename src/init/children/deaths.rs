@@ -1,8 +1,8 @@
 //! How the services of s6 have ended, as its `s6-permafailon` wants to find it: in `supervise/death_tally`, which their
 //! `finish` is given by the child that becomes it.
 
-use super::events;
-use super::launch::End;
+use crate::init::events;
+use crate::init::launch::End;
 use crate::model::{Finish, Hook, Service};
 use crate::supervisor::ExitStatus;
 

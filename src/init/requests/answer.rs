@@ -1,14 +1,14 @@
 //! Answers to what is asked over the control socket.
 
 use super::details::details;
-use super::executor::Executor;
-use super::state::LastStop;
 use super::wait;
 use crate::control::protocol::{
     ActionResult, HealthReport, LastStopReport, MAX_NAMES, MAX_RESPONSE, Mode, ProbeResult, Problem, Request,
     Response, ServiceStatus, StatusReport, Verb,
 };
 use crate::control::server::{ClientId, Peer};
+use crate::init::executor::Executor;
+use crate::init::state::LastStop;
 use crate::model::{Service, duration, pattern};
 use crate::supervisor::{Scale, ServiceId, State, Supervisor, Time, View};
 use serde_json::Value;
