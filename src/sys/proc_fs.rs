@@ -68,12 +68,18 @@ pub const CGROUP: &str = "cgroup";
 
 /// What `/proc` tells of a process in this file. `None`: the process is gone, or `/proc` does not show it.
 pub fn read(pid: i32, file: &str) -> Option<Vec<u8>> {
+    if is_mounted() { read_shown(pid, file) } else { None }
+}
+
+/// The same, where `/proc` is known to be mounted.
+fn read_shown(pid: i32, file: &str) -> Option<Vec<u8>> {
     std::fs::read(format!("/proc/{pid}/{file}")).ok()
 }
 
 /// The processes that are shown. None where `/proc` is not mounted.
 pub fn pids() -> impl Iterator<Item = i32> {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let entries = if is_mounted() { std::fs::read_dir("/proc").ok() } else { None };
+    let entries = entries.into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
@@ -93,14 +99,17 @@ pub fn start_time(pid: i32) -> Option<u64> {
     stat(pid)?.started
 }
 
-/// Whether `/proc` is there.
+/// Whether `/proc` is there, and shows the processes of this PID namespace. In that of another one, every number is another
+/// process.
 pub fn is_mounted() -> bool {
-    std::fs::symlink_metadata("/proc/self").is_ok()
+    let shown = std::fs::read_link("/proc/self").ok();
+    shown.and_then(|pid| pid.to_str()?.parse().ok()) == Some(std::process::id())
 }
 
 /// The user that a process runs as.
 pub fn user_of(pid: i32) -> Option<u32> {
-    std::fs::metadata(format!("/proc/{pid}")).ok().map(|of| of.uid())
+    let found = if is_mounted() { std::fs::metadata(format!("/proc/{pid}")).ok() } else { None };
+    found.map(|of| of.uid())
 }
 
 /// The process groups with members that are all zombies, which other processes have to reap. None where there is no
@@ -272,7 +281,7 @@ fn is_within(own: &[u8], other: &[u8]) -> bool {
 
 /// All processes that are shown. None where `/proc` is not mounted.
 fn all() -> impl Iterator<Item = (i32, Stat)> {
-    pids().filter_map(|pid| Some((pid, stat(pid)?)))
+    pids().filter_map(|pid| Some((pid, Stat::parse(&read_shown(pid, "stat")?)?)))
 }
 
 fn stat(pid: i32) -> Option<Stat> {

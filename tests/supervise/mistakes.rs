@@ -124,3 +124,19 @@ fn a_container_without_dev_null_or_proc_is_told_so() {
     let line = init.wait_line("the probe", |line| line.contains("cannot execute rinit"));
     assert!(line.contains("(/proc is not mounted, by which rinit finds its own program)"), "{line}");
 }
+
+/// There every number is another process: a service must not be judged by the flags of a thread of the kernel.
+#[test]
+fn a_proc_of_another_namespace_is_not_believed() {
+    require_namespace!();
+    let init = Launch::pid1()
+        .through(&["sh", "-c", "umount -l /proc && test -e /proc/1/stat && exec \"$@\"", "sh"])
+        .service("one", SLEEP)
+        .service("two", SLEEP)
+        .service("three", SLEEP)
+        .start();
+    for name in ["one", "two", "three"] {
+        let started = format!("{name}: started");
+        init.wait_line("its start", |line| line.contains(&started));
+    }
+}
