@@ -72,12 +72,14 @@ impl Service {
 /// A URL up to its query, which may hold a secret. A question mark of `${NAME?}` begins none.
 fn without_query(url: &str) -> String {
     let mut depth = 0_usize;
-    let mut before = '\0';
+    let (mut before, mut is_escaped) = ('\0', false);
     let mut shown = String::new();
     for (at, c) in url.chars().enumerate() {
         match c {
             '{' if before == '$' || depth > 0 => depth = depth.saturating_add(1),
             '}' => depth = depth.saturating_sub(1),
+            // `$$` stands for a dollar sign, and begins nothing.
+            '$' if before == '$' => is_escaped = true,
             '?' | '#' if depth == 0 => break,
             _ => {}
         }
@@ -86,7 +88,7 @@ fn without_query(url: &str) -> String {
             break;
         }
         shown.push(c);
-        before = c;
+        before = if std::mem::take(&mut is_escaped) { '\0' } else { c };
     }
     shown
 }
@@ -97,12 +99,12 @@ fn authority(url: &str) -> &str {
     rest.find(['/', '?']).and_then(|end| rest.get(..end)).unwrap_or(rest)
 }
 
-/// Whether the path and query of a URL are those that its text has, with nothing put in.
+/// Whether the path of a URL is the one that its text has, with nothing put in and no query, which may hold a secret.
 fn is_path_written(text: &str, path: &str) -> bool {
     let Some((_, rest)) = text.split_once("://") else { return false };
     let written = rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or_default();
     let is_same = written == path || path.strip_prefix('/') == Some(written);
-    is_same && !written.contains("${")
+    is_same && !written.contains("${") && !written.contains('?')
 }
 
 /// What an HTTP probe says, without the words of the server.
@@ -110,7 +112,7 @@ fn without_answer(said: &str) -> String {
     let line = said.lines().next().unwrap_or_default();
     if let Some(answer) = line.strip_prefix("HTTP ") {
         let status: String = answer.chars().take_while(char::is_ascii_digit).collect();
-        let more = said.lines().nth(1).map(|_| " (its text is not shown, as the URL contains ${...})");
+        let more = said.lines().nth(1).map(|_| " (its text is not shown, as the URL has a query or ${...})");
         return format!("HTTP {status}{}", more.unwrap_or_default());
     }
     if line.starts_with(NOT_HTTP) { NOT_HTTP.to_owned() } else { line.to_owned() }
@@ -191,7 +193,7 @@ mod tests {
             "http://${START}/hunter2",
         ] {
             let said = "HTTP 404 No /health/hunter2\nCannot GET /health/hun&#116;er2\nhealth%2Fhunter2\n";
-            let expected = "HTTP 404 (its text is not shown, as the URL contains ${...})";
+            let expected = "HTTP 404 (its text is not shown, as the URL has a query or ${...})";
             assert_eq!(http(text, url, said), expected, "{text}");
             assert_eq!(http(text, url, "HTTP 200 hunter2\n"), "HTTP 200");
             assert_eq!(http(text, url, "not an HTTP answer: hunter2\n"), NOT_HTTP);
@@ -209,7 +211,13 @@ mod tests {
                 "http://[::1]:80/a?key=x",
                 None,
                 "HTTP 503 Off\nbusy\n",
-                "HTTP 503 Off from http://[::1]:80/a\nbusy\n",
+                "HTTP 503 (its text is not shown, as the URL has a query or ${...}) from http://[::1]:80/a",
+            ),
+            (
+                "http://[::1]/$${x?key=y",
+                Some("http://[::1]/${x?key=y"),
+                "HTTP 404",
+                "HTTP 404 from http://[::1]/$${x",
             ),
             ("http://[::1]", None, "no answer within 5s", "no answer within 5s from http://[::1]"),
             ("http://[::1]:80/a#b", None, "cannot connect to [::1]:80: no", "cannot connect to [::1]:80: no"),
@@ -235,10 +243,10 @@ mod tests {
 
     #[test]
     fn an_address_that_was_put_in_is_replaced() {
-        let said = "HTTP 503 Off\nhttp://127.0.0.1:47113/a?b and 127.0.0.1:47113 are off\n";
-        let text = "http://127.0.0.1:${PORT}/a?b";
-        let expected = "HTTP 503 Off\nhttp://127.0.0.1:${PORT}/a?b and 127.0.0.1:${PORT} are off\n";
-        assert_eq!(http(text, "http://127.0.0.1:47113/a?b", said), expected);
+        let said = "HTTP 503 Off\nhttp://127.0.0.1:47113/a/b and 127.0.0.1:47113 are off\n";
+        let text = "http://127.0.0.1:${PORT}/a/b";
+        let expected = "HTTP 503 Off\nhttp://127.0.0.1:${PORT}/a/b and 127.0.0.1:${PORT} are off\n";
+        assert_eq!(http(text, "http://127.0.0.1:47113/a/b", said), expected);
         let refused = http("${URL}", "http://localhost:47113/x", "cannot connect to localhost:47113: no\n");
         assert_eq!(refused, "cannot connect to ${URL}: no");
         let tcp = Probe::Tcp(url::parse_tcp("127.0.0.1:47113").unwrap());
