@@ -11,7 +11,8 @@
 //! 4. Everybody gives way to a higher rank at once, and nobody to a lower one.
 //! 5. Who is let in by none of these is refused, and told to try again.
 //!
-//! The same order holds for the bytes that are held for clients: the heaviest gives way first.
+//! The same order holds for the bytes that are held for clients: the heaviest gives way first, and at once to a user for whom
+//! less than half as much is held.
 
 #![forbid(unsafe_code)]
 
@@ -141,12 +142,20 @@ impl Places {
 /// Who has to go so that more can be held for `taker`.
 pub(super) fn heaviest(taker: (ClientId, Peer), holders: &[Holder]) -> Option<ClientId> {
     let (client, peer) = taker;
+    let of = |uid: u32| {
+        let bytes = holders.iter().filter(|holder| holder.peer.uid == uid).map(|holder| holder.bytes);
+        bytes.fold(0, usize::saturating_add)
+    };
+    let own = of(peer.uid);
     let gives_way = |holder: &&Holder| {
         holder.client != client
             && holder.bytes > 0
             && match holder.peer.rank().cmp(&peer.rank()) {
                 std::cmp::Ordering::Less => true,
-                std::cmp::Ordering::Equal => holder.owes.is_some_and(|owes| owes >= YIELD_AFTER),
+                std::cmp::Ordering::Equal => {
+                    holder.owes.is_some_and(|owes| owes >= YIELD_AFTER)
+                        || (!holder.follows && of(holder.peer.uid) / 2 > own)
+                }
                 std::cmp::Ordering::Greater => false,
             }
     };
@@ -263,5 +272,22 @@ mod tests {
         assert_eq!(asked(9, OWN, &crowd[3..]), Some(ClientId(4)));
         assert_eq!(asked(9, 0, &crowd[4..]), Some(ClientId(5)));
         assert_eq!(asked(9, 7, &crowd[3..]), None);
+    }
+
+    /// Whole requests that wait for rinit owe nothing. They must not keep out those who need next to nothing.
+    #[test]
+    fn the_heaviest_user_gives_way_at_once_to_one_for_whom_little_is_held() {
+        let mut crowd = [clients(1, 7, &[0, 0]), clients(3, 8, &[0])].concat();
+        for (holder, bytes) in crowd.iter_mut().zip([60_000, 65_000, 24]) {
+            (holder.owes, holder.bytes) = (None, bytes);
+        }
+        let asked = |taker: u64, uid, crowd: &[Holder]| heaviest((ClientId(taker), peer(uid)), crowd);
+        assert_eq!(asked(3, 8, &crowd), Some(ClientId(2)));
+        assert_eq!(asked(1, 7, &crowd), None, "not to its own user");
+        crowd[2].bytes = 62_500;
+        assert_eq!(asked(3, 8, &crowd), None, "for whom half as much is held");
+        crowd[2].bytes = 24;
+        crowd[1].follows = true;
+        assert_eq!(asked(3, 8, &crowd), Some(ClientId(1)), "a follower stays");
     }
 }
