@@ -245,7 +245,8 @@ impl Server {
         clients.chain(self.resume_at).min()
     }
 
-    /// Cuts off who has kept us waiting for too long.
+    /// Cuts off who has kept us waiting for too long. Nothing was done for it: where the machine is slow and not the client, it
+    /// may ask again.
     pub fn expire(&mut self, poller: &Poller, now: Instant) {
         let patience = self.patience();
         let late = |connection: &Connection| {
@@ -256,12 +257,7 @@ impl Server {
         let late: Vec<_> = late.map(|(id, connection)| (*id, patience(connection))).collect();
         for (id, patience) in late {
             let limit = crate::model::duration::format(patience);
-            self.cut_off(
-                poller,
-                now,
-                id,
-                &Response::refused(format!("no whole request came within {limit}")),
-            );
+            self.cut_off(poller, now, id, &Response::busy(format!("no whole request came within {limit}")));
         }
         self.listen_if_possible(poller, now);
     }

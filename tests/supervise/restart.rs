@@ -154,7 +154,7 @@ fn always_is_limited_and_a_restart_by_hand_begins_anew() {
     assert_eq!(web.state, "failed");
     assert!(web.reason.unwrap_or_default().contains("gave up after 3 restarts within 1h"));
     let told = init.rinit(&["status", "web"]).ok();
-    assert!(told.contains("limit 3 within 1h"), "{told}");
+    assert!(told.contains("limit 3, window 1h"), "{told}");
     init.rinit(&["restart", "web", "--no-wait"]).ok();
     init.wait_line_after(seen + 1, "it gives up again", gave_up);
     starts(8);

@@ -198,8 +198,8 @@ fn the_style_is_an_option_and_a_variable() {
     let shown = check(&tree, &["--style", "runit", "--toml", "tree"]).ok();
     let expected = r#"# web.toml
 command = ["./run"]
-working_dir = "DIR/tree/web"
 backoff = { initial = "1s", factor = 1, max = "1s", reset_after = "1s" }
+working_dir = "DIR/tree/web"
 kill_mode = "process"
 post_stop = ["./finish"]
 post_stop_timeout = "31622400s"

@@ -241,13 +241,13 @@ impl Client {
             let whole = answer.ends_with(b"\n");
             assert!(whole || may_be_late, "half an answer");
             let Some(answer) = whole.then(|| Response::parse(answer).unwrap()) else { continue };
-            if answer.busy {
-                assert!(!answer.ok && at + 1 == answers.len(), "told to try again, and not closed");
-                return;
-            }
             let late = answer.error.as_ref().is_some_and(|error| error.starts_with("no whole request came"));
             if late {
                 assert!(may_be_late && at + 1 == answers.len(), "cut off without a cause");
+                return;
+            }
+            if answer.busy {
+                assert!(!answer.ok && at + 1 == answers.len(), "told to try again, and not closed");
                 return;
             }
             match expected.get(at) {
