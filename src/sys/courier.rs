@@ -157,14 +157,26 @@ fn tell(results: RawFd, byte: u8) -> Option<()> {
 
 /// Sends to as many as can be reached, and returns the first error.
 fn deliver(to: &Recipients, signal: Signal) -> io::Result<()> {
-    match to.present() {
-        None => Ok(()),
-        Some(Recipients::Processes(processes)) => {
-            first_error(processes.iter().map(|process| deliver_one(process.pid, signal)))
-        }
-        Some(Recipients::Group(leader)) => deliver_to_group(leader, signal, process::kill_group),
-        Some(Recipients::GroupLeft(leader)) => deliver_to_group(leader, signal, process::kill_group_left),
+    match to {
+        Recipients::Processes(processes) => to_each(processes, |process| deliver_one(process, signal)),
+        Recipients::Group(leader) => deliver_to_group(*leader, signal, process::kill_group),
+        Recipients::GroupLeft(leader) => deliver_to_group(*leader, signal, process::kill_group_left),
     }
+}
+
+/// Signals each of them who is there still, and returns the first error. One may end while others are signalled.
+fn to_each(processes: &[Identity], kill: impl Fn(Identity) -> io::Result<()>) -> io::Result<()> {
+    first_error(processes.iter().map(|process| to_one(*process, || kill(*process))))
+}
+
+/// Nothing goes to who has the number of one that is gone.
+fn to_one(process: Identity, kill: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    if process.is_gone() { Ok(()) } else { kill() }
+}
+
+/// The number of a group is free when its last member is gone.
+fn to_group(leader: Identity, kill: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    if leader.is_replaced() { Ok(()) } else { kill() }
 }
 
 /// Has all of them done, and returns the first error.
@@ -187,6 +199,7 @@ fn deliver_to_group(
     kill: impl Fn(i32, Signal) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut result = Ok(());
+    let kill = || to_group(leader, || kill(leader.pid, signal));
     for _ in 0..LOOKS {
         if leader.is_replaced() {
             return Ok(());
@@ -195,14 +208,14 @@ fn deliver_to_group(
         let users: BTreeSet<u32> = members.iter().filter_map(|pid| proc_fs::real_user_of(*pid)).collect();
         result = match users.len() {
             // It has ended or is not made yet, or `/proc` does not show it: the kernel says whether it can be reached.
-            0 => kill(leader.pid, signal),
+            0 => kill(),
             2.. if !is_repeatable(signal) => {
                 // One may be of two users, and would get it twice.
                 let present = members.into_iter().map(Identity::of);
                 let present = present.filter(|it| process::group_of(it.pid) == Some(leader.pid));
                 return deliver(&Recipients::Processes(present.collect()), signal);
             }
-            _ => first_error(users.into_iter().map(|user| as_user(user, || kill(leader.pid, signal)))),
+            _ => first_error(users.into_iter().map(|user| as_user(user, kill))),
         };
         match &result {
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
@@ -217,14 +230,15 @@ pub fn is_repeatable(signal: Signal) -> bool {
     matches!(signal, Signal::KILL | Signal::STOP | Signal::CONT)
 }
 
-fn deliver_one(pid: i32, signal: Signal) -> io::Result<()> {
+fn deliver_one(process: Identity, signal: Signal) -> io::Result<()> {
+    let pid = process.pid;
     match process::kill(pid, signal) {
         Err(e) if e.raw_os_error() == Some(libc::EPERM) => {
             let Some(user) = proc_fs::real_user_of(pid) else {
                 // It may have ended meanwhile.
-                return process::may_signal(pid);
+                return to_one(process, || process::may_signal(pid));
             };
-            as_user(user, || process::kill(pid, signal))
+            as_user(user, || to_one(process, || process::kill(pid, signal)))
         }
         other => other,
     }
@@ -236,11 +250,12 @@ pub fn send_as_self(errands: &[Errand]) -> Vec<bool> {
     let groups: BTreeSet<i32> = errands.iter().filter_map(|errand| errand.to.group()).collect();
     let errors = if groups.is_empty() { BTreeMap::new() } else { proc_fs::unreachable(&groups) };
     let is_done = |Errand { to, signal }: &Errand| {
-        let present = to.present();
-        let Some(to) = &present else { return true };
+        if !to.is_anybody_left() {
+            return true;
+        }
         let reaches_all = match to {
             Recipients::Processes(processes) => {
-                processes.iter().all(|it| it.pid > 0 && process::may_signal(it.pid).is_ok())
+                processes.iter().all(|it| it.pid > 0 && to_one(*it, || process::may_signal(it.pid)).is_ok())
             }
             Recipients::Group(leader) | Recipients::GroupLeft(leader) => !errors.contains_key(&leader.pid),
         };
@@ -248,11 +263,11 @@ pub fn send_as_self(errands: &[Errand]) -> Vec<bool> {
             return false;
         }
         let sent = match to {
-            Recipients::Processes(processes) => {
-                first_error(processes.iter().map(|it| process::kill(it.pid, *signal)))
+            Recipients::Processes(processes) => to_each(processes, |it| process::kill(it.pid, *signal)),
+            Recipients::Group(leader) => to_group(*leader, || process::kill_group(leader.pid, *signal)),
+            Recipients::GroupLeft(leader) => {
+                to_group(*leader, || process::kill_group_left(leader.pid, *signal))
             }
-            Recipients::Group(leader) => process::kill_group(leader.pid, *signal),
-            Recipients::GroupLeft(leader) => process::kill_group_left(leader.pid, *signal),
         };
         reaches_all && sent.is_ok()
     };
@@ -260,17 +275,10 @@ pub fn send_as_self(errands: &[Errand]) -> Vec<bool> {
 }
 
 impl Recipients {
-    /// Those of them who are there still. `None`: nobody is.
-    fn present(&self) -> Option<Recipients> {
+    fn is_anybody_left(&self) -> bool {
         match self {
-            Recipients::Processes(processes) => {
-                let present: Vec<Identity> = processes.iter().copied().filter(|it| !it.is_gone()).collect();
-                (!present.is_empty()).then_some(Recipients::Processes(present))
-            }
-            Recipients::Group(leader) | Recipients::GroupLeft(leader) => {
-                // The number of a group is free when its last member is gone.
-                (!leader.is_replaced()).then(|| self.clone())
-            }
+            Recipients::Processes(processes) => processes.iter().any(|it| !it.is_gone()),
+            Recipients::Group(leader) | Recipients::GroupLeft(leader) => !leader.is_replaced(),
         }
     }
 
@@ -361,6 +369,26 @@ mod tests {
         }
         assert!(deliver(&Recipients::Group(now), Signal::TERM).is_ok());
         assert_eq!(child.wait().unwrap().signal(), Some(Signal::TERM.number()));
+    }
+
+    /// To signal a long list takes a while.
+    #[test]
+    fn nothing_goes_to_who_has_the_number_of_one_that_ends_meanwhile() {
+        let ((first, one), (second, other)) = (sleeper(false), sleeper(true));
+        let children = std::cell::RefCell::new([first, second]);
+        let signalled = std::cell::RefCell::new(Vec::new());
+        let end_all = |pid| {
+            signalled.borrow_mut().push(pid);
+            for child in children.borrow_mut().iter_mut() {
+                child.kill().unwrap();
+                child.wait().unwrap();
+            }
+            Ok(())
+        };
+        assert!(to_each(&[one, other], |it| end_all(it.pid)).is_ok());
+        let older = Identity { started: Some(0), ..Identity::of(i32::try_from(std::process::id()).unwrap()) };
+        assert!(to_group(older, || end_all(older.pid)).is_ok());
+        assert_eq!(*signalled.borrow(), [one.pid]);
     }
 
     /// One process of the group forks and ends, its child does the same, and so on.
