@@ -338,6 +338,7 @@ impl Executor {
         let pid = Pid(spawned.pid);
         let awaited = !self.is_alone(id);
         self.supervisor.record(pid, id, role);
+        self.couriers.made(pid);
         self.children.insert(&self.poller, spawned, awaited, output);
         self.keep_leaving(id, pid);
         if !awaited {

@@ -46,6 +46,7 @@ impl Executor {
         if matches!(signal, Signal::TSTP | Signal::CONT) && self.supervisor.main_process() == Some(pid) {
             self.terminal.sent(signal);
         }
+        self.couriers.about_to_send(pid, signal);
         let message = Message { to: Some((pid, scope)), signal };
         let is_group = !matches!(target.reach(), Reach::Process(_));
         if self.couriers.means == Means::ByChild && is_group {
@@ -192,7 +193,7 @@ impl Executor {
         };
         if let Some(process) = whose {
             let is_known = error.kind() != io::ErrorKind::Interrupted;
-            self.couriers.note_refused(process.service, signal, is_known);
+            self.couriers.note_refused(process.service, pid, signal, is_known);
         }
         Some(Event::NotSignalled { pid, signal, message: text })
     }

@@ -104,6 +104,12 @@ impl Supervisor {
         self.units.get(id.0)?.refusal()
     }
 
+    /// Why SIGKILL could not be sent to a service, if that is so.
+    pub fn kill_refusal(&self, id: ServiceId) -> Option<&str> {
+        let refused = self.units.get(id.0)?.refused.as_ref()?;
+        refused.is_kill.then_some(refused.message.as_str())
+    }
+
     /// What a service depends on, in the order of its definition.
     pub fn needs(&self, id: ServiceId) -> Vec<Tie<'_>> {
         let needs = self.units.get(id.0).map(|unit| unit.needs.as_slice()).unwrap_or_default();

@@ -8,8 +8,10 @@ use std::time::Duration;
 /// What has become of the SIGKILL that a piece of news is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kill {
-    /// It is sent, or was refused.
-    Done,
+    /// It is sent.
+    Sent,
+    /// It could not be sent.
+    Refused,
     /// A child has yet to send it.
     Waits,
     /// It is not known whether it was sent.
@@ -72,7 +74,7 @@ fn words(supervisor: &Supervisor, notice: &Notice, kill: Kill) -> Option<(Option
         Notice::Stopped(id, ..) if supervisor.refusal(*id).is_some() => return None,
         Notice::Stopped(id, status, took) => (id, info(stopped(*status, *took))),
         Notice::NotSignalled(id, why) => (id, (Level::Error, why.clone())),
-        Notice::Unkillable(id) => (id, (Level::Error, unkillable(supervisor.refusal(*id).is_some(), kill))),
+        Notice::Unkillable(id) => (id, (Level::Error, unkillable(kill))),
         Notice::StopBegun(cause, count, limit) => {
             return Some((None, Level::Info, stop_begun(supervisor, cause, *count, *limit)));
         }
@@ -107,12 +109,9 @@ fn died(is_main: bool, status: ExitStatus, oom: bool, ran: Duration, next: &Next
     (level, format!("{status}{oom} after {}{then}", duration::format(ran)))
 }
 
-/// What happens to a process whose grace is over.
+/// What happens to a process whose grace is over. Where SIGKILL was refused this is not told.
 fn by_sigkill(kill: Kill) -> &'static str {
-    match kill {
-        Kill::Done => "killed with SIGKILL",
-        Kill::Waits | Kill::Unknown => "killing with SIGKILL",
-    }
+    if kill == Kill::Waits { "killing with SIGKILL" } else { "killed with SIGKILL" }
 }
 
 fn killed(grace: Duration, kill: Kill) -> String {
@@ -136,12 +135,12 @@ fn stopped(status: Option<ExitStatus>, took: Duration) -> String {
     format!("stopped after {}{how}", duration::format(took))
 }
 
-fn unkillable(is_refused: bool, kill: Kill) -> String {
-    let why = match (kill, is_refused) {
-        (Kill::Unknown, _) => "it is not known whether SIGKILL was sent",
-        (Kill::Done | Kill::Waits, true) => "it cannot be killed",
-        (Kill::Waits, false) => "SIGKILL could not be sent in time",
-        (Kill::Done, false) => "still there after SIGKILL",
+fn unkillable(kill: Kill) -> String {
+    let why = match kill {
+        Kill::Sent => "still there after SIGKILL",
+        Kill::Refused => "it cannot be killed",
+        Kill::Waits => "SIGKILL could not be sent in time",
+        Kill::Unknown => "it is not known whether SIGKILL was sent",
     };
     format!("{why}: given up")
 }
@@ -238,17 +237,72 @@ pub fn why(supervisor: &Supervisor, cause: &StopCause) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::init::signalling::couriers::Couriers;
+    use crate::init::signalling::queue::Message;
+    use crate::model::{Exec, Service, Shared, Signal};
+    use crate::supervisor::{Event, Role};
+
+    const WEB: ServiceId = ServiceId(0);
+    const PID: Pid = Pid(77);
+
+    fn supervisor() -> Supervisor {
+        let web = Service {
+            name: "web".to_owned(),
+            description: None,
+            exec: Exec::default(),
+            hooks: Shared::default(),
+            policy: Policy::default().into(),
+            healthcheck: None,
+            origin: None,
+        };
+        let mut supervisor = Supervisor::new(&[web], Duration::ZERO);
+        supervisor.record(PID, WEB, Role::Main);
+        supervisor
+    }
+
+    fn refuse(supervisor: &mut Supervisor, signal: Signal) {
+        let message = format!("cannot send {signal}");
+        let event = Event::NotSignalled { pid: PID, signal, message };
+        supervisor.step(Duration::ZERO, event, &mut Vec::new());
+    }
+
+    /// What is told when the service is given up.
+    fn given_up(supervisor: &Supervisor, couriers: &mut Couriers) -> String {
+        let notice = Notice::Unkillable(WEB);
+        let kill = couriers.kill_for(supervisor, &notice);
+        words(supervisor, &notice, kill).unwrap().2
+    }
 
     #[test]
     fn what_is_given_up_is_told_with_what_is_known_of_its_kill() {
-        for (is_refused, kill, why) in [
-            (true, Kill::Done, "it cannot be killed"),
-            (true, Kill::Waits, "it cannot be killed"),
-            (true, Kill::Unknown, "it is not known whether SIGKILL was sent"),
-            (false, Kill::Waits, "SIGKILL could not be sent in time"),
-            (false, Kill::Done, "still there after SIGKILL"),
-        ] {
-            assert_eq!(unkillable(is_refused, kill), format!("{why}: given up"));
-        }
+        let (mut supervisor, mut couriers) = (supervisor(), Couriers::new());
+        assert_eq!(given_up(&supervisor, &mut couriers), "still there after SIGKILL: given up");
+        refuse(&mut supervisor, Signal::TERM);
+        assert_eq!(given_up(&supervisor, &mut couriers), "still there after SIGKILL: given up");
+        couriers.push(Message { to: Some((PID, Scope::Group)), signal: Signal::KILL }).unwrap();
+        assert_eq!(given_up(&supervisor, &mut couriers), "SIGKILL could not be sent in time: given up");
+        refuse(&mut supervisor, Signal::KILL);
+        assert_eq!(given_up(&supervisor, &mut couriers), "it cannot be killed: given up");
+    }
+
+    #[test]
+    fn a_doubt_about_a_kill_ends_with_the_next_one_and_with_its_process() {
+        let (mut supervisor, mut couriers) = (supervisor(), Couriers::new());
+        let unknown = "it is not known whether SIGKILL was sent: given up";
+        couriers.note_refused(WEB, PID, Signal::KILL, false);
+        assert_eq!(given_up(&supervisor, &mut couriers), unknown);
+        couriers.about_to_send(PID, Signal::TERM);
+        assert_eq!(given_up(&supervisor, &mut couriers), unknown);
+        couriers.about_to_send(PID, Signal::KILL);
+        assert_eq!(given_up(&supervisor, &mut couriers), "still there after SIGKILL: given up");
+        couriers.note_refused(WEB, PID, Signal::KILL, false);
+        supervisor.reaped(PID);
+        let status = ExitStatus::Code(0);
+        let exited = Event::Exited { pid: PID, status, group_left: false, oom: false, output: Vec::new() };
+        supervisor.step(Duration::ZERO, exited, &mut Vec::new());
+        // Another process may get its number.
+        assert_eq!(given_up(&supervisor, &mut couriers), "still there after SIGKILL: given up");
+        supervisor.record(PID, WEB, Role::Main);
+        assert_eq!(given_up(&supervisor, &mut couriers), "still there after SIGKILL: given up");
     }
 }

@@ -105,8 +105,8 @@ pub struct Couriers {
     unproven: Vec<(Message, Pid)>,
     /// Services that a signal could not be sent to since `forget_refused`.
     refused: BTreeSet<ServiceId>,
-    /// Services of which it is not known whether SIGKILL was sent to a process, when it was to be sent last.
-    in_doubt: BTreeSet<ServiceId>,
+    /// Processes of which it is not known whether SIGKILL was sent to them, when it was to be sent last.
+    in_doubt: BTreeSet<Pid>,
     /// The processes of no service could not be signalled.
     pub(in crate::init) rest_refused: bool,
 }
@@ -161,6 +161,7 @@ impl Couriers {
     /// What has become of SIGKILL for what the notice is about.
     pub fn kill_for(&mut self, supervisor: &Supervisor, notice: &Notice) -> Kill {
         let whose = |pid| supervisor.processes().whose(pid).map(|process| process.service);
+        self.in_doubt.retain(|pid| whose(*pid).is_some());
         if let Some(running) = &mut self.running {
             running.read();
         }
@@ -174,10 +175,14 @@ impl Couriers {
             Notice::RestKilled => kills.any(|message| message.to.is_none()),
             _ => false,
         };
-        match notice {
-            _ if waits => Kill::Waits,
-            Notice::Unkillable(id) if self.in_doubt.contains(id) => Kill::Unknown,
-            _ => Kill::Done,
+        let Notice::Unkillable(id) = notice else {
+            return if waits { Kill::Waits } else { Kill::Sent };
+        };
+        match supervisor.kill_refusal(*id) {
+            _ if !waits && self.in_doubt.iter().any(|pid| whose(*pid) == Some(*id)) => Kill::Unknown,
+            Some(_) => Kill::Refused,
+            None if waits => Kill::Waits,
+            None => Kill::Sent,
         }
     }
 
@@ -206,14 +211,26 @@ impl Couriers {
         self.refused.clear();
     }
 
-    /// A signal could not be sent to a process of this service, or it is not known whether it was.
-    pub(in crate::init) fn note_refused(&mut self, id: ServiceId, signal: Signal, is_known: bool) {
+    /// A signal could not be sent to this process of a service, or it is not known whether it was.
+    pub(in crate::init) fn note_refused(&mut self, id: ServiceId, pid: Pid, signal: Signal, is_known: bool) {
         self.refused.insert(id);
         if signal == Signal::KILL && is_known {
-            self.in_doubt.remove(&id);
+            self.in_doubt.remove(&pid);
         } else if signal == Signal::KILL {
-            self.in_doubt.insert(id);
+            self.in_doubt.insert(pid);
         }
+    }
+
+    /// A signal is about to be sent to this process: what comes of it counts, and not what came of the one before.
+    pub(in crate::init) fn about_to_send(&mut self, pid: Pid, signal: Signal) {
+        if signal == Signal::KILL {
+            self.in_doubt.remove(&pid);
+        }
+    }
+
+    /// A process was made, and has the number of one that has ended perhaps.
+    pub(in crate::init) fn made(&mut self, pid: Pid) {
+        self.in_doubt.remove(&pid);
     }
 
     /// Whether a signal could not be sent to a process of this service.
