@@ -30,7 +30,7 @@ pub use source::reading::{child as read, is_reader};
 use crate::config;
 use crate::control::address::Address;
 use crate::model::text::cause;
-use crate::model::{MAIN, Service, Signal, duration, exit};
+use crate::model::{MAIN, Service, Signal, exit};
 use crate::supervisor::{Event, Pid, Scope, Supervisor};
 use crate::sys::poll::{self, Interest, Poller, Ready};
 use crate::sys::signals::{Caught, Reading, Signals};
@@ -344,7 +344,8 @@ impl Init {
         }
         let asked = timeout.map(|timeout| self.now().saturating_add(timeout));
         let due = self.executor.supervisor.next_deadline();
-        self.sleep.begin([asked, due].into_iter().flatten().min());
+        let now = self.now();
+        self.sleep.begin(now, [asked, due].into_iter().flatten().min());
         match self.executor.poller.wait(ready, timeout) {
             Ok(()) if is_due && ready.is_empty() => std::mem::take(&mut self.tidy).carry_out(),
             Ok(()) => {}
@@ -356,11 +357,11 @@ impl Init {
 
     /// Extends all time limits.
     fn give_back(&mut self, overslept: Option<Overslept>) {
-        if let Some(Overslept { late, by }) = overslept {
-            let late = duration::format(late);
-            log::warn!(
-                "woken up {late} too late, as if stopped or frozen: time limits of services and clients are extended"
-            );
+        if let Some(overslept) = overslept {
+            let by = overslept.by;
+            if let Some(words) = self.sleep.words(self.now(), overslept) {
+                log::warn!("{words}");
+            }
             self.requests.overslept(by);
             self.executor.overslept(self.now(), by);
             self.feed(Event::Overslept { by });
