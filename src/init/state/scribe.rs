@@ -1,8 +1,8 @@
 //! Writes to the state directory, by a child: it may be on a disk that does not answer. One child at a time, so that a
 //! later word about a service goes after an earlier one. What is to be written meanwhile waits, one word for each service.
 //!
-//! A child that takes too long is killed. If it waits in the kernel, it stays, and everything waits for its end. What it
-//! had to write is tried again after [`PAUSE`], with the next word, or at the end of rinit.
+//! A child that takes longer than [`LIMIT`] is killed. If it waits in the kernel, it stays, and everything waits for its
+//! end. What it had to write is tried again [`PAUSE`] after that end, with the next word, or at the end of rinit.
 
 #![forbid(unsafe_code)]
 
@@ -80,7 +80,11 @@ impl Scribe {
         let Some(Running { name, stopped, .. }) = self.running.take() else { return };
         match status {
             Status::Code(0) => self.has_answered(),
-            Status::Code(error) => warn(&name, stopped, &io::Error::from_raw_os_error(error)),
+            Status::Code(error) => {
+                // An error is an answer too: to hang again is new.
+                self.is_told = false;
+                warn(&name, stopped, &io::Error::from_raw_os_error(error));
+            }
             Status::Signal(_) => {
                 self.waiting.entry(name).or_insert(stopped);
                 self.retry_at = Instant::now().checked_add(PAUSE);
@@ -126,8 +130,8 @@ impl Scribe {
         if !std::mem::replace(&mut self.is_told, true) {
             let (limit, pause) = (duration::format(LIMIT), duration::format(PAUSE));
             log::warn!(
-                "the state directory does not answer within {limit}: which services are stopped by hand is remembered as \
-                 soon as it does, and rinit tries again every {pause}"
+                "the state directory does not answer within {limit}: which services are stopped by hand is remembered once it \
+                 does. rinit tries again {pause} after each try that has failed"
             );
         }
     }
@@ -265,6 +269,18 @@ mod tests {
         assert_eq!(scribe.deadline(), None);
         assert!(!scribe.is_told, "it has answered");
         assert_eq!(State::open(Some(&dir), false).stopped(), ["db", "web", "x"]);
+    }
+
+    /// A disk may hang, then answer with an error, and hang again.
+    #[test]
+    fn a_directory_that_hangs_again_after_an_error_is_told_again() {
+        let base = tempfile::tempdir().unwrap();
+        let mut scribe = Scribe::new(State::open(Some(&base.path().join("state")), false));
+        let child = aside::run(|| Err(io::Error::from_raw_os_error(nix::libc::EIO))).unwrap();
+        scribe.running = Some(Running { child, name: "web".into(), stopped: true, deadline: None });
+        scribe.is_told = true;
+        reap(&mut scribe);
+        assert!(!scribe.is_told);
     }
 
     /// Reloads may bring new names for ever.
