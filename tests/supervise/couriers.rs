@@ -71,21 +71,32 @@ fn a_signal_arrives_where_the_processor_is_scarce() {
     assert!(!said.contains("cannot send") && !said.contains("not known"), "{said}");
 }
 
-/// Stops every process that it may until there is a file `calm`, and lets them go on then.
+/// Stops every process that it may until there is a file `calm`, and lets them go on then. A process that is new and has
+/// written nothing goes on for a moment at a time, so that it is stopped right after it has told that it begins.
 const HOSTILE_ROOT: &str = r#"
-import os, signal, time
-def all(signal):
+import os, signal
+def send(pid, signal):
     try:
-        os.kill(-1, signal)
+        os.kill(pid, signal)
     except OSError:
         pass
+def present():
+    return {name for name in os.listdir("/proc") if name.isdigit()}
+def has_written(pid):
+    try:
+        with open(f"/proc/{pid}/io") as counters:
+            return "wchar: 0\n" not in counters.read()
+    except OSError:
+        return True
+old = present()
 print("up", flush=True)
 while not os.path.exists("calm"):
-    for _ in range(100):
-        all(signal.SIGSTOP)
-all(signal.SIGCONT)
+    send(-1, signal.SIGSTOP)
+    for pid in [pid for pid in present() - old if not has_written(pid)]:
+        send(int(pid), signal.SIGCONT)
+send(-1, signal.SIGCONT)
 print("calm", flush=True)
-time.sleep(1000)
+signal.pause()
 "#;
 
 /// Root can stop the child that sends signals. It is killed, and the next signal has another one.
