@@ -8,10 +8,11 @@
 //!   that ends before the next deadline is not noticed, a longer one is.
 //! - After a late wake-up the whole sleep is given back (`by`), not only what was too much (`late`). Services may have run
 //!   for none of it, and with `late` alone the next limit would expire at the wake-up. Each limit so has
-//!   what it had left when the loop ran last, which is never more than its full length.
+//!   what it had left when the loop ran last.
 //!
 //! A freeze may also come while the loop is awake. So a turn that has taken too long gives its time back before anything
-//! expires in it.
+//! expires in it. A limit that was set in that turn after the freeze is then longer than its full length, by the freeze:
+//! which limits those are is not kept, and to be too patient once does less harm than to kill what was frozen.
 
 #![forbid(unsafe_code)]
 
