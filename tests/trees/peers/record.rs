@@ -16,10 +16,11 @@ pub struct Record {
     pub files: BTreeMap<String, Vec<String>>,
 }
 
-/// The events so far.
+/// The events so far. The last line may be half written.
 pub fn read(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"))).collect()
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"))).collect()
 }
 
 /// The directory of an event, as seen from the tree.
