@@ -84,6 +84,9 @@ impl fmt::Display for UsageError {
 }
 
 /// Reads the words after the program's name.
+///
+/// # Errors
+/// Reports an unknown option, an option without its value, and an option of the init that the verb does not have.
 pub fn parse(words: Vec<OsString>) -> Result<Line, UsageError> {
     let mut parser = Parser::from_args(words);
     let mut found = Words::default();

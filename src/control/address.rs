@@ -40,8 +40,12 @@ impl Refused {
 }
 
 impl Listener {
-    /// Listens where it was told to, else on the abstract name of this PID namespace if this is its PID 1, else below
-    /// the user's own directory; there as well if somebody else has taken the name, which is free for all.
+    /// Listens at `given`. Without it, PID 1 listens at the abstract name of its PID namespace, and any other process in the
+    /// user's own directory. PID 1 listens there as well if another process has taken the name, which is free for all.
+    ///
+    /// # Errors
+    /// Has `is_taken` set if another init listens there. Otherwise the name or the directory cannot be used; the message
+    /// says why.
     pub fn open(given: Option<&Address>, is_pid_1: bool) -> Result<Listener, Refused> {
         if let Some(address) = given {
             return Listener::at(address.clone(), GIVEN_MODE);

@@ -39,7 +39,10 @@ pub enum End {
     Broken,
 }
 
-/// Asks the init at `given`, or else at the places where one may be, and waits for `timeout` in all.
+/// Sends the request to the init at `given`, or else to the first trusted init that answers. Waits for `timeout` in all.
+///
+/// # Errors
+/// `NoInit` if no trusted init answers within `timeout`, `Refused` with the words of the init.
 pub fn ask(given: Option<&Address>, request: &Request, timeout: Duration) -> Result<Response, Failure> {
     let places = candidates(given);
     first_answer(&places, request, &Deadline::new(timeout)).map(|(_, response)| response)
@@ -65,8 +68,12 @@ fn first_answer<'a>(
     }
 }
 
-/// Asks, and hands over whatever is answered, line after line, until `take` wants no more or the init ends. Only the
-/// first answer has to be there within `timeout`.
+/// Sends the request and passes each response to `take`, until `take` returns false or the init ends. Only the first
+/// response has to arrive within `timeout`.
+///
+/// # Errors
+/// `NoInit` if no trusted init answers within `timeout`, `Refused` with the words of the init. A connection that breaks
+/// afterwards is no error: it is `End::Broken`.
 pub fn follow(
     given: Option<&Address>,
     request: &Request,

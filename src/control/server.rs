@@ -101,7 +101,10 @@ impl Server {
         }
     }
 
-    /// Begins to listen.
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// `epoll_ctl` fails: ENOMEM, or ENOSPC at the user's limit of watched descriptors.
     pub fn register(&mut self, poller: &Poller) -> io::Result<()> {
         poller.add(self.listener.as_fd(), self.token, Interest::Read)?;
         self.listening = true;

@@ -54,6 +54,10 @@ impl Surroundings {
     }
 
     /// The main process of a service.
+    ///
+    /// # Errors
+    /// The service cannot have a socket for `notify`, or `cap_add` names a capability that rinit lacks. Another attempt
+    /// does not help.
     pub fn service(&self, service: &Service) -> Result<Spec, StartError> {
         let is_main = service.name == crate::model::MAIN;
         let additions = self.notify_additions(service)?;
@@ -90,7 +94,10 @@ impl Surroundings {
         }
     }
 
-    /// A probe of a service, in that service's surroundings.
+    /// A probe of a service, in the environment of that service.
+    ///
+    /// # Errors
+    /// `cap_add` names a capability that rinit lacks.
     pub fn probe(&self, service: &Service, probe: &Probe, timeout: Duration) -> Result<Spec, StartError> {
         let (kind, target) = match probe {
             Probe::Command(words) => return self.command(service, words, &Additions::default()),
@@ -106,7 +113,10 @@ impl Surroundings {
         Ok(Spec { program: self.own_program(), ..spec })
     }
 
-    /// A command around a service's main process, in that service's surroundings, with what it is told of the end.
+    /// A hook of a service, in the environment of that service. `post_stop` is also given how the service ended.
+    ///
+    /// # Errors
+    /// The service has no such hook, or `cap_add` names a capability that rinit lacks.
     pub fn hook(&self, service: &Service, hook: Hook, end: &End) -> Result<Spec, StartError> {
         let told = if hook == Hook::PostStop { end.variables().to_vec() } else { Vec::new() };
         let additions = Additions { extra: told };

@@ -62,7 +62,10 @@ pub struct NotifySocket {
 }
 
 impl NotifySocket {
-    /// Opens it at an abstract address.
+    /// Opens the socket at an abstract address.
+    ///
+    /// # Errors
+    /// As [`DatagramSocket::open`].
     pub fn open() -> io::Result<NotifySocket> {
         let socket = DatagramSocket::open()?;
         let address = format!("@{}", socket.name());

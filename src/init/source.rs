@@ -77,12 +77,18 @@ impl Source {
     }
 
     /// Reads the configuration for the first time, with the directories as the user wrote them.
+    ///
+    /// # Errors
+    /// All mistakes in the definitions, with their places.
     pub fn first(settings: &Settings) -> Result<Config, Vec<Diagnostic>> {
         load(settings.services.clone(), settings.style, settings.command.clone())
     }
 
-    /// Has it read again. Who asks while it is read is answered when it has been read once more, for it may have changed
-    /// since.
+    /// Starts to read the definitions again. A request that comes while they are read is answered after one more reading,
+    /// because the files may have changed since.
+    ///
+    /// # Errors
+    /// The container is stopping, or the child that reads cannot be started.
     pub fn ask(&mut self, executor: &mut Executor, now: Time, asker: Asker) -> Result<(), String> {
         if executor.supervisor.is_stopping() {
             return Err(STOPPING.to_owned());

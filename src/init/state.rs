@@ -98,7 +98,10 @@ impl State {
         self.dir.is_some()
     }
 
-    /// Writes down whether a service was stopped by hand. May wait for a disk.
+    /// Records whether a service was stopped by hand. May wait for a disk.
+    ///
+    /// # Errors
+    /// The directory or the file cannot be made or removed: EACCES, EROFS or ENOSPC, for example.
     pub fn write_stopped(&self, name: &str, stopped: bool) -> io::Result<()> {
         match (self.stopped_dir(), stopped) {
             (Some(dir), true) => file::make_dir(&dir).and_then(|()| file::touch(&dir.join(name))),
@@ -118,7 +121,10 @@ impl State {
         parsed.inspect_err(|e| log::debug!("cannot read {}: {}", path.display(), cause(e))).ok()
     }
 
-    /// Writes down how this stop has gone. May wait for a disk.
+    /// Records how this stop went. May wait for a disk.
+    ///
+    /// # Errors
+    /// The directory or the file cannot be written: EACCES, EROFS or ENOSPC, for example.
     pub fn write_stop(&self, stop: &LastStop) -> io::Result<()> {
         let Some(path) = self.last_stop_file() else { return Ok(()) };
         let text = serde_json::to_vec(stop)?;

@@ -7,7 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 const HTTP_PORT: u16 = 80;
 
 impl HttpUrl {
-    /// Reads `http://ADDRESS[:PORT][/PATH][?QUERY]`. The message says what would be right.
+    /// Reads `http://ADDRESS[:PORT][/PATH][?QUERY]`.
+    ///
+    /// # Errors
+    /// The URL has another scheme, a user name, no valid address or port, or a character that must be percent-encoded. The
+    /// message says what would be right.
     pub fn parse(text: &str) -> Result<HttpUrl, String> {
         let rest = without_scheme(text)?;
         if let Some(odd) = rest.chars().find(|c| !c.is_ascii_graphic()) {
@@ -28,6 +32,9 @@ impl HttpUrl {
 }
 
 /// Reads `ADDRESS:PORT`, as in `127.0.0.1:6379`, `[::1]:6379` or `localhost:6379`.
+///
+/// # Errors
+/// The address is not valid, or the port is missing or not between 1 and 65535.
 pub fn parse_tcp(text: &str) -> Result<Endpoint, String> {
     let (host, port) = split_port(text)?;
     let missing = || "the port is missing: write ADDRESS:PORT, as in 127.0.0.1:6379".to_owned();

@@ -10,7 +10,10 @@ pub struct Unclosed {
     pub at: usize,
 }
 
-/// Splits `text` into words. A quote that is not closed, or a last backslash, is an error.
+/// Splits `text` into words.
+///
+/// # Errors
+/// A quote that is not closed, or a backslash at the end.
 pub fn split(text: &str) -> Result<Vec<String>, Unclosed> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

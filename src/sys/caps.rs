@@ -49,7 +49,10 @@ pub struct Change {
     bounding_may_stay: bool,
 }
 
-/// What this process has.
+/// The capabilities of this process.
+///
+/// # Errors
+/// `capget` fails: ENOSYS or EPERM under seccomp.
 pub fn own() -> io::Result<Own> {
     let mut header = Header { version: VERSION_3, pid: 0 };
     let mut halves = [Half::default(); 2];

@@ -9,8 +9,11 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-/// The bytes of a regular file of at most so many. Nothing else is read: a pipe, a device or a socket could make rinit
-/// wait. (A file on a network file system whose server is gone can, too, and there is no way to see that.)
+/// Reads a regular file of at most `limit` bytes. A pipe, a device or a socket is not read, because it could make rinit
+/// wait. (A file on a network file system whose server does not answer can, too. There is no way to see that.)
+///
+/// # Errors
+/// The file cannot be opened or read, is not a regular file, or is larger than `limit`.
 pub fn read_small(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
@@ -26,8 +29,11 @@ pub fn read_small(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Writes a file that only this user can read, whole or not at all: whoever reads it finds the old text or the new one.
-/// It is not waited for that the disk has it.
+/// Writes a file that only this user can read. A reader finds either the old text or the new one. This does not wait
+/// until the disk has it.
+///
+/// # Errors
+/// `open`, `write` or `rename` fails: EACCES, EROFS or ENOSPC, for example. The old file is unchanged.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
@@ -39,12 +45,18 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Makes a file without content. One that is there already is fine.
+/// Makes an empty file, if it does not exist.
+///
+/// # Errors
+/// `open` fails: EACCES, EROFS or ENOSPC, for example.
 pub fn touch(path: &Path) -> io::Result<()> {
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
 }
 
-/// Removes a file. That it is not there is fine.
+/// Removes a file, if it exists.
+///
+/// # Errors
+/// `unlink` fails for another reason than ENOENT: EACCES, EPERM or EROFS, for example.
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
@@ -52,7 +64,10 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The names in a directory, at most so many, in order. One that is not there has none.
+/// At most `limit` names in a directory, sorted. A directory that does not exist has none.
+///
+/// # Errors
+/// The directory cannot be opened: EACCES or ENOTDIR, for example.
 pub fn names(path: &Path, limit: usize) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -62,7 +77,10 @@ pub fn names(path: &Path, limit: usize) -> io::Result<Vec<String>> {
     Ok(ordered::set(names.take(limit)).into_iter().collect())
 }
 
-/// Makes a directory for this user, and those above it that are missing.
+/// Makes a directory for this user, with missing parents.
+///
+/// # Errors
+/// `mkdir` fails: EACCES, EROFS, ENOSPC, or ENOTDIR if a parent is a file.
 pub fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

@@ -43,7 +43,11 @@ pub struct Received {
 }
 
 impl DatagramSocket {
-    /// At an abstract address: that needs no file system.
+    /// Opens a socket at an abstract address, which needs no file system. If another process in this network namespace has
+    /// taken the name, the kernel chooses a free one.
+    ///
+    /// # Errors
+    /// `socket`, `setsockopt` or `bind` fails: EMFILE, ENFILE, ENOMEM, or EPERM under seccomp.
     pub fn open() -> io::Result<DatagramSocket> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let fd = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
@@ -70,7 +74,10 @@ impl DatagramSocket {
         &self.name
     }
 
-    /// The next message that waits; `None`: there is none.
+    /// The next message; `None` if there is none.
+    ///
+    /// # Errors
+    /// `recvmsg` fails for another reason than EAGAIN: ENOMEM or ENOBUFS, for example.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
         let mut control = Control { bytes: [0; CONTROL_SIZE] };
         let mut piece = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };

@@ -55,24 +55,36 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// An empty set. Its own descriptor is closed on exec.
+    /// Makes an empty set. Its descriptor is closed on exec.
+    ///
+    /// # Errors
+    /// `epoll_create1` fails: EMFILE, ENFILE or ENOMEM.
     pub fn new() -> io::Result<Poller> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
         Ok(Poller { epoll: epoll.map_err(|e| failed("epoll_create", e.into()))? })
     }
 
-    /// Watches `fd`; `token` comes back with what it has to tell.
+    /// Watches `fd`. Its events carry `token`.
+    ///
+    /// # Errors
+    /// `epoll_ctl` fails: ENOMEM, ENOSPC at the user's limit of watched descriptors, or EPERM for a regular file.
     pub fn add(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
         let added = self.epoll.add(fd, EpollEvent::new(interest.flags(), token));
         added.map_err(|e| failed("epoll_ctl", e.into()))
     }
 
-    /// Changes what a watched descriptor is watched for.
+    /// Changes the events for which `fd` is watched.
+    ///
+    /// # Errors
+    /// `epoll_ctl` fails: ENOENT if `fd` is not watched.
     pub fn modify(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
         Ok(self.epoll.modify(fd, &mut EpollEvent::new(interest.flags(), token))?)
     }
 
-    /// Watches `fd` no longer. To be called before it is closed.
+    /// Stops watching `fd`. Call this before `fd` is closed.
+    ///
+    /// # Errors
+    /// `epoll_ctl` fails: ENOENT if `fd` is not watched.
     pub fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         Ok(self.epoll.delete(fd)?)
     }
@@ -82,8 +94,11 @@ impl Poller {
         ready.len() >= BATCH
     }
 
-    /// Waits until a descriptor has something to tell or `timeout` is over (`None`: for ever), and puts what is
-    /// ready into `ready`. An interruption by a signal is no error: nothing is ready then.
+    /// Waits until a descriptor is ready or `timeout` is over (`None`: no limit), and puts the events into `ready`. If a
+    /// signal interrupts it, `ready` is empty.
+    ///
+    /// # Errors
+    /// `epoll_wait` fails, which a valid set never causes; seccomp can.
     pub fn wait(&self, ready: &mut Vec<Ready>, timeout: Option<Duration>) -> io::Result<()> {
         ready.clear();
         let mut events = [EpollEvent::empty(); BATCH];
@@ -106,8 +121,11 @@ impl Poller {
     }
 }
 
-/// Waits, without a set, until one descriptor can be read or another one written to, or `timeout` is over (`None`: for
-/// ever). Returns which of them it is; neither after an interruption by a signal.
+/// Waits, without a set, until `input` can be read, `output` can be written to, or `timeout` is over (`None`: no limit).
+/// Returns which of them is ready; neither if a signal interrupts it.
+///
+/// # Errors
+/// `poll` fails: ENOMEM, or EINVAL where RLIMIT_NOFILE is below 2.
 pub fn either(
     input: Option<BorrowedFd<'_>>,
     output: Option<BorrowedFd<'_>>,

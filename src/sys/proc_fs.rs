@@ -164,7 +164,10 @@ impl Rest {
         each.map(|(pid, stat)| Identity { pid: *pid, started: stat.started }).collect()
     }
 
-    /// Sends signals to all of them. Returns the first error; that one is gone is none.
+    /// Sends these signals to all of them. A process that is gone is no error.
+    ///
+    /// # Errors
+    /// The first error of `kill`: EPERM for a process of another user. The others are signalled nevertheless.
     pub fn signal(&self, signals: &[Signal]) -> std::io::Result<()> {
         // Where everybody is meant, nobody slips through who is made meanwhile.
         let pids = if self.is_everybody { &[-1][..] } else { &self.pids };

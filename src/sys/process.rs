@@ -51,6 +51,9 @@ pub fn reap_ended(pid: i32) -> Reaped {
 }
 
 /// Reaps this child if it has ended. Never waits.
+///
+/// # Errors
+/// `waitpid` fails: ECHILD if this is no child.
 pub fn reap_child(pid: i32) -> io::Result<Option<Status>> {
     Ok(match wait(pid, libc::WNOHANG)? {
         Reaped::Child(_, status) => Some(status),
@@ -58,7 +61,10 @@ pub fn reap_child(pid: i32) -> io::Result<Option<Status>> {
     })
 }
 
-/// Waits for the end of this child, and reaps it. Not for PID 1.
+/// Waits until this child ends, and reaps it. Not for PID 1.
+///
+/// # Errors
+/// `waitpid` fails: ECHILD if this is no child.
 pub fn await_end(pid: i32) -> io::Result<()> {
     while wait(pid, 0)? == Reaped::Detached {}
     Ok(())
@@ -141,18 +147,27 @@ pub fn is_alone() -> bool {
     matches!(try_send(-1, 0), Err(e) if e.raw_os_error() == Some(libc::ESRCH))
 }
 
-/// Sends a signal to a process. That it is gone already is no error.
+/// Sends a signal to a process. A process that is gone is no error.
+///
+/// # Errors
+/// `kill` fails: EPERM for a process of another user.
 pub fn kill(pid: i32, signal: Signal) -> io::Result<()> {
     send(pid, signal.number())
 }
 
-/// Whether this process may signal that one; if not, the error. That it is gone already is none.
+/// Checks whether this process may signal that one. A process that is gone is no error.
+///
+/// # Errors
+/// `kill` fails: EPERM for a process of another user.
 pub fn may_signal(pid: i32) -> io::Result<()> {
     send(pid, 0)
 }
 
-/// Sends a signal to a process group. Where the group is not made yet, because its leader was forked a moment ago,
-/// to the leader.
+/// Sends a signal to a process group. The group does not exist for a moment after its leader was forked: then the signal
+/// goes to the leader.
+///
+/// # Errors
+/// `kill` fails: EPERM if every member is of another user.
 pub fn kill_group(leader: i32, signal: Signal) -> io::Result<()> {
     match try_send(leader.saturating_neg(), signal.number()) {
         Err(e) if e.raw_os_error() == Some(libc::ESRCH) => send(leader, signal.number()),
@@ -160,7 +175,10 @@ pub fn kill_group(leader: i32, signal: Signal) -> io::Result<()> {
     }
 }
 
-/// Sends a signal to what is left of a process group whose leader was reaped.
+/// Sends a signal to the rest of a process group whose leader was reaped. A group that is gone is no error.
+///
+/// # Errors
+/// `kill` fails: EPERM if every member is of another user.
 pub fn kill_group_left(leader: i32, signal: Signal) -> io::Result<()> {
     send(leader.saturating_neg(), signal.number())
 }
@@ -194,7 +212,10 @@ pub fn is_pid1() -> bool {
     std::process::id() == 1
 }
 
-/// Orphans among the descendants become children of this process, as they do for a PID 1.
+/// Makes this process a subreaper: orphans among its descendants become its children, as they become those of PID 1.
+///
+/// # Errors
+/// `prctl` fails: EINVAL before Linux 3.4, EPERM under seccomp.
 pub fn become_subreaper() -> io::Result<()> {
     // SAFETY: PR_SET_CHILD_SUBREAPER takes one number and has no memory effects.
     match unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } {
@@ -209,7 +230,10 @@ pub fn set_name(name: &std::ffi::CStr) {
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
 }
 
-/// The signal that the kernel sends when this process's parent ends.
+/// Sets the signal that the kernel sends to this process when its parent ends.
+///
+/// # Errors
+/// `prctl` fails: EPERM under seccomp.
 pub fn set_parent_death_signal(signal: Signal) -> io::Result<()> {
     // SAFETY: PR_SET_PDEATHSIG takes one number and has no memory effects.
     match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal.number(), 0, 0, 0) } {

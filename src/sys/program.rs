@@ -44,9 +44,12 @@ impl Program {
         Program::Paths(paths.collect())
     }
 
-    /// Looks whether it can be executed by a process that starts in `dir`, without doing it; an empty one is rinit's
-    /// own. What another user may execute cannot be told from here: `for_other_user` only asks
-    /// whether it is there.
+    /// Checks, without executing it, whether a process that starts in `dir` can execute the program. An empty `dir` is the
+    /// one of rinit. It is not known what another user may execute: with `for_other_user` a program that exists is enough.
+    ///
+    /// # Errors
+    /// ENOENT if no path has the program, EACCES if a program is there that cannot be executed. Other errors are left to
+    /// the exec.
     pub fn look(&self, dir: &Path, for_other_user: bool) -> io::Result<()> {
         let Program::Paths(paths) = self else { return Ok(()) };
         if !dir.as_os_str().is_empty() && !dir.is_dir() {

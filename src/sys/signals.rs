@@ -37,8 +37,11 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From here on every signal waits to be read; those that were blocked before and have come already, too. Where
-    /// there is nothing else to wait for, reading waits for the next one.
+    /// Blocks every signal, and opens a descriptor to read them from. Signals that are already pending are read as well.
+    /// With `Reading::Waits`, reading blocks until the next signal.
+    ///
+    /// # Errors
+    /// `rt_sigprocmask` or `signalfd` fails: EMFILE, ENFILE, ENOMEM, or EPERM and ENOSYS under seccomp.
     pub fn catch_all(reading: Reading) -> io::Result<Signals> {
         let set = Mask::all();
         set.block().map_err(|e| failed("rt_sigprocmask", e))?;

@@ -35,7 +35,10 @@ pub enum Address {
 }
 
 impl Address {
-    /// Reads `PATH`, or `@NAME` for an abstract one.
+    /// Reads `PATH`, or `@NAME` for an abstract address.
+    ///
+    /// # Errors
+    /// The name is empty, is longer than [`MAX_NAME`], or contains a NUL byte.
     pub fn parse(text: &OsStr) -> Result<Address, String> {
         let bytes = text.as_bytes();
         let (name, address) = match bytes.strip_prefix(b"@") {
@@ -76,8 +79,12 @@ pub struct PeerCred {
     pub uid: u32,
 }
 
-/// Makes a listening socket that does not block. A file gets this mode, whatever the umask. A socket file that
-/// nobody listens on is replaced; `AddrInUse` means that somebody does, `AlreadyExists` that it is no socket.
+/// Makes a non-blocking socket that listens. A socket file gets this mode, whatever the umask. A socket file on which nobody
+/// listens is replaced.
+///
+/// # Errors
+/// `AddrInUse` if another process listens there, `AlreadyExists` if the file is not a socket. Otherwise `socket`, `bind` or
+/// `listen` fails: EACCES, ENOENT, EROFS or EMFILE, for example.
 pub fn listen(address: &Address, mode: u32) -> io::Result<UnixListener> {
     let listener = match address {
         Address::Abstract(name) => UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?,
@@ -128,7 +135,10 @@ fn set_mode(path: &Path, mode: u32) {
     }
 }
 
-/// The next connection that waits, as a socket that does not block.
+/// The next pending connection, as a non-blocking socket.
+///
+/// # Errors
+/// `accept4` fails: EAGAIN if none is pending, ECONNABORTED if the client has gone, EMFILE, ENFILE or ENOMEM.
 pub fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
     let (stream, _) = listener.accept()?;
     stream.set_nonblocking(true)?;
@@ -139,12 +149,18 @@ pub fn accept(listener: &UnixListener) -> io::Result<UnixStream> {
 /// ours, not of the other side's: for 64 who do not read, the usual 208 KiB each would be 13 MiB.
 const SEND_BUFFER: usize = 16 * 1024;
 
-/// Has the kernel hold little of what the other side does not read.
+/// Limits how much the kernel buffers for a peer that does not read.
+///
+/// # Errors
+/// `setsockopt` fails: EPERM under seccomp.
 pub fn limit_unread(stream: &UnixStream) -> io::Result<()> {
     Ok(nix_socket::setsockopt(stream, sockopt::SndBuf, &SEND_BUFFER)?)
 }
 
-/// Connects, waiting at most so long for a place in the listener's queue. The socket blocks.
+/// Connects. Waits at most `timeout` for a place in the listener's queue. The socket blocks.
+///
+/// # Errors
+/// `connect` fails: ENOENT or ECONNREFUSED if nobody listens, EACCES, or `WouldBlock` when `timeout` is over.
 pub fn connect(address: &Address, timeout: Duration) -> io::Result<UnixStream> {
     let socket = nix_socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
     let limit = TimeVal::new(
@@ -160,7 +176,10 @@ pub fn connect(address: &Address, timeout: Duration) -> io::Result<UnixStream> {
     Ok(UnixStream::from(socket))
 }
 
-/// Connects without waiting: `WouldBlock` means that the listener's queue is full. The socket blocks from then on.
+/// Connects without waiting. The socket blocks afterwards.
+///
+/// # Errors
+/// `connect` fails: ENOENT or ECONNREFUSED if nobody listens, EACCES, or `WouldBlock` if the listener's queue is full.
 pub fn try_connect(address: &Address) -> io::Result<UnixStream> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = nix_socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
@@ -174,24 +193,37 @@ pub fn try_connect(address: &Address) -> io::Result<UnixStream> {
     Ok(stream)
 }
 
-/// Who is on the other side: for a connection that was accepted who has connected, else who listens.
+/// The process at the other end: the one that has connected, or the one that listens.
+///
+/// # Errors
+/// `getsockopt` fails: EPERM under seccomp.
 pub fn peer(stream: &UnixStream) -> io::Result<PeerCred> {
     let cred = nix_socket::getsockopt(stream, sockopt::PeerCredentials)?;
     Ok(PeerCred { pid: cred.pid(), uid: cred.uid() })
 }
 
-/// Sends what there is room for. Never waits, never raises SIGPIPE.
+/// Sends what fits into the buffer and returns its length. Never waits, never raises SIGPIPE.
+///
+/// # Errors
+/// `send` fails: EAGAIN if the buffer is full, EPIPE or ECONNRESET if the peer has closed the connection.
 pub fn send(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
     let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
     Ok(nix_socket::send(stream.as_raw_fd(), bytes, flags)?)
 }
 
-/// The number that tells this PID namespace from every other one on the machine.
+/// The inode number of this PID namespace, which no other one on the machine has.
+///
+/// # Errors
+/// `/proc` is not mounted.
 pub fn pid_namespace() -> io::Result<u64> {
     Ok(fs::metadata("/proc/self/ns/pid")?.ino())
 }
 
-/// Makes a directory that only this user can enter. One that is there already is fine if it is so.
+/// Makes a directory that only this user can enter. A directory like that may exist already.
+///
+/// # Errors
+/// `PermissionDenied` if something else has this name: a file, or a directory that others can write to. Otherwise `mkdir`
+/// fails: ENOENT, EACCES or EROFS, for example.
 pub fn make_private_dir(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),

@@ -111,9 +111,11 @@ pub enum Outcome {
     Failed(Stage, io::Error),
 }
 
-/// Forks a child that executes the program. `output` becomes its standard output and error.
+/// Forks a child that executes the program. `output` becomes its standard output and error. The child reports a failed
+/// set-up over `Spawned::status`.
 ///
-/// Errors: no process (EAGAIN, ENOMEM) or no descriptor (EMFILE, ENFILE) could be had.
+/// # Errors
+/// `fork` or `pipe2` fails: EAGAIN, ENOMEM, EMFILE or ENFILE.
 pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned> {
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
     let (notify, notify_writer) = spec.notify.map(|_| output_pipe()).transpose()?.unzip();
@@ -197,25 +199,37 @@ pub fn is_no_device(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(EACCES | ENODEV | ENOENT | ENOTDIR | ENXIO))
 }
 
-/// A pipe between two services, whose both ends wait.
+/// A pipe between two services. Both ends block.
+///
+/// # Errors
+/// `pipe2` fails: EMFILE, ENFILE or ENOMEM.
 pub fn service_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
 }
 
-/// A pipe for what a child writes: the reading end does not wait.
+/// A pipe for the output of a child. The reading end does not block.
+///
+/// # Errors
+/// `pipe2` fails: EMFILE, ENFILE or ENOMEM.
 pub fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
     nix::fcntl::fcntl(&reader, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok((reader, writer))
 }
 
-/// The directory that rinit is in, held open, so that a child can start there after rinit has left it.
+/// A descriptor of the current directory, so that a child can start there after rinit has left it.
+///
+/// # Errors
+/// `open` fails: EACCES, EMFILE, or ENOENT if the directory was removed.
 pub fn current_dir() -> io::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC | OFlag::O_DIRECTORY;
     Ok(nix::fcntl::open(".", flags, nix::sys::stat::Mode::empty())?)
 }
 
-/// rinit's own program, held open so that a child can execute it as any user and in any root.
+/// A descriptor of rinit's own program, so that a child can execute it as any user and in any root.
+///
+/// # Errors
+/// `open` fails: ENOENT where `/proc` is not mounted, EMFILE or ENFILE.
 pub fn own_program() -> io::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
     Ok(nix::fcntl::open("/proc/self/exe", flags, nix::sys::stat::Mode::empty())?)

@@ -117,7 +117,10 @@ impl Stderr {
         self.relays.retain(|relay| *relay != pid);
     }
 
-    /// Writes what can be written without sleeping. Returns how many bytes that was.
+    /// Writes as much as is possible without blocking. Returns the number of bytes.
+    ///
+    /// # Errors
+    /// See [`Refusal`]. Nothing was written then.
     pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         if matches!(self.way, Way::NoReader) {
             self.choose(find());

@@ -36,7 +36,10 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// Runs `command` in a process group of its own, with this process's output and nothing to read.
+/// Runs `command` in its own process group, with the output of this process and an empty input.
+///
+/// # Errors
+/// The program cannot be executed, or no pipe or process can be made. A program that fails is no error.
 pub fn run(command: &[OsString], timeout: Duration) -> io::Result<Outcome> {
     let mut deadline = Instant::now().checked_add(timeout);
     let nothing = File::open("/dev/null")

@@ -1,5 +1,7 @@
-//! The imports agree with docs/DESIGN.md: rooms use each other as its table says, and no files import in a circle.
+//! The code keeps the rules of docs/DESIGN.md: rooms use each other as its table says, no files import in a circle, and
+//! public functions say when they fail.
 
+mod errors;
 mod imports;
 mod words;
 

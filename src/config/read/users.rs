@@ -39,6 +39,10 @@ impl Accounts {
     /// Finds `NAME` or `UID`, either with `:GROUP` or `:GID`, as Docker does: with a group, the user is in that
     /// group alone; else in its own and those that list it. A number without an entry is taken as it is, with group
     /// 0 and the home `/`.
+    ///
+    /// # Errors
+    /// `Form` for text of another form, `UnknownUser` or `UnknownGroup` for a name that the file does not list, and
+    /// `Unreadable` where the file that would list it cannot be read.
     pub fn resolve(&self, text: &str) -> Result<User, Problem> {
         let (who, group) = match text.split_once(':') {
             Some((who, group)) => (who, Some(group)),
@@ -69,6 +73,9 @@ impl Accounts {
     }
 
     /// Finds a group by its name or number.
+    ///
+    /// # Errors
+    /// `UnknownGroup` for a name that `etc/group` does not list, `Unreadable` where that file cannot be read.
     pub fn group_id(&self, group: &str) -> Result<u32, Problem> {
         let found = entries(self.group.text()).find(|fields| fields.first() == Some(&group.as_bytes()));
         found.and_then(|fields| id(&fields, 2)).or_else(|| number(group)).ok_or_else(|| {

@@ -253,7 +253,10 @@ impl Request {
         }
     }
 
-    /// Reads one line. The message says what is wrong with it.
+    /// Reads a request from one line.
+    ///
+    /// # Errors
+    /// The line is not JSON, is of another version of the protocol, or its verb lacks a field or does not take one.
     pub fn parse(line: &[u8]) -> Result<Request, String> {
         let request: Request = serde_json::from_slice(line).map_err(|e| explain(line, &e))?;
         if request.v != VERSION {
@@ -425,7 +428,10 @@ impl Response {
         Response { event: Some(event), ..Response::done() }
     }
 
-    /// Reads one line.
+    /// Reads a response from one line.
+    ///
+    /// # Errors
+    /// The line is not a JSON object with these fields.
     pub fn parse(line: &[u8]) -> Result<Response, String> {
         serde_json::from_slice(line).map_err(|e| format!("cannot read the answer: {e}"))
     }

@@ -10,7 +10,10 @@ use crate::sys::process;
 use crate::sys::spawn::Ids;
 use std::io;
 
-/// `ids`: whom the process becomes, if not rinit's own user.
+/// The attributes of a service's processes. `ids`: the user of the process, if it is not rinit's own.
+///
+/// # Errors
+/// `cap_add` names a capability that rinit lacks, or rinit's own capabilities cannot be read.
 pub fn build(service: &Service, ids: Option<&Ids>) -> Result<Attributes, StartError> {
     let context = &*service.exec.context;
     Ok(Attributes {

@@ -16,7 +16,10 @@ struct Ends {
 }
 
 impl Pipe {
-    /// What the service reads from; one whose input has come to an end reads what is left of it.
+    /// The end that the service reads from. After the end of the input, the service reads what is left in the pipe.
+    ///
+    /// # Errors
+    /// `pipe2` fails: EMFILE, ENFILE or ENOMEM.
     pub fn reader(&mut self) -> io::Result<RawFd> {
         match &self.0 {
             Some(ends) => Ok(ends.reader.as_raw_fd()),
@@ -24,7 +27,10 @@ impl Pipe {
         }
     }
 
-    /// What others write to the service with. One whose input has come to an end begins a new one.
+    /// The end that other services write to. After the end of the input, this makes a new pipe.
+    ///
+    /// # Errors
+    /// `pipe2` fails: EMFILE, ENFILE or ENOMEM.
     pub fn writer(&mut self) -> io::Result<RawFd> {
         match self.0.as_ref().and_then(|ends| ends.writer.as_ref()) {
             Some(writer) => Ok(writer.as_raw_fd()),

@@ -172,7 +172,10 @@ fn action_result(supervisor: &Supervisor, now: Time, id: ServiceId, verb: Verb) 
     Some(ActionResult { service: view.name.to_owned(), done, message })
 }
 
-/// The services that a request names, each once, or all of them.
+/// The services that a request names, each once. No names mean all services.
+///
+/// # Errors
+/// As [`chosen`].
 pub fn named(supervisor: &Supervisor, names: &[String]) -> Result<Vec<ServiceId>, String> {
     let all = supervisor.current();
     if names.is_empty() {
@@ -181,8 +184,10 @@ pub fn named(supervisor: &Supervisor, names: &[String]) -> Result<Vec<ServiceId>
     chosen(names, &all.map(|id| (id, supervisor.name(id))).collect::<Vec<_>>())
 }
 
-/// Those of `all` that are named, each once, in the order in which they are. A name or a pattern without a service is
-/// an error.
+/// The entries of `all` that the names and patterns choose, each once, in the order of the names.
+///
+/// # Errors
+/// There are too many names or patterns, one is too long, or one matches no service.
 pub fn chosen<T: Copy + Ord>(names: &[String], all: &[(T, &str)]) -> Result<Vec<T>, String> {
     if names.len() > MAX_NAMES {
         return Err(format!("more than {MAX_NAMES} names"));

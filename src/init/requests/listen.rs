@@ -10,8 +10,11 @@ use crate::model::text::cause;
 use crate::sys::poll::Poller;
 use crate::sys::process;
 
-/// Opens it where the settings want one. An error means that another init is there, and that this one is not to start
-/// beside it; any other failure is told, and rinit does its work without the socket.
+/// Opens the control socket if the settings want one. `None`: there is none, and rinit runs without it. A failure is
+/// logged.
+///
+/// # Errors
+/// Another init listens there, and the settings require the socket: this init must not start beside it.
 pub fn open(
     settings: &Settings,
     poller: &Poller,

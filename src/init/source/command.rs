@@ -6,7 +6,10 @@ use crate::model::{MAIN, Service};
 use crate::sys::spawn::Stage;
 use std::path::Path;
 
-/// Whether the program of `main` can be executed, as far as that can be told beforehand.
+/// Checks whether the program of `main` can be executed, as far as that is known beforehand.
+///
+/// # Errors
+/// The program does not exist (status 127) or cannot be executed (status 126).
 pub fn look(services: &[Service], surroundings: &Surroundings) -> Result<(), NotStarted> {
     let Some(main) = services.iter().find(|service| service.name == MAIN) else { return Ok(()) };
     // What else keeps it from starting is told when it is to start.

@@ -198,7 +198,10 @@ fn too_large() -> String {
 }
 
 impl Reader {
-    /// Starts the child that reads the definitions. Returns why that cannot be done.
+    /// Starts the child that reads the definitions.
+    ///
+    /// # Errors
+    /// No pipe or process can be made, or the child of an earlier reading does not end.
     pub fn begin(
         &mut self,
         poller: &Poller,
