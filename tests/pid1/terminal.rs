@@ -238,7 +238,8 @@ fn the_command_is_in_the_foreground() {
 /// As a job of a shell that does job control: the terminal is lent, and given back.
 #[test]
 fn as_a_job_of_a_shell() {
-    let rinit = Init::rinit().path.display().to_string();
+    // With `--`, since an init may run on this machine already.
+    let rinit = format!("{} --", Init::rinit().path.display());
     let mut terminal = Terminal::start(&[&["setsid", "--ctty"][..], &BASH].concat(), &[("INIT", &rinit)]);
     terminal.wait("$ ");
     for _ in 0..3 {

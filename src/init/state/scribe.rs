@@ -276,7 +276,7 @@ mod tests {
     fn a_directory_that_hangs_again_after_an_error_is_told_again() {
         let base = tempfile::tempdir().unwrap();
         let mut scribe = Scribe::new(State::open(Some(&base.path().join("state")), false));
-        let child = aside::run(|| Err(io::Error::from_raw_os_error(nix::libc::EIO))).unwrap();
+        let child = aside::run(|| Err(nix::errno::Errno::EIO.into())).unwrap();
         scribe.running = Some(Running { child, name: "web".into(), stopped: true, deadline: None });
         scribe.is_told = true;
         reap(&mut scribe);
