@@ -5,7 +5,7 @@
 use super::parse::Words;
 use super::{output, values};
 use crate::model::exit::{DONE, NOT_DONE};
-use crate::model::{HttpUrl, url};
+use crate::model::{HttpUrl, url, words};
 use crate::probe;
 use crate::sys::socket::Address;
 use std::ffi::{OsStr, OsString};
@@ -33,13 +33,41 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
             let address = Address::parse(given.get(1).copied().unwrap_or_default())?;
             probe::attempt(timeout, |timeout| probe::unix(&address, timeout))
         }
-        ["http" | "tcp" | "unix", ..] => return Err("probe takes one address".to_owned()),
+        [kind @ ("http" | "tcp" | "unix"), ..] => {
+            let example = match *kind {
+                "http" => "http://127.0.0.1:8080/health",
+                "tcp" => "127.0.0.1:6379",
+                _ => "/run/app.sock",
+            };
+            return Err(format!("{kind} takes one address, as in rinit probe {kind} {example}"));
+        }
+        [target] => {
+            let meant =
+                meant(target).map(|words| format!("did you mean rinit probe {words}? ")).unwrap_or_default();
+            return Err(format!("cannot probe {target:?}: {meant}Write {FORMS}"));
+        }
         [kind, ..] => return Err(format!("cannot probe {kind:?}: write {FORMS}")),
         [] => return Err(format!("what is to be probed? Write {FORMS}")),
     };
     // That nobody reads the text does not change what the status says.
     let _ = output::out(&format!("{}\n", outcome.message));
     Ok(if outcome.healthy { DONE } else { NOT_DONE })
+}
+
+/// What was likely meant by a target without its kind.
+fn meant(target: &str) -> Option<String> {
+    let quoted = |kind: &str, target: &str| Some(format!("{kind} {}", words::join([target.to_owned()])));
+    match target.split_once(':') {
+        Some(("http" | "https", rest)) if rest.starts_with("//") => quoted("http", target),
+        Some((kind @ ("tcp" | "unix"), rest)) => quoted(kind, rest.strip_prefix("//").unwrap_or(rest)),
+        _ if target.starts_with(['/', '@']) => quoted("unix", target),
+        // A path after the port is that of a URL.
+        _ if url::parse_tcp(target).is_ok() => quoted("tcp", target),
+        _ if HttpUrl::parse(&format!("http://{target}")).is_ok() => {
+            quoted("http", &format!("http://{target}"))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -66,7 +94,17 @@ mod tests {
         for (operands, part) in [
             (&[][..], "what is to be probed"),
             (&["icmp", "x"], "cannot probe \"icmp\""),
-            (&["http"], "one address"),
+            (&["http"], "http takes one address, as in rinit probe http http://127.0.0.1:8080/health"),
+            (
+                &["http://127.0.0.1:80/a?b=1&c"],
+                "did you mean rinit probe http 'http://127.0.0.1:80/a?b=1&c'? Write",
+            ),
+            (&["tcp://127.0.0.1:1"], "did you mean rinit probe tcp 127.0.0.1:1?"),
+            (&["unix:/run/x"], "did you mean rinit probe unix /run/x?"),
+            (&["/run/x"], "did you mean rinit probe unix /run/x?"),
+            (&["127.0.0.1:1"], "did you mean rinit probe tcp 127.0.0.1:1?"),
+            (&["127.0.0.1:80/x"], "did you mean rinit probe http http://127.0.0.1:80/x?"),
+            (&["web"], "cannot probe \"web\": Write http URL"),
             (&["tcp", "127.0.0.1:1", "127.0.0.1:2"], "one address"),
             (&["unix"], "one address"),
             (&["unix", ""], "it is empty"),

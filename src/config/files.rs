@@ -67,14 +67,18 @@ pub(super) fn find(dirs: &[PathBuf], environment: &[(OsString, OsString)]) -> Fo
         if let Err(reason) = list(dir, number, &mut found) {
             found.complete = false;
             let message = format!("cannot read directory {}: {reason}", dir.display());
-            found.mistakes.push(Diagnostic::of_file(
-                dir,
-                message,
-                is_named(dir).then(|| format!("{VARIABLE} names it")),
-            ));
+            let named = is_named(dir).then(|| format!("{VARIABLE} names it"));
+            found.mistakes.push(Diagnostic::of_file(dir, message, directory_of(dir).or(named)));
         }
     }
     found
+}
+
+/// What to name in place of a file.
+fn directory_of(path: &Path) -> Option<String> {
+    let dir = path.parent().filter(|_| path.is_file())?;
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    Some(format!("it is a file: name the directory that it is in, {}", dir.display()))
 }
 
 fn list(dir: &Path, number: usize, found: &mut Found) -> Result<(), String> {

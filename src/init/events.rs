@@ -12,7 +12,7 @@ use super::output::narrate;
 use crate::control::protocol::{Attribute, EXIT_CODE, EventKind, EventReport, EventsReport, SIGNAL};
 use crate::model::duration::millis;
 use crate::model::{Signal, exit, ordered, pattern, text};
-use crate::supervisor::{ExitStatus, Next, Notice, Scope, ServiceId, StopBy, Supervisor};
+use crate::supervisor::{Because, ExitStatus, Next, Notice, Scope, ServiceId, StopBy, Supervisor};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -256,7 +256,8 @@ impl Events {
             }
             Notice::Ended(id, status, oom, ran) => self.died(at, *id, *status, *oom, *ran),
             Notice::Follows(id, next, why) => {
-                self.follows(at, *id, next, why.as_deref().or(supervisor.follows(*id)));
+                let why = why.as_ref().map(Because::as_str);
+                self.follows(at, *id, next, why);
             }
             Notice::HookFailed(id, why) => self.push(at, EventKind::HookFailed, Some(*id), 0, NONE, why),
             Notice::DependencyFailed(id, why) => self.push(at, EventKind::Failed, Some(*id), 0, NONE, why),
@@ -289,6 +290,7 @@ impl Events {
                 self.push(at, EventKind::Signal, Some(*id), signal.number(), NONE, "control");
             }
             Notice::Stopped(id, _, took) => self.push(at, EventKind::Stop, Some(*id), 0, millis(*took), ""),
+            Notice::CalledOff(id) => plain(EventKind::Stop, id),
             Notice::Unkillable(id) => plain(EventKind::Unkillable, id),
             Notice::StopBegun(cause, _, limit) => {
                 self.push(at, EventKind::Shutdown, None, 0, millis(*limit), &narrate::why(supervisor, cause));

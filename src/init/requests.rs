@@ -1,6 +1,7 @@
 //! Requests over the control socket, from the server to their answers.
 
 pub(super) mod answer;
+mod asked;
 mod defined;
 mod details;
 mod followers;
@@ -73,8 +74,10 @@ impl Requests {
     pub fn finish_reading(&mut self, executor: &mut Executor, epoch: Instant) {
         while let Some((askers, result)) = self.source.finish(executor, epoch.elapsed(), &self.pending) {
             self.tidy = Tidy::Everything;
-            if let (true, Err(error)) = (askers.contains(&Asker::Signal), &result) {
-                log::error!("{error}");
+            match &result {
+                Err(error) if askers.contains(&Asker::Signal) => log::error!("{error}"),
+                Err(error) => log::warn!("{}", self.source.refusal_in_short(error)),
+                Ok(_) => {}
             }
             let response = match result {
                 Ok(report) => Response::reloaded(report),
@@ -181,15 +184,19 @@ impl Requests {
                 answer::status(executor, now, &request.names, peer.may_change, last_stop)
             }
             Verb::Reload => match self.source.ask(executor, now, Asker::Client(client)) {
-                Ok(()) => return,
-                Err(error) => Response::refused(error),
+                Ok(()) => return asked::tell(&executor.supervisor, peer, "reload", &[]),
+                Err(error) => {
+                    log::warn!("{}", self.source.refusal_in_short(&error));
+                    Response::refused(error)
+                }
             },
             Verb::Shutdown => {
+                asked::tell(&executor.supervisor, peer, "shutdown", &[]);
                 self.reply(executor, client, &Response::done());
                 executor.feed(now, Event::StopRequested { signal: None });
                 return;
             }
-            Verb::Signal => signal(executor, now, &request).unwrap_or_else(Response::refused),
+            Verb::Signal => signal(executor, now, peer, &request).unwrap_or_else(Response::refused),
             Verb::Events => match self.events(executor, client, peer, request) {
                 Ok(()) => return,
                 Err(error) => Response::refused(error),
@@ -234,7 +241,7 @@ impl Requests {
         }
         // A probe that cannot be made has failed before this returns.
         let before = ids.iter().map(|id| (*id, executor.supervisor.probes(*id).0)).collect();
-        act(executor, epoch, &request, &ids)?;
+        act(executor, epoch, peer, &request, &ids)?;
         let now = epoch.elapsed();
         let pending = Pending::new(client, request, peer, now, before);
         if no_wait {
@@ -327,11 +334,20 @@ impl Requests {
 }
 
 /// Has done what the request asks for, with every service that it names.
-fn act(executor: &mut Executor, epoch: Instant, request: &Request, ids: &[ServiceId]) -> Result<(), String> {
+fn act(
+    executor: &mut Executor,
+    epoch: Instant,
+    peer: Peer,
+    request: &Request,
+    ids: &[ServiceId],
+) -> Result<(), String> {
     if executor.supervisor.is_stopping() && request.verb.changes() {
         return Err("the container is being stopped".to_owned());
     }
     refuse_manual_stop(executor, request, ids)?;
+    if request.verb.changes() {
+        asked::tell(&executor.supervisor, peer, request.verb.as_str(), ids);
+    }
     // What is started and stopped together is so in order, which the supervisor knows.
     let each = |event: fn(ServiceId) -> Event| ids.iter().copied().map(event).collect();
     let events: Vec<Event> = match request.verb {
@@ -354,7 +370,7 @@ const NOT_SENT: &str = "it could not be sent";
 
 /// Sends a signal to the main process of every service that the request names. Also while the container stops: that may
 /// be what shows why a service does not end.
-fn signal(executor: &mut Executor, now: Time, request: &Request) -> Result<Response, String> {
+fn signal(executor: &mut Executor, now: Time, peer: Peer, request: &Request) -> Result<Response, String> {
     let ids = answer::named(&executor.supervisor, &request.names)?;
     let name = request.signal.as_deref().unwrap_or_default();
     let signal = Signal::parse(name).ok_or_else(|| format!("no signal is called {name}"))?;
@@ -362,6 +378,7 @@ fn signal(executor: &mut Executor, now: Time, request: &Request) -> Result<Respo
         true => (Scope::Group, "process group"),
         false => (Scope::Process, "process"),
     };
+    asked::tell(&executor.supervisor, peer, &signal.to_string(), &ids);
     let mut results = Vec::new();
     let mut sent = Vec::new();
     for service in ids {

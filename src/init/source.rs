@@ -12,7 +12,7 @@ use crate::config::wire::Mistakes;
 use crate::config::{self, Config, Diagnostic, Style};
 use crate::control::protocol::ReloadReport;
 use crate::control::server::ClientId;
-use crate::model::Service;
+use crate::model::{Service, words};
 use crate::supervisor::{Plan, ServiceId, Supervisor, Time, plan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -140,6 +140,16 @@ impl Source {
         Some((askers, result))
     }
 
+    /// Why a reload was refused, on one line for the log: of several mistakes the first one. Whoever has asked has got
+    /// all of them.
+    pub fn refusal_in_short(&self, error: &str) -> String {
+        let mut lines = error.lines();
+        let what = lines.next().unwrap_or_default();
+        let Some(first) = lines.next() else { return format!("reload refused: {what}") };
+        let dirs = words::join(self.dirs.iter().map(|dir| dir.display().to_string()));
+        format!("reload refused: {what}; the first: {first}. rinit check {dirs} shows everything")
+    }
+
     fn take_over(
         &mut self,
         executor: &mut Executor,
@@ -155,7 +165,8 @@ impl Source {
             .current()
             .filter_map(|ServiceId(index)| executor.services.get(index).cloned())
             .collect();
-        let plan = plan(&current, &config.services);
+        let mut plan = plan(&current, &config.services);
+        restart_what_is_down(&executor.supervisor, &mut plan);
         let changes = summary(&plan);
         log::info!("reload: {changes}");
         executor.events.reloaded(events::wall_clock(), Ok(&changes));
@@ -179,6 +190,13 @@ fn refusal(mistakes: &Mistakes) -> String {
         count => format!("{count} errors"),
     };
     format!("{count}, nothing was changed\n{}", mistakes.text)
+}
+
+/// A change that takes effect while a service runs has nothing to take effect on where it waits for its next restart, or
+/// has failed: the change may be what it needs. So it is started at once.
+fn restart_what_is_down(supervisor: &Supervisor, plan: &mut Plan) {
+    let is_down = |name: &mut String| supervisor.find(name).is_some_and(|id| supervisor.is_down(id));
+    plan.restart.extend(plan.change.extract_if(.., is_down));
 }
 
 fn summary(plan: &Plan) -> String {

@@ -9,6 +9,7 @@ pub const MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 pub fn format(duration: Duration) -> String {
     let secs = duration.as_secs();
     match secs {
+        0 if duration.is_zero() => "0s".to_owned(),
         0 if duration.as_micros() < 1000 => format!("{}us", duration.as_micros()),
         0 => format!("{}ms", duration.as_millis()),
         1..=59 => {
@@ -53,7 +54,7 @@ mod tests {
         .into_iter()
         .map(format)
         .collect();
-        assert_eq!(shown, ["0us", "850us", "12ms", "1s", "4.21s", "1m", "3m 20s", "2h 5m"]);
+        assert_eq!(shown, ["0s", "850us", "12ms", "1s", "4.21s", "1m", "3m 20s", "2h 5m"]);
         assert_eq!(format(Duration::from_secs(4 * 86400 + 3 * 3600)), "4d 3h");
     }
 }

@@ -367,6 +367,24 @@ pub enum Next {
     Stopped,
 }
 
+/// Why a service was stopped to be started again, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// rinit has decided that by itself: the service was unhealthy, for example.
+    Unwell(String),
+    /// That was asked for: by a request, a reload, or with a dependency.
+    Asked(String),
+}
+
+impl Because {
+    /// The words.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Because::Unwell(why) | Because::Asked(why) => why,
+        }
+    }
+}
+
 /// News for the log and for `rinit events`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
@@ -397,8 +415,8 @@ pub enum Notice {
     /// A signal could not be sent to it, for this reason.
     NotSignalled(ServiceId, String),
     /// What follows, now that the rest of the process group is gone too, or that it was stopped for a restart; and why
-    /// it was, where rinit itself had decided that.
-    Follows(ServiceId, Next, Option<String>),
+    /// it was stopped.
+    Follows(ServiceId, Next, Option<Because>),
     /// It waits for a dependency that can no longer come: it has failed.
     DependencyFailed(ServiceId, String),
     /// It waits until a dependency meets the condition.
@@ -422,6 +440,8 @@ pub enum Notice {
     Killed(ServiceId, Duration),
     /// It has stopped, this long after it was told to.
     Stopped(ServiceId, Option<ExitStatus>, Duration),
+    /// It waited to be started, or started again, and is not to any more: there was nothing to stop.
+    CalledOff(ServiceId),
     /// Not even SIGKILL ended it.
     Unkillable(ServiceId),
     /// The container begins to stop: why, how many services run, how long it may take.

@@ -47,7 +47,11 @@ impl Supervisor {
             exit_asked: last_exit.is_some_and(|last| last.asked),
             exit_reason: last_exit.and_then(|last| last.reason.as_deref()),
             status: unit.status.as_deref(),
-            reason: unit.refusal().or(unit.reason.as_deref()),
+            reason: unit.refusal().or(match unit.state() == State::Stopped && unit.is_stopped_by_hand() {
+                // Why it had failed before is of no interest any more.
+                true => Some("stopped by hand"),
+                false => unit.reason.as_deref(),
+            }),
             waiting_for: if unit.state() == State::Waiting { self.waiting_for(unit) } else { Vec::new() },
             restart_in: unit.retry_at().map(|at| at.saturating_sub(now)),
             probes: health.map(|health| health.results().collect()).unwrap_or_default(),
@@ -94,9 +98,13 @@ impl Supervisor {
         graces
     }
 
-    /// With which dependency a service is being restarted, in words.
-    pub fn follows(&self, id: ServiceId) -> Option<&str> {
-        self.units.get(id.0)?.follows.as_ref().map(|follows| follows.0.as_str())
+    /// Whether a service is to run and does not, because of a failure of its own: it waits for its next restart, or has
+    /// failed for good.
+    pub fn is_down(&self, id: ServiceId) -> bool {
+        self.units.get(id.0).is_some_and(|unit| {
+            let gave_up = unit.state() == State::Failed && !unit.failed_by_dependency();
+            unit.is_wanted() && (gave_up || unit.state() == State::Backoff)
+        })
     }
 
     /// Which signal could not be sent to a service, and why, if that is so.
@@ -205,7 +213,11 @@ impl Supervisor {
             State::Failed => because("failed"),
             State::Waiting => {
                 let on: Vec<&str> = self.waiting_for(unit).into_iter().map(|(name, _)| name).collect();
-                format!("waiting for {}", on.join(", "))
+                let cause = unit.reason.clone().or_else(|| {
+                    unit.last_exit.as_ref().filter(|last| !last.asked).and_then(|_| unit.exit_text())
+                });
+                let cause = cause.map(|cause| format!("; {cause}")).unwrap_or_default();
+                format!("waiting for {}{cause}", on.join(", "))
             }
             State::Backoff => {
                 let wait = unit.retry_at().unwrap_or(now).saturating_sub(now);

@@ -9,7 +9,7 @@ use super::Supervisor;
 use super::event::*;
 use super::graph;
 use super::turn::{Follower, Turn};
-use super::unit::{Follows, Need, Purpose, State, Unit};
+use super::unit::{Again, Need, Purpose, State, Unit};
 use crate::model::Service;
 use std::collections::BTreeSet;
 
@@ -149,9 +149,9 @@ impl Supervisor {
     }
 
     fn take_turn(&mut self, now: Time, id: ServiceId, turn: Turn, out: &mut Vec<Effect>) {
-        let with = turn.with.map(|with| Box::new(Follows(format!("restarted with {}", self.name(with)))));
+        let again = self.again(&turn).map(Box::new);
         if let Some(unit) = self.units.get_mut(id.0) {
-            unit.follows = with;
+            unit.again = again;
         }
         self.with(id, |unit| match turn.next {
             Some(next) => unit.redefine(now, &next, Some(turn.purpose), out),
@@ -166,6 +166,21 @@ impl Supervisor {
             }
         });
         self.queue.push_back(id);
+    }
+
+    /// Why a service whose turn has come is started again, if it is.
+    fn again(&self, turn: &Turn) -> Option<Again> {
+        match (turn.purpose, turn.with, &turn.next) {
+            (Purpose::Halt | Purpose::Restart | Purpose::CleanUp, _, _) => None,
+            (Purpose::Cycle, Some(with), _) => {
+                let why = format!("restarted with {}", self.name(with));
+                Some(Again { why, with_dependency: true })
+            }
+            (Purpose::Cycle, None, Some(_)) => {
+                Some(Again { why: "its definition has changed".to_owned(), with_dependency: false })
+            }
+            (Purpose::Cycle, None, None) => Some(Again::by_request()),
+        }
     }
 
     /// Somebody wants a service to run: it does not stop for good when its turn comes.

@@ -82,7 +82,10 @@ fn a_directory_that_cannot_be_read_is_named() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
-    assert_eq!(mistakes(&file), ["DIR: error: cannot read directory DIR: Not a directory"]);
+    let found = mistakes(&file);
+    assert!(found[0].starts_with("DIR: error: cannot read directory DIR: Not a directory\n"), "{found:?}");
+    let help = format!("it is a file: name the directory that it is in, {}", dir.path().display());
+    assert!(found.len() == 1 && found[0].ends_with(&help), "{found:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The control socket of the real binary.
 
 mod act;
+mod asked;
 mod crowd;
 pub mod events;
 mod follow;

@@ -44,7 +44,7 @@ fn a_restart_by_request_is_no_warning_and_a_kill_names_its_signal() {
         .start();
     init.wait_line("the trap", |line| line == "deaf");
     init.rinit(&["restart", "web", "deaf"]).ok();
-    init.wait_line("the restart", |line| line == "rinit: web: restarting");
+    init.wait_line("the restart", |line| line == "rinit: web: restarting: restarted by request");
     init.wait_line("the kill", |line| {
         line.starts_with("rinit: warning: deaf: still there after ")
             && line.ends_with(": killed with SIGKILL")

@@ -160,7 +160,8 @@ fn a_restart_with_a_dependency_names_it() {
     assert_eq!(events.matches("reason=\"restarted with db\"").count(), 2, "{events}");
     // The reason of one restart is not that of the next.
     init.rinit(&["restart", "web"]).ok();
-    init.wait_line_after(seen, "no dependency is named", |line| line == "rinit: web: restarting");
+    let by_request = |line: &str| line == "rinit: web: restarting: restarted by request";
+    init.wait_line_after(seen, "no dependency is named", by_request);
     assert!(!init.rinit(&["status", "web"]).ok().contains("ended because"));
 }
 

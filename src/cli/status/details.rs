@@ -15,6 +15,9 @@ const COLUMN: usize = 18;
 /// Maximum length of a line, but of one with a command or a variable: those can be copied.
 const WIDTH: usize = 100;
 
+/// Why a service may have less than its grace.
+const SHARED: &str = "all graces have to fit into --stop-timeout";
+
 /// What of the details has a line of its own making. Everything else is shown by its name, as it comes.
 const COMPOSED: [&str; 21] = [
     "autostart",
@@ -171,8 +174,11 @@ fn definition(facts: &mut Facts, details: &Value) {
     let signal = text(details, "stop_signal").unwrap_or("the signal that rinit gets");
     let grace = milliseconds(details, "stop_grace_ms").unwrap_or_default();
     let share = milliseconds(details, "container_stop_grace_ms");
-    let share = share.map(|share| format!("; {share} when the container stops")).unwrap_or_default();
-    facts.add("stop", Some(format!("{signal}, then {grace} until SIGKILL{share}")));
+    facts.add("stop", Some(format!("{signal}, then {grace} until SIGKILL")));
+    facts.add(
+        "",
+        share.map(|share| format!("{share} in place of {grace} when the container stops: {SHARED}")),
+    );
     facts.add("ready", ready(details));
     let left = milliseconds(details, "watchdog_left_ms").map(|left| format!(", of which {left} are left"));
     let watchdog = milliseconds(details, "watchdog_ms");

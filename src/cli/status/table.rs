@@ -121,11 +121,14 @@ fn row(service: &ServiceStatus) -> Row {
 
 /// The most important of what a service waits for, why it failed, and how it ended.
 fn remark(service: &ServiceStatus) -> Option<String> {
-    if !service.waiting_for.is_empty() {
-        return Some(format!("waiting for {}", one_line(&service.waiting_for.join(", "))));
-    }
     let why = service.reason.clone().or_else(|| failing(service)).or_else(|| exit(service));
     let why = why.map(|why| one_line(&why));
+    if !service.waiting_for.is_empty() {
+        let on = one_line(&service.waiting_for.join(", "));
+        // That it was asked to end is no cause of anything.
+        let before = why.filter(|_| !service.exit_asked || service.exit_reason.is_some());
+        return Some(format!("waiting for {on}{}", before.map(|why| format!("; {why}")).unwrap_or_default()));
+    }
     match (why, service.restart_in_ms) {
         (Some(why), Some(ms)) => Some(format!("{why}; again in {}", span(ms))),
         (None, Some(ms)) => Some(format!("again in {}", span(ms))),

@@ -171,3 +171,31 @@ fn nothing_that_a_service_says_reaches_the_terminal_raw() {
         assert!(!text.contains(['\x1b', '\u{202e}']), "{text:?}");
     }
 }
+
+/// What a service waits for does not hide how it has failed before.
+#[test]
+fn who_waits_again_shows_its_last_failure() {
+    let waits = |asked: bool| ServiceStatus {
+        name: "web".into(),
+        state: "waiting".into(),
+        waiting_for: vec!["db".into()],
+        last_exit: Some("exited with code 1".into()),
+        exit_asked: asked,
+        ..ServiceStatus::default()
+    };
+    let table = |asked| {
+        let report = StatusReport { services: vec![waits(asked)], ..StatusReport::default() };
+        table::table(&report, &Screen::default())
+    };
+    assert!(table(false).contains("waiting for db; exited with code 1\n"), "{}", table(false));
+    assert!(table(true).contains("waiting for db\n"), "{}", table(true));
+}
+
+/// A grace that is shorter at the stop of the container says in place of what, and why.
+#[test]
+fn a_shorter_grace_is_explained() {
+    let details = serde_json::json!({"stop_grace_ms": 10000, "container_stop_grace_ms": 9000, "stop_signal": "SIGTERM"});
+    let text = details::details(&ServiceStatus { details, ..ServiceStatus::default() }, false);
+    let share = "9s in place of 10s when the container stops: all graces have to fit into --stop-timeout\n";
+    assert!(text.contains(share), "{text}");
+}

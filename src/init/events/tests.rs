@@ -124,7 +124,7 @@ fn the_rest_of_the_news() {
             Notice::Healthy(WEB),
             Notice::Unhealthy(WEB, 3, "HTTP 503\nbusy".into()),
             Notice::Restarting(WEB, "late".into()),
-            Notice::Follows(WEB, Next::Restart(Duration::ZERO), Some("late".into())),
+            Notice::Follows(WEB, Next::Restart(Duration::ZERO), Some(Because::Unwell("late".into()))),
             Notice::StartFailed(WEB, "cannot fork".into(), Next::Restart(secs(1))),
             Notice::DependencyFailed(WEB, "dependency db failed".into()),
             Notice::HookFailed(WEB, "pre_stop failed".into()),

@@ -1,7 +1,9 @@
 //! The supervisor's news in words, for the log.
 
 use crate::model::{Condition, Policy, duration};
-use crate::supervisor::{ExitStatus, Next, Notice, Pid, Scope, ServiceId, StopBy, StopCause, Supervisor};
+use crate::supervisor::{
+    Because, ExitStatus, Next, Notice, Pid, Scope, ServiceId, StopBy, StopCause, Supervisor,
+};
 use log::Level;
 use std::time::Duration;
 
@@ -50,10 +52,10 @@ fn words(supervisor: &Supervisor, notice: &Notice, kill: Kill) -> Option<(Option
         Notice::Controlled(id, signal) => {
             (id, info(format!("running its control command in place of {signal}")))
         }
-        // It was restarted by request, or its end was told before.
-        Notice::Follows(id, next @ Next::Restart(_), None) => {
-            let with = supervisor.follows(*id).map(|with| format!(": {with}")).unwrap_or_default();
-            (id, info(follows(next) + &with))
+        // Its end was told before.
+        Notice::Follows(id, next @ Next::Restart(_), None) => (id, info(follows(next))),
+        Notice::Follows(id, next @ Next::Restart(_), Some(Because::Asked(why))) => {
+            (id, info(format!("{}: {why}", follows(next))))
         }
         Notice::Follows(id, next, _) => (id, (failure(next), follows(next))),
         Notice::DependencyFailed(id, why) => (id, (Level::Error, format!("failed: {why}"))),
@@ -73,6 +75,9 @@ fn words(supervisor: &Supervisor, notice: &Notice, kill: Kill) -> Option<(Option
         // It is still there.
         Notice::Stopped(id, ..) if supervisor.refusal(*id).is_some() => return None,
         Notice::Stopped(id, status, took) => (id, info(stopped(*status, *took))),
+        // That is what the stop of the container is for.
+        Notice::CalledOff(_) if supervisor.is_stopping() => return None,
+        Notice::CalledOff(id) => (id, info("stopped before it was started")),
         Notice::NotSignalled(id, why) => (id, (Level::Error, why.clone())),
         Notice::Unkillable(id) => (id, (Level::Error, unkillable(kill))),
         Notice::StopBegun(cause, count, limit) => {

@@ -59,6 +59,7 @@ impl Report {
             | Notice::Stopping(..)
             | Notice::Killed(..)
             | Notice::Stopped(..)
+            | Notice::CalledOff(_)
             | Notice::Unkillable(_)
             | Notice::RestKilled => {}
         }

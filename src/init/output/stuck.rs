@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::model::{Condition, duration};
-use crate::supervisor::{Notice, Scale, ServiceId, State, Supervisor, Time};
+use crate::supervisor::{Notice, Scale, ServiceId, State, Supervisor, Time, View};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -113,7 +113,16 @@ fn why(supervisor: &Supervisor, now: Time, id: ServiceId) -> Option<String> {
     if more > 0 {
         text.push_str(&format!(" and {more} more"));
     }
-    (!text.is_empty()).then(|| format!("waiting for {text}, for {} so far", duration::format(view.since)))
+    let before = before(&view);
+    (!text.is_empty())
+        .then(|| format!("waiting for {text}, for {} so far{before}", duration::format(view.since)))
+}
+
+/// How it has failed before it had to wait, if it has.
+fn before(view: &View<'_>) -> String {
+    let cause = view.reason.or(view.last_exit.as_deref().filter(|_| !view.exit_asked));
+    let cause = cause.map(|cause| format!("; before: {cause}, {} restarts so far", view.restarts));
+    cause.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -163,6 +163,9 @@ fn action_result(supervisor: &Supervisor, now: Time, id: ServiceId, verb: Verb) 
     }
     let done = aims(verb).0.contains(&view.state);
     let message = match done {
+        true if verb == Verb::Stop && view.state.is_final() => {
+            format!("nothing to stop: {}", wait::describe(supervisor, now, id))
+        }
         true => view.state.as_str().to_owned(),
         false if supervisor.is_stopping() => {
             format!("{}, the container is being stopped", wait::describe(supervisor, now, id))

@@ -66,8 +66,20 @@ pub struct Refused {
     pub message: String,
 }
 
-/// With which dependency a unit is restarted, in words.
-pub struct Follows(pub String);
+/// Why a unit that was stopped for it is started again.
+pub struct Again {
+    /// In words.
+    pub why: String,
+    /// A dependency is restarted; nobody has asked for this unit.
+    pub with_dependency: bool,
+}
+
+impl Again {
+    /// Somebody has asked for it.
+    pub fn by_request() -> Again {
+        Again { why: "restarted by request".to_owned(), with_dependency: false }
+    }
+}
 
 /// One service and where it stands.
 pub struct Unit {
@@ -94,8 +106,8 @@ pub struct Unit {
     pub last_exit: Option<LastExit>,
     /// Why it has failed, or why it is started again, until it is.
     pub reason: Option<String>,
-    /// With which dependency it is restarted, in words, until it is.
-    pub follows: Option<Box<Follows>>,
+    /// Why it is restarted, where that was asked for, until it is.
+    pub again: Option<Box<Again>>,
     /// Which signal could not be sent to its process, and why.
     pub refused: Option<Refused>,
     /// What it has said of itself, by systemd's STATUS=.
@@ -131,7 +143,7 @@ impl Unit {
             starts: 0,
             last_exit: None,
             reason: None,
-            follows: None,
+            again: None,
             refused: None,
             status: None,
             been_ready: false,

@@ -81,7 +81,9 @@ impl Unit {
         let oom = oom && !ours && status == ExitStatus::Signal(9);
         let reason = match ending.map(|ending| ending.purpose) {
             Some(Purpose::Restart) => self.reason.clone(),
-            Some(Purpose::Cycle) => self.follows.as_ref().map(|follows| follows.0.clone()),
+            Some(Purpose::Cycle) => {
+                self.again.as_ref().filter(|again| again.with_dependency).map(|again| again.why.clone())
+            }
             Some(Purpose::CleanUp | Purpose::Halt) | None => None,
         };
         self.last_exit = Some(LastExit { status, at: now, ran, oom, asked, reason });
@@ -194,7 +196,11 @@ impl Unit {
         let (purpose, not_again, was_ready) = (ending.purpose, ending.not_again, ending.was_ready);
         let status = ending.main.status();
         let setup = ending.main.process().and_then(|process| process.setup.clone());
-        let why = self.reason.clone().filter(|_| purpose == Purpose::Restart);
+        let why = match purpose {
+            Purpose::Restart => self.reason.clone().map(Because::Unwell),
+            Purpose::Cycle => self.again.as_ref().map(|again| Because::Asked(again.why.clone())),
+            Purpose::CleanUp | Purpose::Halt => None,
+        };
         self.take_over_next();
         let next = match (purpose, setup) {
             _ if purpose == Purpose::Halt || !self.is_wanted() => {

@@ -1,10 +1,10 @@
 //! How a unit starts: from being wanted by way of its hooks and its process to being ready.
 
-use super::Unit;
 use super::ending::Purpose;
 use super::phase::{Phase, StartStep, Starting};
 use super::process::{Main, Process};
 use super::wanted::Wanted;
+use super::{Again, Unit};
 use crate::model::{Control, Hook, Signal, duration};
 use crate::supervisor::event::*;
 use std::time::Duration;
@@ -24,6 +24,7 @@ impl Unit {
             Phase::Stopping(ending) => {
                 if ending.purpose == Purpose::Halt {
                     ending.purpose = Purpose::Cycle;
+                    self.again.get_or_insert_with(|| Box::new(Again::by_request()));
                 }
             }
             Phase::Waiting | Phase::Starting(_) | Phase::Running(_) | Phase::Paused(_) => {}
@@ -33,7 +34,7 @@ impl Unit {
     /// Its dependencies are there.
     pub fn start(&mut self, now: Time, out: &mut Vec<Effect>) {
         self.reason = None;
-        self.follows = None;
+        self.again = None;
         self.refused = None;
         self.status = None;
         let limit = self.definition.policy.start_timeout.filter(|_| !self.container_stop.is_on());

@@ -28,6 +28,7 @@ impl Unit {
             Phase::Waiting | Phase::Backoff { .. } => {
                 if purpose == Purpose::Halt {
                     self.enter(now, Phase::Stopped);
+                    out.push(Effect::Notice(Notice::CalledOff(self.id)));
                 }
             }
             Phase::Starting(_) | Phase::Running(_) => self.stop_alive(now, purpose, signal, grace, out),

@@ -4,7 +4,7 @@ use super::book::{Book, Wanted, Why};
 use super::{Check, Rule, Scene, holds};
 use rinit::model::{Finish, Hook, OnUnhealthy};
 use rinit::supervisor::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 #[derive(Default)]
@@ -14,6 +14,8 @@ pub struct Ends {
     tick: bool,
     /// Processes of a `finish` that can say that there is to be no restart.
     finishes: BTreeMap<Pid, usize>,
+    /// Services of which it was said in this step that they are stopped.
+    stopped: BTreeSet<usize>,
 }
 
 fn alike(one: &Next, other: &Next) -> bool {
@@ -31,6 +33,9 @@ impl Ends {
 
     fn follows(&mut self, scene: &Scene<'_>, service: ServiceId, next: &Next) -> Check {
         let (stopping, name) = (self.stopping, scene.name(service.0));
+        if *next == Next::Stopped {
+            self.stopped.insert(service.0);
+        }
         let book = self.book(service);
         let counted = (book.waited, book.restarts, book.window);
         let expected = book.expected(scene, service.0, stopping);
@@ -77,6 +82,13 @@ impl Ends {
             }
             Notice::StartFailed(service, _, next) => return self.follows(scene, *service, next),
             Notice::Stopped(service, ..) => return self.follows(scene, *service, &Next::Stopped),
+            Notice::CalledOff(service) => {
+                self.stopped.insert(service.0);
+                let name = scene.name(service.0);
+                return holds(!scene.has_main(service.0), || {
+                    format!("{name} runs and is said to have waited")
+                });
+            }
             Notice::Unkillable(service) => self.finishes.retain(|_, of| *of != service.0),
             Notice::Restarting(service, _) => self.book(*service).why = Some(Why::Unwell),
             // It is not started again once it is killed, unless somebody asks for that later.
@@ -243,6 +255,7 @@ impl Ends {
 impl Rule for Ends {
     fn event(&mut self, scene: &Scene<'_>, event: &Event) -> Check {
         self.tick = *event == Event::Tick;
+        self.stopped.clear();
         if self.tick {
             self.settle(scene);
         }
@@ -258,6 +271,7 @@ impl Rule for Ends {
 
     fn reload(&mut self, scene: &Scene<'_>, plan: &Plan) -> Check {
         self.tick = false;
+        self.stopped.clear();
         self.something_wanted();
         for name in plan.restart.iter().chain(&plan.start) {
             let Some(service) = scene.services.iter().position(|service| service.name == *name) else {
@@ -295,6 +309,10 @@ impl Rule for Ends {
         let (tick, stopping) = (self.tick, self.stopping);
         for service in scene.all() {
             let (was, is) = (scene.was(service), scene.state(service));
+            let waited = matches!(was, State::Waiting | State::Backoff);
+            holds(!(waited && is == State::Stopped) || self.stopped.contains(&service), || {
+                format!("{} waited and is stopped without a word", scene.name(service))
+            })?;
             let book = self.book(ServiceId(service));
             let is_over = |state| matches!(state, State::Stopped | State::Completed | State::Failed);
             if (is_over(was) || book.over) && !is_over(is) {
