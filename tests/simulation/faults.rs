@@ -56,26 +56,36 @@ fn compile(args: &[&str]) {
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
 }
 
+/// Builds the supervisor of a directory and the simulator with it, as `optimised` and `emitted` say. Nothing else of rinit is
+/// there.
+fn build(dir: &Path, optimised: &str, emitted: &str) {
+    let at = |name: &str| dir.join(name).display().to_string();
+    let simulator = repository().join("tests/simulation/simulator/mod.rs");
+    std::fs::write(at("src/lib.rs"), "pub mod model;\npub mod supervisor;\n").unwrap();
+    std::fs::write(at("main.rs"), format!("#[path = {simulator:?}]\nmod simulator;\n")).unwrap();
+    let (out, searched) = (format!("--out-dir={}", dir.display()), format!("-L{}", dir.display()));
+    let shared = ["--edition=2024", optimised, emitted, "-Awarnings", &out, &searched];
+    compile(&[&shared[..], &["--crate-type=rlib", "--crate-name=rinit", &at("src/lib.rs")]].concat());
+    let test = ["--test", "--crate-name=simulator", "--extern=rinit", &at("main.rs")];
+    compile(&[&shared[..], &test[..]].concat());
+}
+
+/// A copy of what the simulator needs of rinit.
+fn copy_supervisor(dir: &Path) {
+    for module in ["model", "supervisor"] {
+        copy(&repository().join("src").join(module), &dir.join("src").join(module));
+    }
+}
+
 /// Builds the simulator with the fault in it, and plays seeds until one fails. Returns how many that took.
 fn seeds_needed(fault: &Fault) -> u64 {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name).display().to_string();
-    for module in ["model", "supervisor"] {
-        copy(&repository().join("src").join(module), &dir.path().join("src").join(module));
-    }
+    copy_supervisor(dir.path());
     let file = dir.path().join(&fault.file);
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replacen(&fault.old, &fault.new, 1)).unwrap();
-    let simulator = repository().join("tests/simulation/simulator/mod.rs");
-    std::fs::write(at("src/lib.rs"), "pub mod model;\npub mod supervisor;\n").unwrap();
-    std::fs::write(at("main.rs"), format!("#[path = {simulator:?}]\nmod simulator;\n")).unwrap();
-    let out = format!("--out-dir={}", dir.path().display());
-    let shared = ["--edition=2024", "-Copt-level=1", "-Awarnings"];
-    let library = ["--crate-type=rlib", "--crate-name=rinit", &out, &at("src/lib.rs")];
-    compile(&[&shared[..], &library[..]].concat());
-    let extern_library = format!("--extern=rinit={}", at("librinit.rlib"));
-    let test = ["--test", "--crate-name=simulator", &extern_library, &out, &at("main.rs")];
-    compile(&[&shared[..], &test[..]].concat());
+    build(dir.path(), "-Copt-level=1", "--emit=link");
     let mut simulator = Command::new(at("simulator"));
     let played = simulator.arg("no_seed_breaks_a_rule").env("RINIT_SEEDS", MOST.to_string()).output();
     let told = String::from_utf8_lossy(&played.unwrap().stdout).into_owned();
@@ -102,6 +112,13 @@ fn every_fault_can_be_planted_and_is_listed() {
             fault.name
         );
     }
+}
+
+#[test]
+fn the_simulator_needs_nothing_but_the_supervisor() {
+    let dir = tempfile::tempdir().unwrap();
+    copy_supervisor(dir.path());
+    build(dir.path(), "-Copt-level=0", "--emit=metadata");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The supervisor alone: it needs nothing but std and the model, and holds its rules whatever happens.
 
 mod faults;
+mod keys;
 mod simulator;
 mod states;
 

@@ -6,14 +6,13 @@
 
 mod couriers;
 mod definitions;
-mod generate;
+pub(super) mod generate;
 mod hardships;
 mod kernel;
-mod keys;
 mod random;
 mod requests;
 mod rules;
-mod scenario;
+pub(super) mod scenario;
 mod shrink;
 mod story;
 mod world;

@@ -1,7 +1,7 @@
 //! Which keys the scenarios vary: whoever adds a key decides whether the supervisor has to be seen with it.
 
-use super::generate;
-use super::scenario::Request;
+use super::simulator::generate;
+use super::simulator::scenario::Request;
 use rinit::config::keys::{SERVICE, Setting, TABLES};
 use rinit::model::Service;
 use std::collections::{BTreeMap, BTreeSet};
