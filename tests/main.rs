@@ -27,6 +27,7 @@ mod examples;
 mod fuzz;
 mod health;
 mod init;
+mod logs;
 mod orchestrators;
 mod output;
 mod pid1;

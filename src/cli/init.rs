@@ -88,6 +88,7 @@ fn settings(words: &Words, env: Env<'_>, role: Role, default_is_there: bool) -> 
         state_dir: values::read(words, env, &table::STATE_DIR, read_dir)?,
         log_level: values::raised(log_level, words.all(Opt::Verbose).count()),
         log_format: log_format.unwrap_or(LogFormat::Text),
+        logging: values::logging(words, env)?,
         contract: contract(words, env)?,
     })
 }
@@ -155,6 +156,7 @@ mod tests {
             state_dir: None,
             log_level: LevelFilter::Warn,
             log_format: LogFormat::Text,
+            logging: None,
             contract: Contract::default(),
         };
         assert_eq!(read("sh -c", &[]), Ok(expected));
@@ -167,7 +169,7 @@ mod tests {
     fn options_and_environment_say_the_same() {
         let by_options = read(
             "--services a --services b --stop-timeout 3s --socket @x --state-dir /s --log-level Debug \
-             --log-format json --style runit sh",
+             --log-format json --style runit --log-driver console --log-opt format=json --log-opt timestamps=true sh",
             &[("RINIT_LOG", "off"), ("RINIT_STOP_TIMEOUT", "no")],
         );
         let by_env = [
@@ -178,6 +180,8 @@ mod tests {
             ("RINIT_STYLE", "runit"),
             ("RINIT_LOG", "debug"),
             ("RINIT_LOG_FORMAT", "json"),
+            ("RINIT_LOG_DRIVER", "console"),
+            ("RINIT_LOG_OPTS", " format=json 'timestamps=true'"),
         ];
         let by_env = read("sh", &by_env);
         assert!(by_env.is_ok(), "{by_env:?}");
@@ -236,6 +240,28 @@ mod tests {
             ("--socket @ sh", None, "--socket \"@\": it is empty"),
             ("--style S6 sh", None, "--style \"S6\": no style: write s6 or runit"),
             ("--state-dir= sh", None, "--state-dir \"\": it is empty"),
+            (
+                "--log-driver syslogd sh",
+                None,
+                "--log-driver \"syslogd\": no log driver: write one of inherit",
+            ),
+            (
+                "--log-driver none --log-opt a=b sh",
+                None,
+                "--log-opt \"a=b\": the log driver none has no options",
+            ),
+            ("--log-opt format=json sh", None, "--log-opt: the log driver inherit has no options"),
+            ("--log-driver console --log-opt format sh", None, "--log-opt \"format\": write KEY=VALUE"),
+            (
+                "--log-driver console --log-opt format=x sh",
+                None,
+                "--log-opt \"format=x\": expected one of text",
+            ),
+            (
+                "--log-driver console sh",
+                Some(("RINIT_LOG_OPTS", "'a")),
+                "RINIT_LOG_OPTS \"'a\": a quote is not closed",
+            ),
             ("--stop-timeout 5 sh", None, "--stop-timeout \"5\": the unit is missing"),
         ] {
             let error = read(line, env.as_slice()).unwrap_err();

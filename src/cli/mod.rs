@@ -11,6 +11,7 @@ mod events;
 mod health;
 pub mod help;
 mod init;
+mod logs;
 mod man;
 mod near;
 mod output;
@@ -44,6 +45,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     if crate::init::is_reader(&name) {
         drop(blocked);
         return crate::init::read(&words);
+    }
+    if crate::logger::is_logger(&name) {
+        blocked.keep();
+        return crate::logger::run();
     }
     if let Some(personality) = personality::of(&name) {
         blocked.keep();
@@ -91,6 +96,7 @@ fn dispatch(line: Line) -> Result<u8, UsageError> {
         Verb::Signal => signal::run(&words),
         Verb::Wait => wait::run(&words),
         Verb::Events => events::run(&words),
+        Verb::Logs => logs::run(&words),
         Verb::Reload => reload::run(&words),
         Verb::Shutdown => shutdown::run(&words),
         Verb::Probe => probe::run(&words),

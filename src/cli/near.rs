@@ -6,15 +6,14 @@ use super::table;
 use crate::model::suggest;
 
 /// Words of docker, systemctl, supervisorctl, s6 and sv, each with what it is here.
-const OTHERS: [(&str, &str); 18] = [
+const OTHERS: [(&str, &str); 17] = [
     ("cont", "resume"),
     ("down", "stop"),
     ("exit", "shutdown"),
     ("halt", "shutdown"),
     ("kill", "signal"),
     ("list", "status"),
-    ("log", "events"),
-    ("logs", "events"),
+    ("log", "logs"),
     ("ls", "status"),
     ("poweroff", "shutdown"),
     ("ps", "status"),
@@ -44,7 +43,7 @@ mod tests {
             ("staus", Some("status")),
             ("Status", Some("status")),
             ("helth", Some("health")),
-            ("logs", Some("events")),
+            ("log", Some("logs")),
             ("PS", Some("status")),
             ("version", Some("--version")),
             ("nginx", None),

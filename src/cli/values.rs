@@ -6,7 +6,7 @@ use super::parse::Words;
 use super::table::{self, Flag};
 use crate::config::Style;
 use crate::control::address::Address;
-use crate::model::{Signal, duration};
+use crate::model::{Driver, LONGEST_OPTIONS, Logging, Signal, duration};
 use log::LevelFilter;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -95,6 +95,51 @@ pub(super) fn style(words: &Words, env: Env<'_>) -> Result<Option<Style>, String
         let style = Style::ALL.iter().find(|(name, _)| text == *name).map(|(_, style)| *style);
         style.ok_or_else(|| "no style: write s6 or runit".to_owned())
     })
+}
+
+/// `--log-driver` and `--log-opt`.
+pub(super) fn logging(words: &Words, env: Env<'_>) -> Result<Option<Logging>, String> {
+    let driver =
+        read(words, env, &table::LOG_DRIVER, |name| Driver::parse(name.to_str().unwrap_or_default()))?;
+    let (source, given) = log_options(words, env)?;
+    let Some(driver) = driver else {
+        return match given.is_empty() {
+            true => Ok(None),
+            false => Err(format!("{source}: the log driver inherit has no options: give --log-driver")),
+        };
+    };
+    let mut options = Vec::new();
+    for option in given {
+        let (name, value) =
+            option.split_once('=').ok_or_else(|| format!("{source} {option:?}: write KEY=VALUE"))?;
+        driver.check(name, value).map_err(|(message, help)| {
+            let help = help.map(|help| format!("; {help}")).unwrap_or_default();
+            format!("{source} {option:?}: {message}{help}")
+        })?;
+        options.push((name.to_owned(), value.to_owned()));
+    }
+    let length: usize = options.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum();
+    match length > LONGEST_OPTIONS {
+        true => Err(format!("{source}: the options are longer than {LONGEST_OPTIONS} bytes")),
+        false => Ok(Some(Logging { driver, options })),
+    }
+}
+
+/// Each option as it is written, and where.
+fn log_options(words: &Words, env: Env<'_>) -> Result<(String, Vec<String>), String> {
+    let flag = &table::LOG_OPT;
+    let text = |word: &OsStr| word.to_string_lossy().into_owned();
+    let given: Vec<String> = words.all(flag.opt).map(text).collect();
+    let name = flag.env.unwrap_or_default();
+    match env(name).filter(|value| given.is_empty() && !value.is_empty()) {
+        None => Ok((format!("--{}", flag.long), given)),
+        Some(value) => {
+            let value = text(&value);
+            let split = crate::model::words::split(&value);
+            let split = split.map_err(|_| format!("{name} {value:?}: a quote is not closed"))?;
+            Ok((name.to_owned(), split))
+        }
+    }
 }
 
 /// A duration with its unit.

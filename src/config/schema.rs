@@ -21,6 +21,7 @@ CONDITION => "enum":["service_started","service_healthy","service_completed_succ
 boolean => "type":"boolean"
 duration => "type":"string","pattern":"^\\s*([0-9][0-9\\s]*(\\.[0-9\\s]+)?(nanos|nsec|ns|usec|us|µs|millis|msec|ms|seconds|second|secs|sec|s|minutes|minute|mins|min|m|hours|hour|hrs|hr|h|days|day|d|weeks|week|wks|wk|w|months|month|M|years|year|yrs|yr|y)\\s*)+$"
 http:// URL with an IP address or localhost => "type":"string","pattern":"^[Hh][Tt][Tt][Pp]://|\\$\\{"
+inherit, console or none => "enum":["inherit","console","none"]
 inherit, or service:NAME => "type":"string","pattern":"^(inherit|service:.+)$"
 mixed, group or process => "enum":["mixed","group","process"]
 name or number of a group, or array of them => "anyOf":[{"type":["string","integer"]},{"type":"array","items":{"type":["string","integer"]}}]
@@ -37,6 +38,7 @@ signal name or number, as a string => "anyOf":[{"enum":[@SIGNALS]},{"type":"stri
 string => "type":"string","pattern":"^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
 string for /bin/sh -c, or array that begins with CMD, CMD-SHELL or NONE => "anyOf":[{"type":"string","pattern":"\\S"},{"type":"array","items":[{"enum":["CMD","CMD-SHELL","NONE"]}],"additionalItems":{"type":"string"},"minItems":1}]
 systemd, or the number of a descriptor, 0 to 1023 => "anyOf":[{"enum":["systemd"]},{"type":"integer","minimum":0,"maximum":1023}]
+table of name = value => "type":"object","additionalProperties":{"type":["string","number","boolean"]}
 table of name = value or table, or array of "NAME=VALUE" => "anyOf":[{"type":"object","additionalProperties":{"anyOf":[{"type":["string","number","boolean"]},{@environment.NAME,"required":["file"]}]}},{"type":"array","items":{"type":"string","pattern":"^[^=]+="}}]
 table of signal, up, down or exit = as command => "type":"object","additionalProperties":{@COMMAND}
 whole number from -1000 to 1000 => "type":"integer","minimum":-1000,"maximum":1000

@@ -29,6 +29,10 @@ pub(super) fn collect(table: &DeTable<'_>) -> SourceText {
         let address = ["http", "tcp", "unix"].iter().find_map(|key| check.get(*key).and_then(one));
         add("healthcheck", address.or_else(|| check.get("test").and_then(test)));
     }
+    let options = named("logging").and_then(as_table).and_then(|table| table.get("options"));
+    for (name, value) in options.and_then(as_table).into_iter().flatten() {
+        add(&format!("logging.options.{}", name.get_ref()), one(value));
+    }
     for (name, value) in named("environment").and_then(as_table).into_iter().flatten() {
         let file = as_table(value).and_then(|table| table.get("file"));
         add(&format!("environment.{}", name.get_ref()), file.and_then(one));

@@ -140,7 +140,8 @@ macro_rules! enums {
 }
 
 structs! {
-    Service { name, description, exec, policy, hooks, healthcheck, origin }
+    Service { name, description, exec, policy, hooks, healthcheck, logging, origin }
+    Logging { driver, options }
     Exec { command, arg0, streams, working_dir, environment, context }
     Context {
         user, group_add, umask, ulimits, oom_score_adj, nice, cap_drop, cap_add, no_new_privileges
@@ -163,6 +164,7 @@ structs! {
 }
 
 enums! {
+    Driver { 0: Inherit, 1: Console, 2: None }
     Variable { 0: Text(text), 1: Hidden(text, file), 2: File(file) }
     Resource {
         0: As, 1: Core, 2: Cpu, 3: Data, 4: Fsize, 5: Locks, 6: Memlock, 7: Msgqueue, 8: Nice, 9: Nofile, 10: Nproc,

@@ -84,7 +84,9 @@ pub fn follow(
     let places = candidates(given);
     let (mut lines, mut response) = first_answer(&places, request, &deadline)?;
     loop {
-        if response.events.is_none() && response.event.is_none() {
+        let Response { events, event, logs, log, lost, .. } = &response;
+        let is_empty = events.is_none() && event.is_none() && logs.is_none() && log.is_none();
+        if is_empty && lost.is_none() {
             return Ok(End::Finished);
         }
         if !take(response) {

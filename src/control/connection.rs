@@ -87,6 +87,11 @@ impl Connection {
         }
     }
 
+    /// Its stream, if everything is sent that was to be.
+    pub(super) fn into_stream(self) -> Option<UnixStream> {
+        (self.output.is_empty() && !self.closing).then_some(self.stream)
+    }
+
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }

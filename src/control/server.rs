@@ -8,7 +8,7 @@ use super::connection::{Connection, Line};
 pub use super::peer::{ClientId, Peer};
 use super::places::{Holder, Places, heaviest};
 pub use super::places::{MAX_CLIENTS, MAX_HELD, YIELD_AFTER};
-use super::protocol::{MAX_REQUEST, Request, Response, WHO_MAY};
+use super::protocol::{MAX_REQUEST, Request, Response, Verb, WHO_MAY};
 use super::trouble::Trouble;
 use crate::sys::poll::{Interest, Poller, Ready};
 use crate::sys::{attributes, process};
@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 mod accept;
 mod allowance;
+mod give_away;
 
 use allowance::Allowance;
 
@@ -437,14 +438,19 @@ impl Server {
     }
 
     fn drop_client(&mut self, poller: &Poller, id: ClientId) {
-        if let Some(at) = self.clients.iter().position(|(known, _)| *known == id) {
-            let (_, connection) = self.clients.swap_remove(at);
-            if connection.watched.is_some() {
-                let _ = poller.remove(connection.fd());
-            }
-            self.resume_at = None;
-            self.watch_listener(poller);
+        drop(self.take_client(poller, id));
+    }
+
+    /// It is no client any more.
+    fn take_client(&mut self, poller: &Poller, id: ClientId) -> Option<Connection> {
+        let at = self.clients.iter().position(|(known, _)| *known == id)?;
+        let (_, connection) = self.clients.swap_remove(at);
+        if connection.watched.is_some() {
+            let _ = poller.remove(connection.fd());
         }
+        self.resume_at = None;
+        self.watch_listener(poller);
+        Some(connection)
     }
 
     /// Listens again when the system may have what it lacked; what is told level-triggered must not be told when nothing
@@ -467,12 +473,16 @@ impl Server {
     }
 }
 
-/// The one place where it is decided who may do what: all may read, only root and rinit's own user may change.
+/// The one place where it is decided who may do what: all may read, only root and rinit's own user may change anything, and
+/// read what services write.
 fn permit(request: Request, peer: Peer) -> Result<Request, String> {
-    match request.verb.changes() && !peer.may_change {
-        true => Err(format!("user {} may not {}: {WHO_MAY}", peer.uid, request.verb.as_str())),
-        false => Ok(request),
-    }
+    let what = match request.verb {
+        _ if peer.may_change => return Ok(request),
+        Verb::Logs => "read logs",
+        verb if verb.changes() => verb.as_str(),
+        _ => return Ok(request),
+    };
+    Err(format!("user {} may not {what}: {WHO_MAY}", peer.uid))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::children::oom::OomCounter;
 use super::contract::Contract;
 use super::events::{self, Events};
 use super::launch::{self, Surroundings};
+use super::logs::{Handover, Output};
 use super::notify::NotifySocket;
 use super::output::narrate::narrate;
 use super::output::report::Report;
@@ -15,7 +16,7 @@ use super::signalling::terminal::Terminal;
 use super::source::reading::Reader;
 use super::state::State;
 use super::state::scribe::Scribe;
-use crate::model::{Control, Hook, Notify, Service, exit};
+use crate::model::{Control, Hook, LOGGER, MAIN, Notify, Service, Streams, exit, is_built_in};
 use crate::supervisor::{
     Effect, Event, News, Pid, Plan, Retry, Role, Scope, ServiceId, StartError, Supervisor, Time, merge,
 };
@@ -45,6 +46,8 @@ pub struct Executor {
     pub(super) children: Children,
     pub(super) notify: Option<NotifySocket>,
     pub(super) places: Places,
+    /// The way to the logger.
+    pub(super) handover: Handover,
     pub reader: Reader,
     pub(super) oom: OomCounter,
     pub(super) couriers: Couriers,
@@ -85,7 +88,7 @@ impl Executor {
         poller: Poller,
         state: State,
     ) -> Executor {
-        let with_command = services.iter().any(|service| service.name == crate::model::MAIN);
+        let with_command = services.iter().any(|service| service.name == MAIN);
         let mut executor = Executor {
             unawaited: None,
             inherited: if with_command { Inherited::Kept } else { Inherited::NotNeeded },
@@ -99,6 +102,7 @@ impl Executor {
             children: Children::default(),
             notify: None,
             places: Places::default(),
+            handover: Handover::default(),
             reader: Reader::default(),
             oom: OomCounter::default(),
             couriers: Couriers::new(),
@@ -148,6 +152,7 @@ impl Executor {
         }
         let mut free = self.supervisor.free();
         free.retain(|id| !waits.contains(id));
+        let before = self.services.clone();
         self.services = merge(std::mem::take(&mut self.services), services, &free);
         self.forget_replaced(&free);
         self.open_notify_socket();
@@ -157,6 +162,8 @@ impl Executor {
         for event in answers {
             self.feed(now, event);
         }
+        self.renew_logs(&before);
+        self.drop_logs();
     }
 
     /// Forgets what is stored under the number of a service that another one has replaced.
@@ -186,7 +193,7 @@ impl Executor {
 
     /// Whether a COMMAND was given.
     pub fn has_main(&self) -> bool {
-        self.supervisor.find(crate::model::MAIN).is_some()
+        self.supervisor.find(MAIN).is_some()
     }
 
     /// The exit status, once decided.
@@ -239,6 +246,10 @@ impl Executor {
             Effect::Hook { service, hook, exit, group } => {
                 Some(self.hook(service, hook, &launch::End { status: exit, group }))
             }
+            Effect::CloseInput(service) if self.supervisor.name(service) == LOGGER => {
+                self.end_logs();
+                None
+            }
             Effect::CloseInput(service) => {
                 if let Some(place) = self.places.get_mut(service) {
                     place.pipe.close();
@@ -270,7 +281,7 @@ impl Executor {
                 self.events.ended(events::wall_clock(), status, stop.took_ms, &stop.killed.join(", "));
                 super::output::OUTPUT.end_within(self.report.time_left());
                 // A plain COMMAND leaves no files behind.
-                if self.services.iter().any(|service| service.name != crate::model::MAIN) {
+                if self.services.iter().any(|service| service.name != MAIN && !is_built_in(&service.name)) {
                     self.scribe.finish(&stop, self.report.time_left_for_state());
                 }
                 self.exit = Some(status);
@@ -335,6 +346,7 @@ impl Executor {
             Role::Main | Role::Hook(_) => spawn::spawn(&spec, None).map(|spawned| (spawned, None)),
         };
         let (spawned, output) = made.map_err(|e| launch::fork_error(&e))?;
+        self.handover.connected();
         let pid = Pid(spawned.pid);
         let awaited = !self.is_alone(id);
         self.supervisor.record(pid, id, role);
@@ -372,27 +384,48 @@ impl Executor {
             Role::Hook(_) => false,
             Role::Probe => return Ok([None; 3]),
         };
-        let Some(streams) = self.definition(id).and_then(|service| service.exec.streams.clone()) else {
+        let Some(service) = self.definition(id) else { return Ok([None; 3]) };
+        let (streams, logs) = (service.exec.streams.as_deref().cloned(), service.logging.is_some());
+        if is_main && !logs {
+            self.places.get_mut(id).and_then(|place| place.log.take());
+        }
+        if streams.is_none() && !logs {
             return Ok([None; 3]);
-        };
-        let (supervisor, places) = (&self.supervisor, &mut self.places);
-        let mut writer = |name: &Option<String>| {
-            let Some((name, reader)) = name.as_deref().and_then(|name| Some((name, supervisor.find(name)?)))
-            else {
-                return Ok(None);
-            };
-            let writer = places.of(reader).pipe.writer();
-            writer.map(Some).map_err(|e| launch::pipe_error(name, &e))
-        };
-        let (stdout, stderr) = (writer(&streams.stdout)?, writer(&streams.stderr)?);
-        let stdin = match streams.reads && is_main {
-            true => {
-                let reader = places.of(id).pipe.reader();
-                Some(reader.map_err(|e| launch::pipe_error(supervisor.name(id), &e))?)
-            }
-            false => None,
-        };
+        }
+        let Streams { reads, stdout, stderr } = streams.unwrap_or_default();
+        let stdout = self.output(id, stdout.as_deref(), logs, Output::Stdout)?;
+        let stderr = self.output(id, stderr.as_deref(), logs, Output::Stderr)?;
+        let stdin = if reads && is_main { Some(self.input(id)?) } else { None };
         Ok([stdin, stdout, stderr])
+    }
+
+    /// Where an output of a service goes: to the service that reads it, to the logger, or where rinit's own does.
+    fn output(
+        &mut self,
+        id: ServiceId,
+        reader: Option<&str>,
+        logs: bool,
+        output: Output,
+    ) -> Result<Option<RawFd>, StartError> {
+        match reader.and_then(|name| Some((name, self.supervisor.find(name)?))) {
+            Some((name, reader)) => {
+                let owner = self.definition(reader).and_then(launch::user_of);
+                let writer = self.places.of(reader).pipe.writer(owner.as_ref());
+                writer.map(Some).map_err(|e| launch::pipe_error(name, &e))
+            }
+            None if reader.is_none() && logs => self.log_writer(id, output).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What a service reads that others write to.
+    fn input(&mut self, id: ServiceId) -> Result<RawFd, StartError> {
+        if self.supervisor.name(id) == LOGGER {
+            return self.log_socket();
+        }
+        let owner = self.definition(id).and_then(launch::user_of);
+        let reader = self.places.of(id).pipe.reader(owner.as_ref());
+        reader.map_err(|e| launch::pipe_error(self.supervisor.name(id), &e))
     }
 
     /// A child's status pipe is readable: its set-up has succeeded or failed.

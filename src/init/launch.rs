@@ -12,10 +12,10 @@ pub use end::End;
 pub use environment::Origin;
 pub use errors::{Purpose, fork_error, killed_error, pipe_error, setup_error};
 
-use crate::model::{Exec, Hook, Notify, Probe, Service};
+use crate::model::{Exec, Hook, Notify, Probe, Service, is_built_in};
 use crate::supervisor::StartError;
 use crate::sys::attributes::Attributes;
-use crate::sys::spawn::{Program, Session, Spec, WorkingDir, c_string};
+use crate::sys::spawn::{Ids, Program, Session, Spec, WorkingDir, c_string};
 use crate::sys::{process, spawn};
 use environment::Additions;
 use errors::refusal;
@@ -68,6 +68,9 @@ impl Surroundings {
         };
         let session = if is_main { Session::Foreground } else { Session::New };
         let mut spec = Spec { notify, session, as_inherited: is_main, ..spec };
+        if is_built_in(&service.name) {
+            (spec.program, spec.blocks_signals) = (self.own_program(), true);
+        }
         if let (Some(name), Some(first)) = (&service.exec.arg0, spec.arguments.first_mut()) {
             *first = c_string(name);
         }
@@ -91,6 +94,7 @@ impl Surroundings {
             session,
             as_inherited: true,
             resets_ignored: false,
+            blocks_signals: false,
         }
     }
 
@@ -163,6 +167,7 @@ impl Surroundings {
             session: Session::New,
             as_inherited: false,
             resets_ignored: false,
+            blocks_signals: false,
             environment,
             values,
         })
@@ -213,6 +218,11 @@ impl Surroundings {
             (None, None) => WorkingDir::Unchanged,
         }
     }
+}
+
+/// The user that a service runs as, if that is not rinit's own.
+pub fn user_of(service: &Service) -> Option<Ids> {
+    ids(service.exec.context.user.as_ref())
 }
 
 /// Whether a service is to run as another user than rinit.

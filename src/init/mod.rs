@@ -11,6 +11,7 @@ pub mod contract;
 mod events;
 mod executor;
 mod launch;
+mod logs;
 mod notify;
 mod output;
 mod places;
@@ -30,7 +31,7 @@ pub use source::reading::{child as read, is_reader};
 use crate::config;
 use crate::control::address::Address;
 use crate::model::text::cause;
-use crate::model::{MAIN, Service, Signal, exit};
+use crate::model::{MAIN, Service, Signal, exit, is_built_in};
 use crate::supervisor::{Event, Pid, Scope, Supervisor};
 use crate::sys::poll::{self, Interest, Poller, Ready};
 use crate::sys::signals::{Caught, Reading, Signals};
@@ -98,7 +99,7 @@ fn run_to_the_end(settings: Settings) -> u8 {
             return exit::OWN_FAILURE;
         }
     };
-    let config::Config { services, groups, notes, directories: _ } = match Source::first(&settings) {
+    let config::Config { mut services, groups, notes, directories: _ } = match Source::first(&settings) {
         Ok(config) => config,
         Err(diagnostics) => return refuse(&diagnostics, settings.log_format, &signals),
     };
@@ -107,6 +108,7 @@ fn run_to_the_end(settings: Settings) -> u8 {
         log::error!("there is no service and no COMMAND: nothing to run. Try 'rinit --help'.");
         return exit::OWN_FAILURE;
     }
+    logs::equip(&mut services, settings.logging.as_ref());
     if !settings.services.is_empty() {
         // Each process that is made would be given what reading has left behind, and give it back.
         memory::trim_heap();
@@ -181,15 +183,17 @@ impl Init {
         signals: Signals,
     ) -> Result<Init, NotStarted> {
         let surroundings = Surroundings::record();
-        let with_services = services.iter().any(|service| service.name != MAIN);
+        let with_services =
+            services.iter().any(|service| service.name != MAIN && !is_built_in(&service.name));
         if with_services && !settings.command.is_empty() {
             command::look(&services, &surroundings)?;
         }
         let most = attributes::most_descriptors();
-        if with_services && most < FEW_DESCRIPTORS {
+        let needed = FEW_DESCRIPTORS.saturating_add(logs::descriptors(&services));
+        if with_services && most < needed {
             log::warn!(
-                "the limit of open files is {most} (ulimit -n): with less than {FEW_DESCRIPTORS} rinit may be unable to start \
-                 processes and to answer clients"
+                "the limit of open files is {most} (ulimit -n): with less than {needed} rinit may be unable to start processes \
+                 and to answer clients"
             );
         }
         let (server, address) = listen::open(&settings, &poller, with_services)?.unzip();
@@ -303,6 +307,7 @@ impl Init {
                 None if ready.token == SIGNALS => self.signals(),
                 None if ready.token == reading::READING => self.executor.reader.read(&self.executor.poller),
                 None if ready.token == output::TOKEN => OUTPUT.ready(),
+                None if ready.token == logs::TOKEN => self.executor.hear_logger(),
                 None => self.requests.ready(&self.executor, ready),
             }
         }
@@ -331,6 +336,7 @@ impl Init {
 
     /// As soon as nothing has happened for a moment, what the start, a reload or an answer needed is given back: once.
     fn wait(&mut self, ready: &mut Vec<Ready>) {
+        self.executor.settle_logs();
         OUTPUT.settle(&self.executor.poller);
         self.tidy = self.tidy.max(self.requests.take_tidy());
         self.executor.stuck.plan(self.epoch.elapsed());

@@ -16,7 +16,7 @@ pub(super) mod stuck;
 
 use crate::sys::poll::{self, Poller};
 use crate::sys::signals::{Caught, Signals};
-use crate::sys::stderr::{Refusal, Stderr};
+use crate::sys::stream::{EndsBy, Number, Refusal, Stream};
 use queue::{Note, Queue};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -45,7 +45,7 @@ pub struct Output(Mutex<Inner>);
 struct Inner {
     queue: Queue,
     /// Opened for the first message.
-    stderr: Option<Stderr>,
+    stderr: Option<Stream>,
     flow: Flow,
     /// A relay may be made.
     may_relay: bool,
@@ -229,7 +229,9 @@ impl Inner {
         let mut progress = false;
         let attempt = loop {
             let Some(rest) = self.queue.front() else { break Attempt::Done };
-            let stderr = self.stderr.get_or_insert_with(|| Stderr::open(self.may_relay));
+            let stderr = self
+                .stderr
+                .get_or_insert_with(|| Stream::open(Number::Stderr, self.may_relay, EndsBy::Sigterm));
             let written = stderr.write(rest);
             match written {
                 Ok(0) | Err(Refusal::Full) => break Attempt::Full,
@@ -279,7 +281,7 @@ impl Inner {
     fn wait(&self, input: Option<BorrowedFd<'_>>, limit: Option<Duration>) -> io::Result<bool> {
         let (room, delay) = match self.flow {
             Flow::Free => return Ok(false),
-            Flow::Room => (self.stderr.as_ref().and_then(Stderr::watchable), None),
+            Flow::Room => (self.stderr.as_ref().and_then(Stream::watchable), None),
             Flow::Later(at) => (None, Some(at.saturating_duration_since(Instant::now()))),
         };
         let timeout = [limit, delay].into_iter().flatten().min();

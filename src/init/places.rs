@@ -6,6 +6,7 @@
 use super::children::deaths::Deaths;
 use super::children::heirs::{Heir, Names};
 use super::launch::pipes::Pipe;
+use super::logs::LogPipes;
 use crate::model::Service;
 use crate::supervisor::{ServiceId, Time};
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub struct Place {
     pub deaths: Deaths,
     /// What it reads from.
     pub pipe: Pipe,
+    /// What it writes to the logger with.
+    pub log: Option<Box<LogPipes>>,
     /// Its next main process, if it has named one.
     pub heir: Option<Heir>,
     /// How often it has named one.
@@ -46,6 +49,16 @@ impl Places {
     /// The same, to change it.
     pub fn get_mut(&mut self, service: ServiceId) -> Option<&mut Place> {
         self.0.get_mut(&service.0)
+    }
+
+    /// Each place of which something is remembered.
+    pub fn all(&self) -> impl Iterator<Item = (ServiceId, &Place)> {
+        self.0.iter().map(|(number, place)| (ServiceId(*number), place))
+    }
+
+    /// The same, to change them.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = (ServiceId, &mut Place)> {
+        self.0.iter_mut().map(|(number, place)| (ServiceId(*number), place))
     }
 
     /// Another service gets the place.

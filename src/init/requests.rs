@@ -15,6 +15,7 @@ use super::state::LastStop;
 use super::tidy::Tidy;
 use crate::control::protocol::{ActionResult, Request, Response, Verb};
 use crate::control::server::{ClientId, Incoming, Peer, Server};
+use crate::logger::told::LogRequest;
 use crate::model::Signal;
 use crate::supervisor::{Event, Scope, ServiceId, State, Time};
 use crate::sys::poll::Ready;
@@ -181,7 +182,7 @@ impl Requests {
             Verb::Health if !request.now => answer::health(&executor.supervisor, now, &request),
             Verb::Status => {
                 let last_stop = self.last_stop.as_ref();
-                answer::status(executor, now, &request.names, peer.may_change, last_stop)
+                answer::status(executor, now, &request, peer.may_change, last_stop)
             }
             Verb::Reload => match self.source.ask(executor, now, Asker::Client(client)) {
                 Ok(()) => return asked::tell(&executor.supervisor, peer, "reload", &[]),
@@ -201,6 +202,10 @@ impl Requests {
                 Ok(()) => return,
                 Err(error) => Response::refused(error),
             },
+            Verb::Logs => match self.logs(executor, client, &request) {
+                Ok(()) => return,
+                Err(response) => *response,
+            },
             Verb::Health
             | Verb::Start
             | Verb::Stop
@@ -214,6 +219,25 @@ impl Requests {
             },
         };
         self.reply(executor, client, &response);
+    }
+
+    /// Hands a client who asks for logs over to the logger.
+    fn logs(
+        &mut self,
+        executor: &mut Executor,
+        client: ClientId,
+        request: &Request,
+    ) -> Result<(), Box<Response>> {
+        let routes = executor.log_routes(&request.names)?;
+        let Some(stream) = self.server.as_mut().and_then(|server| server.give_away(&executor.poller, client))
+        else {
+            return Ok(());
+        };
+        let until = request.until_ms.map(|ago| events::wall_clock().saturating_sub(ago));
+        let Request { follow, tail, since_ms, .. } = *request;
+        let request = LogRequest { routes, follow, tail, since_ms, until_ms: until };
+        executor.handover.give(request, stream);
+        Ok(())
     }
 
     fn reply(&mut self, executor: &Executor, client: ClientId, response: &Response) {
@@ -357,7 +381,13 @@ fn act(
         Verb::Pause => each(|service| Event::Pause { service }),
         Verb::Resume => each(|service| Event::Resume { service }),
         Verb::Health => each(|service| Event::ProbeNow { service }),
-        Verb::Status | Verb::Signal | Verb::Wait | Verb::Events | Verb::Reload | Verb::Shutdown => Vec::new(),
+        Verb::Status
+        | Verb::Signal
+        | Verb::Wait
+        | Verb::Events
+        | Verb::Logs
+        | Verb::Reload
+        | Verb::Shutdown => Vec::new(),
     };
     for event in events {
         executor.feed(epoch.elapsed(), event);

@@ -5,6 +5,7 @@
 use super::contract::Contract;
 use crate::config::Style;
 use crate::control::address::Address;
+use crate::model::Logging;
 use log::LevelFilter;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub log_level: LevelFilter,
     /// How it says that.
     pub log_format: LogFormat,
+    /// Where what services write goes that do not say so themselves; `None`: where rinit's own does.
+    pub logging: Option<Logging>,
     /// How COMMAND is treated.
     pub contract: Contract,
 }

@@ -12,8 +12,8 @@ pub(super) mod terminal;
 use super::children::owner::Owner;
 use super::executor::{Executor, Rest};
 use super::output::OUTPUT;
-use crate::model::Signal;
 use crate::model::text::{cause, escaped};
+use crate::model::{LOGGER_NAME, Signal};
 use crate::supervisor::{Event, Pid, Reach, Scope, ServiceId, Supervisor, Time};
 use crate::sys::courier::{Errand, Means, Recipients};
 use crate::sys::proc_fs::{self, Identity};
@@ -220,7 +220,9 @@ impl Executor {
     /// Logs which processes of no service rinit stops. Those that it has made for itself are not worth a word.
     fn tell_rest(&self) {
         let rest = proc_fs::rest(true);
-        let mut strangers = rest.names().filter(|(pid, _)| self.owner(*pid) == Owner::Nobody);
+        let is_told =
+            |(pid, name): &(i32, &[u8])| self.owner(*pid) == Owner::Nobody && *name != LOGGER_NAME.as_bytes();
+        let mut strangers = rest.names().filter(is_told);
         if let Some((pid, name)) = strangers.next() {
             let name = String::from_utf8_lossy(name);
             let (name, others) = (escaped(&name), strangers.count());

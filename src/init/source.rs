@@ -6,13 +6,14 @@ pub(super) mod reading;
 
 use super::events;
 use super::executor::Executor;
+use super::logs;
 use super::requests::answer::Pending;
 use super::settings::Settings;
 use crate::config::wire::Mistakes;
 use crate::config::{self, Config, Diagnostic, Style};
 use crate::control::protocol::ReloadReport;
 use crate::control::server::ClientId;
-use crate::model::{Service, words};
+use crate::model::{Logging, Service, words};
 use crate::supervisor::{Plan, ServiceId, Supervisor, Time, plan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -23,6 +24,7 @@ pub struct Source {
     dirs: Vec<PathBuf>,
     style: Option<Style>,
     command: Vec<OsString>,
+    logging: Option<Logging>,
     groups: BTreeMap<String, Vec<String>>,
     /// Those for whom it is being read.
     askers: Vec<Asker>,
@@ -52,6 +54,7 @@ impl Source {
             dirs: settings.services.iter().map(absolute).collect(),
             style: settings.style,
             command: settings.command.clone(),
+            logging: settings.logging.clone(),
             groups,
             askers: Vec::new(),
             next: Vec::new(),
@@ -158,8 +161,10 @@ impl Source {
         pending: &[Pending],
     ) -> Result<ReloadReport, String> {
         let read = outcome.and_then(|read| read.map_err(|mistakes| refusal(&mistakes)));
-        let config = read.inspect_err(|error| executor.events.reloaded(events::wall_clock(), Err(error)))?;
+        let mut config =
+            read.inspect_err(|error| executor.events.reloaded(events::wall_clock(), Err(error)))?;
         config.notes.iter().for_each(|note| log::debug!("{note}"));
+        logs::equip(&mut config.services, self.logging.as_ref());
         let current: Vec<Service> = executor
             .supervisor
             .current()
@@ -231,6 +236,7 @@ mod tests {
             dirs: Vec::new(),
             style: None,
             command: Vec::new(),
+            logging: None,
             groups,
             askers: Vec::new(),
             next: Vec::new(),

@@ -9,6 +9,7 @@ pub mod exec;
 pub mod exit;
 pub mod graph;
 pub mod health;
+pub mod logging;
 pub mod ordered;
 pub mod pattern;
 pub mod service;
@@ -23,6 +24,7 @@ pub mod words;
 
 pub use exec::*;
 pub use health::*;
+pub use logging::{DRIVERS, Driver, LONGEST_OPTIONS, Logging};
 pub use service::*;
 pub use shared::Shared;
 pub use signal::Signal;

@@ -1,12 +1,23 @@
 //! The definition of one service, as every format (TOML file, command line) is read into it.
 
-use super::{Exec, HealthCheck, Hooks, Shared, Signal, SourceText};
+use super::{Exec, HealthCheck, Hooks, Logging, Shared, Signal, SourceText};
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// The name of the service that COMMAND on the command line becomes.
 pub const MAIN: &str = "main";
+
+/// The name of the unit that delivers what services write. No definition can have a name that begins with a dot.
+pub const LOGGER: &str = ".logger";
+
+/// What the program of that unit is called, its argument 0.
+pub const LOGGER_NAME: &str = "rinit-logger";
+
+/// Whether a unit of that name is part of rinit.
+pub fn is_built_in(name: &str) -> bool {
+    name.starts_with('.')
+}
 
 /// One service, complete and checked: what it runs and how it is supervised.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +34,9 @@ pub struct Service {
     pub hooks: Shared<Hooks>,
     /// How its health is found out, if at all.
     pub healthcheck: Option<Box<HealthCheck>>,
-    /// Where it is defined; `None` for COMMAND.
+    /// Where what it writes goes, if that is said.
+    pub logging: Option<Box<Logging>>,
+    /// Where it is defined; `None` for COMMAND and for what is part of rinit.
     pub origin: Option<Origin>,
 }
 

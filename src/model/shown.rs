@@ -161,6 +161,7 @@ mod tests {
             policy: Default::default(),
             hooks: Default::default(),
             healthcheck: Some(Box::new(HealthCheck { probe, timing: Default::default() })),
+            logging: None,
             origin: Some(Origin {
                 file: "web.toml".into(),
                 lines: Default::default(),

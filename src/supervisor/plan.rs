@@ -54,7 +54,8 @@ fn takes_effect(known: &Service, service: &Service) -> bool {
     !begins_to_read && for_start(known) == for_start(service)
 }
 
-/// What of a definition counts when the service is started, and cannot be changed later.
+/// What of a definition counts when the service is started, and cannot be changed later. Who begins to log, or ends to,
+/// depends on the logger from then on, or no longer. What has changed beside that is told to the logger.
 fn for_start(service: &Service) -> Service {
     let defaults = Policy::default();
     let policy = Policy {
@@ -64,8 +65,13 @@ fn for_start(service: &Service) -> Service {
         stop_grace_period: defaults.stop_grace_period,
         ..(*service.policy).clone()
     };
-    let mut same =
-        Service { description: None, healthcheck: None, policy: policy.into(), ..without_origin(service) };
+    let mut same = Service {
+        description: None,
+        healthcheck: None,
+        logging: None,
+        policy: policy.into(),
+        ..without_origin(service)
+    };
     if let Some(streams) = &mut same.exec.streams {
         streams.reads = false;
     }

@@ -7,12 +7,15 @@
 //!
 //! One that reads what others write goes on until they are gone, and is started again if it ends before: so what
 //! they write at their end is read. Then its input comes to an end, and it reads what is left of that.
+//!
+//! What is part of rinit, the logger, is there for all others. Its turn comes last: when no service is left, and what
+//! belongs to no service gets SIGTERM, for that may have last words too. It has all the time that is left.
 
 use super::Supervisor;
 use super::event::*;
 use super::stopping::{Phase, Shutdown};
 use super::unit::{ContainerStop, Purpose, State, Unit};
-use crate::model::{exit, ordered};
+use crate::model::{exit, is_built_in, ordered};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -26,7 +29,8 @@ impl Supervisor {
         if self.shutdown.is_some() {
             return;
         }
-        let alive = self.units.iter().filter(|unit| unit.has_to_stop()).count();
+        let counts = |unit: &&Unit| unit.has_to_stop() && !is_built_in(&unit.name);
+        let alive = self.units.iter().filter(counts).count();
         out.push(Effect::Notice(Notice::StopBegun(cause, alive, self.stop_timeout)));
         self.forget_turns(now);
         let deadline = now.saturating_add(self.stop_timeout);
@@ -43,7 +47,9 @@ impl Supervisor {
     /// Tells a unit to stop if nothing that depends on it is there.
     pub(super) fn stop_if_free(&mut self, now: Time, id: ServiceId, out: &mut Vec<Effect>) {
         let Some(unit) = self.units.get(id.0) else { return };
+        let is_built_in = is_built_in(&unit.name);
         let others_write = unit.needed_by.iter().any(|id| self.units.get(id.0).is_some_and(Unit::goes_first));
+        let others_write = others_write || (is_built_in && self.are_services_left());
         let first = others_write || self.is_held(unit);
         if unit.reads_on() && !others_write && unit.is_between_lives() {
             return self.restart_to_read(now, id, out);
@@ -57,7 +63,11 @@ impl Supervisor {
         if !unit.has_to_stop() || had_turn || first || (self.has_killed_all() && !unit.is_alive()) {
             return;
         }
-        let (grace, through_by) = self.share(now, id, unit.definition.policy.stop_grace_period);
+        let own = match &self.shutdown {
+            Some(stop) if is_built_in => stop.deadline.saturating_sub(now),
+            Some(_) | None => unit.definition.policy.stop_grace_period,
+        };
+        let (grace, through_by) = self.share(now, id, own);
         // The main process gets the very signal that rinit got, as from tini.
         let signal = match &self.shutdown {
             Some(stop) if unit.is_main && unit.definition.policy.stop_signal.is_none() => stop.cause.signal(),
@@ -173,19 +183,31 @@ impl Supervisor {
     }
 
     /// Goes on to the next phase when this one is through.
-    pub(super) fn settle_stop(&mut self, _now: Time, out: &mut Vec<Effect>) {
+    pub(super) fn settle_stop(&mut self, now: Time, out: &mut Vec<Effect>) {
         let killed_all = self.has_killed_all();
-        let alive = self
-            .units
-            .iter()
-            .any(|unit| unit.is_alive() || (unit.has_to_stop() && !killed_all) || unit.reads_on());
+        let is_left =
+            self.units.iter().any(|unit| self.is_left(unit) && (killed_all || !is_built_in(&unit.name)));
         if let Some(stop) = &mut self.shutdown
             && stop.phase == Phase::Services
-            && !alive
+            && !is_left
         {
             stop.phase = Phase::Rest;
-            out.push(if stop.killed_all { Effect::KillRest } else { Effect::TerminateRest });
+            let last = self.units.iter().filter(|unit| is_built_in(&unit.name));
+            self.queue.extend(last.map(|unit| unit.id));
+            // What is to be started once more is there before somebody finds that nothing is.
+            self.spread(now, out);
+            out.push(if killed_all { Effect::KillRest } else { Effect::TerminateRest });
         }
+    }
+
+    /// Whether the stop waits for a unit.
+    fn is_left(&self, unit: &Unit) -> bool {
+        unit.is_alive() || (unit.has_to_stop() && !self.has_killed_all()) || unit.reads_on()
+    }
+
+    /// Whether services are being stopped.
+    fn are_services_left(&self) -> bool {
+        self.shutdown.as_ref().is_some_and(|stop| stop.phase == Phase::Services)
     }
 
     pub(super) fn nothing_left(&mut self, now: Time, out: &mut Vec<Effect>) {
@@ -253,11 +275,12 @@ impl Supervisor {
     }
 
     fn exit_status_of_services(&self) -> u8 {
+        let services = || self.units.iter().filter(|unit| !is_built_in(&unit.name));
         let main = self.units.iter().find(|unit| unit.is_main);
         let cause = self.shutdown.as_ref().map(|stop| stop.cause);
         let ended = match cause {
             Some(StopCause::Essential(id)) => self.units.get(id.0),
-            Some(StopCause::AllDone) => self.units.iter().find(|unit| unit.state() == State::Failed),
+            Some(StopCause::AllDone) => services().find(|unit| unit.state() == State::Failed),
             Some(StopCause::Unhealthy(_)) => return 1,
             Some(StopCause::Requested(_)) | None => main.filter(|unit| unit.starts > 0),
         };
@@ -266,7 +289,7 @@ impl Supervisor {
             Some(unit) if unit.state() == State::Completed => 0,
             Some(unit) => unit.last_exit.as_ref().map_or(exit::KILLED, |last| last.status.code()),
             None if cause == Some(StopCause::AllDone) => 0,
-            None if self.units.iter().any(|unit| unit.killed) => exit::KILLED,
+            None if services().any(|unit| unit.killed) => exit::KILLED,
             None => 0,
         }
     }

@@ -5,7 +5,7 @@
 use super::Supervisor;
 use super::event::*;
 use super::unit::{Need, State, Unit};
-use crate::model::Condition;
+use crate::model::{Condition, is_built_in};
 
 impl Supervisor {
     /// Carries out what the changes so far mean for other units, until nothing changes any more.
@@ -25,7 +25,7 @@ impl Supervisor {
         }
     }
 
-    fn spread(&mut self, now: Time, out: &mut Vec<Effect>) {
+    pub(super) fn spread(&mut self, now: Time, out: &mut Vec<Effect>) {
         loop {
             if let Some(id) = self.interrupted.pop_front() {
                 self.restart_followers(id);
@@ -83,9 +83,11 @@ impl Supervisor {
         unit.ends_container().then_some(StopCause::Unhealthy(unit.id))
     }
 
-    /// Whether nothing will run any more: everything has ended for good, and at least one thing had been wanted.
+    /// Whether nothing will run any more: everything has ended for good, and at least one thing had been wanted. What is
+    /// part of rinit is there for the others.
     fn all_done(&self) -> bool {
-        let mut finished = self.units.iter().filter(|unit| unit.state() != State::Stopped).peekable();
+        let counts = |unit: &&Unit| unit.state() != State::Stopped && !is_built_in(&unit.name);
+        let mut finished = self.units.iter().filter(counts).peekable();
         // Who has stopped a service by hand may want to start it again.
         finished.peek().is_some()
             && self.turns.is_empty()

@@ -86,6 +86,8 @@ pub struct Spec {
     pub as_inherited: bool,
     /// Of the signals up to 31 none stays ignored, also with `as_inherited`.
     pub resets_ignored: bool,
+    /// Every signal stays blocked: it is a program that reads them, and none ends it before.
+    pub blocks_signals: bool,
 }
 
 /// A process that was made. It has not executed its program yet.
@@ -199,12 +201,25 @@ pub fn is_no_device(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(EACCES | ENODEV | ENOENT | ENOTDIR | ENXIO))
 }
 
-/// A pipe between two services. Both ends block.
+/// A pipe between two services, whose both ends block. It belongs to this user, so that a program of the user can open it
+/// by name, as `/dev/stdin` or `/dev/stdout`. Others who have it can open it to write: a server may have given up root
+/// before it opens its log.
 ///
 /// # Errors
 /// `pipe2` fails: EMFILE, ENFILE or ENOMEM.
-pub fn service_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
+pub fn service_pipe(owner: Option<&Ids>) -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+    own_pipe(&reader, owner);
+    Ok((reader, writer))
+}
+
+/// Gives a pipe of services to another user. Where that is refused, it stays as it is.
+pub fn own_pipe(pipe: &OwnedFd, owner: Option<&Ids>) {
+    if let Some(ids) = owner {
+        let _ = std::os::unix::fs::fchown(pipe, Some(ids.uid), Some(ids.gid));
+    }
+    // Only a process that has the pipe, or may trace one that has it, finds its name in /proc.
+    let _ = nix::sys::stat::fchmod(pipe, nix::sys::stat::Mode::from_bits_truncate(0o622));
 }
 
 /// A pipe for the output of a child. The reading end does not block.
@@ -400,7 +415,11 @@ impl Child<'_> {
                 set_disposition(number, inherited && was_ignored && !is_reset);
             }
         }
-        let mask = if inherited { inherit::blocked() } else { Mask::default() };
+        let mask = match inherited {
+            _ if self.spec.blocks_signals => Mask::all(),
+            true => inherit::blocked(),
+            false => Mask::default(),
+        };
         mask.block().map(drop).or(Err(()))
     }
 

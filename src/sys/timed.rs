@@ -91,6 +91,7 @@ fn spec(command: &[OsString], stdin: &File) -> io::Result<Spec> {
         session: Session::Background,
         as_inherited: true,
         resets_ignored: false,
+        blocks_signals: false,
     })
 }
 

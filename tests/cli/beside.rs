@@ -56,7 +56,7 @@ fn a_typing_mistake_starts_nothing() {
             2,
             "did you mean \"status\"? rinit runs here already, as process 1,",
         ),
-        (&["logs"], 2, "\"logs\" is no verb; did you mean \"events\"?"),
+        (&["log"], 2, "\"log\" is no verb; did you mean \"logs\"?"),
         (&["version"], 2, "did you mean \"--version\"?"),
         (&["id"], 2, "to run it as a command: rinit -- id."),
         (

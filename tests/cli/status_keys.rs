@@ -14,7 +14,7 @@ const ABSENT: [(&str, &str); 3] = [
 
 /// What a key needs beside its example, or in its place, to stand in a definition that is valid: lines of the
 /// definition without the key, and of that with it.
-const IN_PLACE: [(&str, &str, &str); 18] = [
+const IN_PLACE: [(&str, &str, &str); 19] = [
     ("env_file.path", "", "env_file = [{ path = '../some.env' }]"),
     ("command", "", "command = ['sleep', '1001']"),
     ("autostart", "autostart = false", "autostart = true"),
@@ -51,6 +51,11 @@ const IN_PLACE: [(&str, &str, &str); 18] = [
         "ulimits.NAME.hard",
         "ulimits = { nofile = { soft = 9, hard = 2048 } }",
         "ulimits = { nofile = { soft = 9, hard = 2049 } }",
+    ),
+    (
+        "logging.options",
+        "logging = { driver = 'console' }",
+        "logging = { driver = 'console', options = { format = 'json' } }",
     ),
     ("ulimits.nice", "", "ulimits = { nice = 20 }"),
 ];

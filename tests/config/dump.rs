@@ -77,6 +77,10 @@ fn service(out: &mut String, service: &Service) {
     line_if(&mut line, tally.map(|tally| format!("max_death_tally: {tally}")));
     let limit = service.hooks.post_stop_timeout;
     line_if(&mut line, limit.map(|limit| format!("post_stop_timeout: {}", format(limit))));
+    line_if(
+        &mut line,
+        service.logging.as_ref().map(|it| format!("logging: {} {:?}", it.driver.as_str(), it.options)),
+    );
     if let Some(check) = &service.healthcheck {
         health(&mut line, check);
     }

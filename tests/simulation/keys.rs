@@ -7,7 +7,7 @@ use rinit::model::Service;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys that are the same in every scenario, each with the reason.
-const NOT_VARIED: [(&str, &str); 26] = [
+const NOT_VARIED: [(&str, &str); 29] = [
     ("command", "the fake kernel runs no program, and knows each process by its service"),
     ("arg0", "as command"),
     ("description", "only told"),
@@ -18,6 +18,9 @@ const NOT_VARIED: [(&str, &str); 26] = [
     ("environment", "as working_dir"),
     ("env_file", "as working_dir"),
     ("stderr", "as stdout, which is varied"),
+    ("logging", "the init makes a reader of it, and dependencies on that one, and these are varied"),
+    ("logging.driver", "as logging"),
+    ("logging.options", "as logging"),
     ("refuse_manual_stop", "the init refuses such a request before the supervisor gets it"),
     ("max_death_tally", "the init writes the tally"),
     ("ulimits", "the kernel keeps them"),

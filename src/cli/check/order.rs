@@ -73,6 +73,7 @@ mod tests {
             policy: Policy { depends_on, ..Policy::default() }.into(),
             hooks: Shared::default(),
             healthcheck: None,
+            logging: None,
             origin: None,
         }
     }

@@ -25,7 +25,8 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
     let names = names(words)?;
     let in_detail = !names.is_empty();
     let timeout = values::timeout(words, TIMEOUT)?;
-    let response = match ask(words, &Request::new(Verb::Status, names), timeout)? {
+    let request = Request { all: words.has(Opt::All), ..Request::new(Verb::Status, names) };
+    let response = match ask(words, &request, timeout)? {
         Ok(response) => response,
         Err(status) => return Ok(status),
     };

@@ -19,6 +19,10 @@ pub enum Opt {
     LogLevel,
     /// How it says that.
     LogFormat,
+    /// Where what services write goes.
+    LogDriver,
+    /// An option of that.
+    LogOpt,
     /// Reap orphans where rinit is not PID 1.
     Subreaper,
     /// A signal at the end of the parent.
@@ -43,6 +47,8 @@ pub enum Opt {
     Startup,
     /// Health: probe first.
     Now,
+    /// Also what is part of rinit.
+    All,
     /// JSON in place of text.
     Json,
     /// Also what refuses to be stopped by hand.
@@ -67,6 +73,14 @@ pub enum Opt {
     Follow,
     /// Print TOML files.
     Toml,
+    /// How many lines.
+    Tail,
+    /// Until when.
+    Until,
+    /// With the time.
+    Timestamps,
+    /// Without colours.
+    NoColor,
 }
 
 /// How an option is written.
@@ -111,6 +125,8 @@ pub enum Verb {
     Wait,
     /// What has happened?
     Events,
+    /// What have services written?
+    Logs,
     /// Read the definitions again.
     Reload,
     /// Stop the container.

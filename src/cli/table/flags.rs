@@ -75,6 +75,24 @@ pub static LOG_FORMAT: Flag = Flag {
     env: Some("RINIT_LOG_FORMAT"),
     help: "the format of these messages: text or json; default text",
 };
+/// `--log-driver`
+pub static LOG_DRIVER: Flag = Flag {
+    opt: Opt::LogDriver,
+    short: None,
+    long: "log-driver",
+    value: Some("DRIVER"),
+    env: Some("RINIT_LOG_DRIVER"),
+    help: "where the output of services goes whose definition has no logging: inherit, console or none; default inherit",
+};
+/// `--log-opt`
+pub static LOG_OPT: Flag = Flag {
+    opt: Opt::LogOpt,
+    short: None,
+    long: "log-opt",
+    value: Some("KEY=VALUE"),
+    env: Some("RINIT_LOG_OPTS"),
+    help: "an option of this driver; may be repeated, in the variable with blanks between them",
+};
 /// `-s`
 pub static SUBREAPER: Flag = Flag {
     short: Some('s'),
@@ -140,6 +158,15 @@ pub static NOW: Flag = switch(Opt::Now, "now", "run every health check now, and 
 /// `--force`
 pub static FORCE: Flag =
     switch(Opt::Force, "force", "also stop a service whose definition says refuse_manual_stop");
+/// `--all` of `status`.
+pub static ALL: Flag = Flag {
+    short: Some('a'),
+    ..switch(
+        Opt::All,
+        "all",
+        "show also what is part of rinit, such as the logger; its names begin with a dot",
+    )
+};
 /// `--json`
 pub static JSON: Flag = switch(Opt::Json, "json", "print JSON");
 /// `--strict`
@@ -206,6 +233,43 @@ pub static FOLLOW: Flag =
     Flag { short: Some('f'), ..switch(Opt::Follow, "follow", "then print new events as they happen") };
 /// `--json` of `events`.
 pub static JSON_LINES: Flag = switch(Opt::Json, "json", "print JSON, one line for each event");
+/// `--follow` of `logs`.
+pub static FOLLOW_LOGS: Flag =
+    Flag { short: Some('f'), ..switch(Opt::Follow, "follow", "then print new lines as they are written") };
+/// `--tail`
+pub static TAIL: Flag = Flag {
+    opt: Opt::Tail,
+    short: Some('n'),
+    long: "tail",
+    value: Some("LINES"),
+    env: None,
+    help: "of what is kept, only the last so many lines of each service",
+};
+/// `--since` of `logs`.
+pub static SINCE_TIME: Flag = Flag {
+    opt: Opt::Since,
+    short: None,
+    long: "since",
+    value: Some("TIME"),
+    env: None,
+    help: "only lines of this last time, such as 10m, or since a time, such as 2026-11-29T12:00:00Z",
+};
+/// `--until`
+pub static UNTIL: Flag = Flag {
+    opt: Opt::Until,
+    short: None,
+    long: "until",
+    value: Some("TIME"),
+    env: None,
+    help: "only lines before this, written as with --since",
+};
+/// `--timestamps`
+pub static TIMESTAMPS: Flag =
+    Flag { short: Some('t'), ..switch(Opt::Timestamps, "timestamps", "print the time before each line") };
+/// `--no-color`
+pub static NO_COLOR: Flag = switch(Opt::NoColor, "no-color", "no colours, also on a terminal");
+/// `--json` of `logs`.
+pub static JSON_LOGS: Flag = switch(Opt::Json, "json", "print JSON, one line for each line of a service");
 /// `--timeout` of `probe`.
 pub static PROBE_TIMEOUT: Flag = Flag { help: "how long it may take; default 30s", ..TIMEOUT_BASE };
 
@@ -213,7 +277,7 @@ const TIMEOUT_BASE: Flag =
     Flag { opt: Opt::Timeout, short: None, long: "timeout", value: Some("DURATION"), env: None, help: "" };
 
 /// The options of the init.
-pub static INIT_FLAGS: [&Flag; 15] = [
+pub static INIT_FLAGS: [&Flag; 17] = [
     &SERVICES,
     &STYLE,
     &STOP_TIMEOUT,
@@ -221,6 +285,8 @@ pub static INIT_FLAGS: [&Flag; 15] = [
     &STATE_DIR,
     &LOG_LEVEL,
     &LOG_FORMAT,
+    &LOG_DRIVER,
+    &LOG_OPT,
     &SUBREAPER,
     &PARENT_DEATH_SIGNAL,
     &VERBOSE,

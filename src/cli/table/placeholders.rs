@@ -29,23 +29,27 @@ pub enum Kind {
 }
 
 /// Every placeholder that there is. One name has one meaning, wherever it stands.
-pub static PLACEHOLDERS: [(&str, Kind); 18] = [
+pub static PLACEHOLDERS: [(&str, Kind); 22] = [
     ("ADDRESS:PORT", Kind::Free),
     ("ARG", Kind::Free),
     ("CODE", Kind::Free),
     ("COMMAND", Kind::Program),
     ("CONDITION", Kind::Words(&["ready", "healthy", "stopped", "completed", "failed"])),
     ("DIR", Kind::Directory),
+    ("DRIVER", Kind::Words(&["inherit", "console", "none"])),
     ("DURATION", Kind::Free),
     ("FORMAT", Kind::Words(&["text", "json"])),
     ("KIND", Kind::Event),
+    ("KEY=VALUE", Kind::Free),
     ("LEVEL", Kind::Words(&["off", "error", "warn", "info", "debug", "trace"])),
+    ("LINES", Kind::Free),
     ("NAME", Kind::Service),
     ("PATH", Kind::File),
     ("SHELL", Kind::Words(&["bash", "zsh", "fish"])),
     ("SIGNAL", Kind::Signal),
     ("SINCE", Kind::Free),
     ("STYLE", Kind::Words(&["s6", "runit"])),
+    ("TIME", Kind::Free),
     ("URL", Kind::Free),
     ("VERB", Kind::Verb),
 ];
@@ -111,6 +115,12 @@ mod tests {
                 assert!(operand.is_literal() || kind(operand.word).is_some(), "{operand:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_words_of_a_driver_are_its_names() {
+        let Some(Kind::Words(words)) = kind("DRIVER") else { panic!("no words") };
+        assert_eq!(words, crate::model::Driver::names());
     }
 
     #[test]

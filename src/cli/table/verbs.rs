@@ -6,7 +6,7 @@ use super::entry::{Command, Verb};
 use super::flags::*;
 
 /// Every verb, in the order of the help.
-pub static COMMANDS: [Command; 17] = [
+pub static COMMANDS: [Command; 18] = [
     Command {
         verb: Verb::Health,
         name: "health",
@@ -43,7 +43,7 @@ pub static COMMANDS: [Command; 17] = [
              are shown only to root and the user that rinit runs as.",
             "Exit status: 0 shown, 1 no such service, 2 usage, 3 no init answers.",
         ],
-        flags: &[&JSON, &TIMEOUT, &SOCKET, &HELP],
+        flags: &[&ALL, &JSON, &TIMEOUT, &SOCKET, &HELP],
         examples: &[
             ("rinit status", "all services"),
             ("rinit status web", "everything about one service: why does it not run?"),
@@ -195,6 +195,37 @@ pub static COMMANDS: [Command; 17] = [
             ("rinit events", "all that is kept"),
             ("rinit events -f --kind die --kind oom", "what ends, as it does"),
             ("rinit events --since 10m 'worker*'", "some services in the last ten minutes"),
+        ],
+    },
+    Command {
+        verb: Verb::Logs,
+        name: "logs",
+        usage: &["logs [OPTION]... [NAME]..."],
+        summary: "show what services have written",
+        details: &[
+            "Prints the last lines of each service, 64 KiB of them at most, by the time of their arrival, each with the name \
+             of its service. With NAME, only those of these services. NAME may be a pattern as in a shell. With --follow it \
+             goes on to print new lines, until rinit ends or Ctrl-C.",
+            "There is something to show of services that have a log driver: console, say. What others write is in docker \
+             logs.",
+            "Exit status: 0 shown, 1 cut off or refused, 2 usage, 3 no init answers.",
+        ],
+        flags: &[
+            &FOLLOW_LOGS,
+            &TAIL,
+            &SINCE_TIME,
+            &UNTIL,
+            &TIMESTAMPS,
+            &NO_COLOR,
+            &JSON_LOGS,
+            &TIMEOUT,
+            &SOCKET,
+            &HELP,
+        ],
+        examples: &[
+            ("rinit logs -f", "all services, as they write"),
+            ("rinit logs -n 20 web", "the last lines of one"),
+            ("rinit logs --since 10m -t 'worker*'", "some services in the last ten minutes, with the time"),
         ],
     },
     Command {

@@ -60,7 +60,7 @@ fn variable(written: &str, value: String) -> Variable {
 }
 
 /// The text of a variable's value. Numbers and booleans become text, as in Compose.
-fn text(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
+pub(super) fn text(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
     match value.get_ref() {
         DeValue::Boolean(true) => Some("true".into()),
         DeValue::Boolean(false) => Some("false".into()),

@@ -7,6 +7,7 @@ pub(super) mod command;
 pub(super) mod depends;
 mod environment;
 mod health;
+mod logging;
 mod process;
 pub(super) mod readiness;
 mod restart;
@@ -20,6 +21,7 @@ pub use super::read::setting::{Setting, Sight};
 pub use depends::DEPENDENCY;
 pub use environment::{ENV_FILE, VARIABLE};
 pub use health::HEALTHCHECK;
+pub use logging::LOGGING;
 pub use restart::{BACKOFF, restart_word};
 pub use service::SERVICE;
 pub use ulimits::{ULIMIT, ULIMITS};
@@ -32,6 +34,7 @@ pub static TABLES: &[(&str, &[Key])] = &[
     ("env_file", ENV_FILE),
     ("ulimits", ULIMITS),
     ("ulimits.NAME", ULIMIT),
+    ("logging", LOGGING),
     ("healthcheck", HEALTHCHECK),
 ];
 
@@ -87,6 +90,7 @@ mod tests {
                     "env_file" if name == "required" => "path = \"gone.env\"",
                     "env_file" => "path = \"gone.env\"\nrequired = false",
                     "ulimits.NAME" if name == "soft" => "hard = 4096",
+                    "logging" if name == "options" => "driver = \"console\"",
                     "ulimits.NAME" => "soft = 0",
                     _ => "",
                 };

@@ -1,9 +1,12 @@
 //! The keys of a service.
 
 use super::health::HEALTHCHECK;
+use super::logging::LOGGING;
 use super::restart::BACKOFF;
 use super::ulimits::ULIMITS;
-use super::{command, depends, environment, health, process, readiness, restart, streams, ulimits, value};
+use super::{
+    command, depends, environment, health, logging, process, readiness, restart, streams, ulimits, value,
+};
 use crate::config::read::reader::Key;
 use crate::config::read::setting::{Setting, Sight};
 use crate::config::read::values::set;
@@ -242,6 +245,17 @@ pub static SERVICE: &[Key] = &[
         sight: Sight::Whole,
         value: |service| streams::value(service, |streams| &streams.stderr),
         read: streams::stderr,
+    },
+    Key {
+        name: "logging",
+        kind: "table",
+        default: "that of --log-driver",
+        meaning: "where what it writes goes, unless stdout and stderr say so",
+        example: r#"logging = { driver = "console", options = { format = "json" } }"#,
+        keys: LOGGING,
+        sight: Sight::Hidden,
+        value: |service| service.logging.as_ref().map(|_| value::table(service, LOGGING)),
+        read: logging::logging,
     },
     Key {
         name: "stop_signal",

@@ -3,7 +3,9 @@
 
 use crate::config::text::excerpt::quote;
 use crate::config::text::source::Source;
-use crate::model::{Condition, Dependency, Exec, HealthTiming, Policy, Probe, Service, Shared, Variable};
+use crate::model::{
+    Condition, Dependency, Driver, Exec, HealthTiming, Policy, Probe, Service, Shared, Variable,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::ops::Range;
@@ -18,6 +20,15 @@ pub(crate) struct HealthDraft {
     pub disable: bool,
     /// Its numbers.
     pub timing: HealthTiming,
+}
+
+/// Where what a service writes goes, while it is read.
+#[derive(Default)]
+pub(crate) struct LoggingDraft {
+    /// By what.
+    pub driver: Option<Driver>,
+    /// Each option with its value, and the place of its name.
+    pub options: Vec<(String, String, Range<usize>)>,
 }
 
 /// A value of a limit; the inner `None`: unlimited.
@@ -100,6 +111,8 @@ pub(crate) struct Draft {
     pub variable_file: Option<PathBuf>,
     /// The limit that is being read.
     pub limit: LimitDraft,
+    /// Where what it writes goes.
+    pub logging: LoggingDraft,
     /// Its health check.
     pub health: HealthDraft,
     /// Something in its file is wrong, so what is missing from it may be just that.
@@ -116,6 +129,7 @@ impl Draft {
             policy: Policy::default_of(name).into(),
             hooks: Shared::default(),
             healthcheck: None,
+            logging: None,
             origin: None,
         };
         Draft {
@@ -129,6 +143,7 @@ impl Draft {
             environment: BTreeMap::new(),
             variable_file: None,
             limit: LimitDraft::default(),
+            logging: LoggingDraft::default(),
             health: HealthDraft::default(),
             flawed: false,
         }

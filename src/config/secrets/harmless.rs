@@ -97,6 +97,11 @@ mod tests {
                 match (owner, of_owner) {
                     // Of a health check, the URL alone is hidden.
                     ("healthcheck", _) => assert!(is_one(Sight::Whole) != (key.name == "http"), "{name}"),
+                    // The options of a log driver may be anything.
+                    ("logging", _) => {
+                        let shown = if key.name == "options" { Sight::Hidden } else { Sight::Whole };
+                        assert!(is_one(shown), "{name}");
+                    }
                     (_, Sight::Name) if is_named_by_user(owner) => assert!(is_one(Sight::Words), "{name}"),
                     (_, of_owner) => assert!(is_one(of_owner), "{name}"),
                 }

@@ -5,12 +5,14 @@
 
 mod events;
 mod kind;
+mod logs;
 mod report;
 #[cfg(test)]
 mod tests;
 
 pub use events::*;
 pub use kind::{EXIT_CODE, EventKind, SIGNAL};
+pub use logs::*;
 pub use report::*;
 
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
@@ -61,6 +63,8 @@ pub enum Verb {
     Wait,
     /// What has happened?
     Events,
+    /// What have services written?
+    Logs,
     /// Read the definitions again.
     Reload,
     /// Stop the container.
@@ -71,7 +75,7 @@ impl Verb {
     /// Whether it changes something: only root and rinit's own user may do that.
     pub fn changes(self) -> bool {
         match self {
-            Verb::Health | Verb::Status | Verb::Wait | Verb::Events => false,
+            Verb::Health | Verb::Status | Verb::Wait | Verb::Events | Verb::Logs => false,
             Verb::Start
             | Verb::Stop
             | Verb::Restart
@@ -96,6 +100,7 @@ impl Verb {
             Verb::Signal => "signal",
             Verb::Wait => "wait",
             Verb::Events => "events",
+            Verb::Logs => "logs",
             Verb::Reload => "reload",
             Verb::Shutdown => "shutdown",
         }
@@ -167,6 +172,9 @@ pub struct Request {
     /// With `health`: probe first, and answer when the results are there.
     #[serde(default, skip_serializing_if = "is_false")]
     pub now: bool,
+    /// With `status`: also what is part of rinit.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub all: bool,
     /// With `start`, `stop` and `restart`: answer as soon as the request is taken in.
     #[serde(default, skip_serializing_if = "is_false")]
     pub no_wait: bool,
@@ -185,13 +193,19 @@ pub struct Request {
     /// With `events`: those after the one of this number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-    /// With `events`: those of the last so many milliseconds.
+    /// With `events` and `logs`: those of the last so many milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<u64>,
     /// With `events`: of these kinds alone.
     #[serde(default, deserialize_with = "few", skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<String>,
-    /// With `events`: also those that are yet to come, each with a line of its own.
+    /// With `logs`: what came before so many milliseconds ago.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
+    /// With `logs`: the last so many lines of each service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<u64>,
+    /// With `events` and `logs`: also those that are yet to come, each with a line of its own.
     #[serde(default, skip_serializing_if = "is_false")]
     pub follow: bool,
     /// With `stop` and `restart`: also where a definition refuses a stop by hand.
@@ -240,6 +254,7 @@ impl Request {
             names,
             mode: Mode::Default,
             now: false,
+            all: false,
             no_wait: false,
             force: false,
             timeout_ms: None,
@@ -248,6 +263,8 @@ impl Request {
             group: false,
             since: None,
             since_ms: None,
+            until_ms: None,
+            tail: None,
             kinds: Vec::new(),
             follow: false,
         }
@@ -275,11 +292,12 @@ impl Request {
     /// A field that does not go with the verb.
     fn misplaced(&self) -> Option<&'static str> {
         use Verb::*;
-        let of_services = [Health, Status, Start, Stop, Restart, Pause, Resume, Signal, Wait, Events];
-        let fields: [(&str, bool, &[Verb]); 13] = [
+        let of_services = [Health, Status, Start, Stop, Restart, Pause, Resume, Signal, Wait, Events, Logs];
+        let fields: [(&str, bool, &[Verb]); 16] = [
             ("names", !self.names.is_empty(), &of_services),
             ("mode", self.mode != Mode::Default, &[Health]),
             ("now", self.now, &[Health]),
+            ("all", self.all, &[Status]),
             ("no_wait", self.no_wait, &[Start, Stop, Restart]),
             ("force", self.force, &[Stop, Restart]),
             ("timeout_ms", self.timeout_ms.is_some(), &[Start, Stop, Restart, Pause, Resume, Wait]),
@@ -287,9 +305,11 @@ impl Request {
             ("signal", self.signal.is_some(), &[Signal]),
             ("group", self.group, &[Signal]),
             ("since", self.since.is_some(), &[Events]),
-            ("since_ms", self.since_ms.is_some(), &[Events]),
+            ("since_ms", self.since_ms.is_some(), &[Events, Logs]),
+            ("until_ms", self.until_ms.is_some(), &[Logs]),
+            ("tail", self.tail.is_some(), &[Logs]),
             ("kinds", !self.kinds.is_empty(), &[Events]),
-            ("follow", self.follow, &[Events]),
+            ("follow", self.follow, &[Events, Logs]),
         ];
         fields.iter().find(|(_, given, verbs)| *given && !verbs.contains(&self.verb)).map(|(name, ..)| *name)
     }
@@ -315,6 +335,7 @@ impl Request {
             | Verb::Signal
             | Verb::Wait
             | Verb::Events
+            | Verb::Logs
             | Verb::Reload
             | Verb::Shutdown => None,
         }
@@ -380,6 +401,15 @@ pub struct Response {
     /// One more event, for a client that follows them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<EventReport>,
+    /// Answers `logs`: the services whose lines follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs: Option<Vec<String>>,
+    /// One line of a service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogReport>,
+    /// So many lines could not be sent, for the client reads too slowly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
 }
 
 impl Response {

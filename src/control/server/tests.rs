@@ -402,6 +402,10 @@ fn only_root_and_the_own_user_may_change() {
     let shutdown = Request::new(Verb::Shutdown, vec![]);
     assert!(permit(shutdown.clone(), peer(true)).is_ok());
     assert!(permit(shutdown, peer(false)).unwrap_err().contains("user 33 may not"));
+    // A line of a log may hold a secret.
+    let logs = Request::new(Verb::Logs, vec![]);
+    assert!(permit(logs.clone(), peer(true)).is_ok());
+    assert!(permit(logs, peer(false)).unwrap_err().contains("user 33 may not read logs: only root"));
     for verb in [Verb::Health, Verb::Status] {
         let request = Request { mode: Mode::Default, ..Request::new(verb, vec![]) };
         assert!(permit(request, peer(false)).is_ok());

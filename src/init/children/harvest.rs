@@ -185,10 +185,16 @@ impl Executor {
                 place.pipe.ended();
             }
         }
+        if role != Role::Probe {
+            self.log_ended(service);
+        }
         // A process that left its predecessor's group may have been the last member, and the group's number is free.
         let is_anothers = (group != pid || is_displaced) && self.supervisor.processes().get(group).is_some();
         let group_left = !is_anothers && process::group_exists(group.0);
         self.feed(now, Event::Exited { pid, status, group_left, oom, output });
+        if self.supervisor.find(self.supervisor.name(service)) != Some(service) {
+            self.drop_logs();
+        }
     }
 
     /// Tells the supervisor how the set-up of an ended process had gone, if that is news. Returns a probe's output.

@@ -12,6 +12,7 @@ fn supervisor(names: &[&str]) -> Supervisor {
         hooks: Shared::default(),
         policy: Shared::default(),
         healthcheck: None,
+        logging: None,
         origin: None,
     };
     let services: Vec<Service> = names.iter().map(service).collect();

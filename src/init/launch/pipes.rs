@@ -1,7 +1,7 @@
 //! Pipes between services. rinit holds both ends of each, so that what is in it outlives those who write and who
 //! read, and closes its writing end when nothing more is to come.
 
-use crate::sys::spawn;
+use crate::sys::spawn::{self, Ids};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -16,14 +16,14 @@ struct Ends {
 }
 
 impl Pipe {
-    /// The end that the service reads from. After the end of the input, the service reads what is left in the pipe.
+    /// The end that the service reads from, which belongs to its user. After the end of the input, the service reads what is left in the pipe.
     ///
     /// # Errors
     /// `pipe2` fails: EMFILE, ENFILE or ENOMEM.
-    pub fn reader(&mut self) -> io::Result<RawFd> {
+    pub fn reader(&mut self, owner: Option<&Ids>) -> io::Result<RawFd> {
         match &self.0 {
             Some(ends) => Ok(ends.reader.as_raw_fd()),
-            None => self.make().map(|(reader, _)| reader),
+            None => self.make(owner).map(|(reader, _)| reader),
         }
     }
 
@@ -31,15 +31,15 @@ impl Pipe {
     ///
     /// # Errors
     /// `pipe2` fails: EMFILE, ENFILE or ENOMEM.
-    pub fn writer(&mut self) -> io::Result<RawFd> {
+    pub fn writer(&mut self, owner: Option<&Ids>) -> io::Result<RawFd> {
         match self.0.as_ref().and_then(|ends| ends.writer.as_ref()) {
             Some(writer) => Ok(writer.as_raw_fd()),
-            None => self.make().map(|(_, writer)| writer),
+            None => self.make(owner).map(|(_, writer)| writer),
         }
     }
 
-    fn make(&mut self) -> io::Result<(RawFd, RawFd)> {
-        let (reader, writer) = spawn::service_pipe()?;
+    fn make(&mut self, owner: Option<&Ids>) -> io::Result<(RawFd, RawFd)> {
+        let (reader, writer) = spawn::service_pipe(owner)?;
         let ends = (reader.as_raw_fd(), writer.as_raw_fd());
         self.0 = Some(Ends { reader, writer: Some(writer) });
         Ok(ends)
@@ -67,16 +67,16 @@ mod tests {
     #[test]
     fn what_is_in_a_pipe_outlives_its_end() {
         let (mut pipe, mut other) = (Pipe::default(), Pipe::default());
-        let writer = pipe.writer().unwrap();
-        assert_eq!(pipe.writer().unwrap(), writer, "one pipe for all who write");
-        assert_ne!(other.writer().unwrap(), writer);
+        let writer = pipe.writer(None).unwrap();
+        assert_eq!(pipe.writer(None).unwrap(), writer, "one pipe for all who write");
+        assert_ne!(other.writer(None).unwrap(), writer);
         let ends = pipe.0.as_ref().unwrap();
         let mut reader = File::from(ends.reader.try_clone().unwrap());
         let mut copy = File::from(ends.writer.as_ref().unwrap().try_clone().unwrap());
         copy.write_all(b"last words").unwrap();
         drop(copy);
         pipe.close();
-        assert_eq!(pipe.reader().unwrap(), pipe.0.as_ref().unwrap().reader.as_raw_fd());
+        assert_eq!(pipe.reader(None).unwrap(), pipe.0.as_ref().unwrap().reader.as_raw_fd());
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "last words");
@@ -89,9 +89,9 @@ mod tests {
     #[test]
     fn who_writes_after_the_end_begins_anew() {
         let mut pipe = Pipe::default();
-        pipe.reader().unwrap();
+        pipe.reader(None).unwrap();
         pipe.close();
-        pipe.writer().unwrap();
+        pipe.writer(None).unwrap();
         assert!(pipe.0.unwrap().writer.is_some());
     }
 }

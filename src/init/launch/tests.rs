@@ -31,6 +31,7 @@ pub(super) fn service(command: &[&str]) -> Service {
         policy: Shared::default(),
         hooks: Shared::default(),
         healthcheck: None,
+        logging: None,
         origin: Some(Origin {
             file: "web.toml".into(),
             lines: KeyLines::from(lines).into(),
@@ -401,7 +402,7 @@ fn the_main_process_may_go_by_another_name() {
     let mut service = shell("tr '\\0' ' ' < /proc/$$/cmdline; cat");
     service.exec.arg0 = Some(Box::from(OsStr::new("run")));
     let mut spec = Surroundings::record().service(&service).unwrap();
-    let (reader, writer) = spawn::service_pipe().unwrap();
+    let (reader, writer) = spawn::service_pipe(None).unwrap();
     File::from(writer).write_all(b"input").unwrap();
     spec.streams[0] = Some(reader.as_raw_fd());
     assert_eq!(run(&spec).1, "run -c tr '\\0' ' ' < /proc/$$/cmdline; cat input");

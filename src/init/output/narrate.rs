@@ -1,6 +1,6 @@
 //! The supervisor's news in words, for the log.
 
-use crate::model::{Condition, Policy, duration};
+use crate::model::{Condition, Policy, duration, is_built_in};
 use crate::supervisor::{
     Because, ExitStatus, Next, Notice, Pid, Scope, ServiceId, StopBy, StopCause, Supervisor,
 };
@@ -24,6 +24,10 @@ pub enum Kill {
 pub fn narrate(supervisor: &Supervisor, notice: &Notice, kill: Kill) {
     let Some((service, level, text)) = words(supervisor, notice, kill) else { return };
     match service {
+        // What is part of rinit is nobody's concern as long as it is well.
+        Some(id) if level == Level::Info && is_built_in(supervisor.name(id)) => {
+            log::debug!(target: supervisor.name(id), "{text}");
+        }
         Some(id) => log::log!(target: supervisor.name(id), level, "{text}"),
         None => log::log!(level, "{text}"),
     }
@@ -258,6 +262,7 @@ mod tests {
             hooks: Shared::default(),
             policy: Policy::default().into(),
             healthcheck: None,
+            logging: None,
             origin: None,
         };
         let mut supervisor = Supervisor::new(&[web], Duration::ZERO);

@@ -146,6 +146,7 @@ mod tests {
             hooks: Shared::default(),
             policy: Policy { depends_on, ..Policy::default() }.into(),
             healthcheck: None,
+            logging: None,
             origin: None,
         };
         let services = [service("db", Vec::new()), service("web", depends_on)];

@@ -9,7 +9,7 @@ use crate::control::protocol::{
 use crate::control::server::{ClientId, Peer};
 use crate::init::executor::Executor;
 use crate::init::state::LastStop;
-use crate::model::{Service, duration, pattern};
+use crate::model::{Service, duration, is_built_in, pattern};
 use crate::supervisor::{Scale, ServiceId, State, Supervisor, Time, View};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -133,6 +133,7 @@ fn aims(verb: Verb) -> (&'static [State], &'static [State]) {
         | Verb::Signal
         | Verb::Wait
         | Verb::Events
+        | Verb::Logs
         | Verb::Reload
         | Verb::Shutdown => {
             (&[State::Running, State::Completed], &[State::Waiting, State::Starting, State::Stopping])
@@ -182,7 +183,7 @@ fn action_result(supervisor: &Supervisor, now: Time, id: ServiceId, verb: Verb) 
 pub fn named(supervisor: &Supervisor, names: &[String]) -> Result<Vec<ServiceId>, String> {
     let all = supervisor.current();
     if names.is_empty() {
-        return Ok(all.collect());
+        return Ok(all.filter(|id| !is_built_in(supervisor.name(*id))).collect());
     }
     chosen(names, &all.map(|id| (id, supervisor.name(id))).collect::<Vec<_>>())
 }
@@ -206,7 +207,8 @@ pub fn chosen<T: Copy + Ord>(names: &[String], all: &[(T, &str)]) -> Result<Vec<
         }
         let before = found.len();
         let is_meant = |it: &&(T, &str)| match is_pattern {
-            true => pattern::matches(name, it.1),
+            // As in a shell, what begins with a dot is meant only where that is written.
+            true => is_built_in(name) == is_built_in(it.1) && pattern::matches(name, it.1),
             false => it.1 == name,
         };
         found.extend(all.iter().filter(is_meant).map(|it| it.0));
@@ -302,12 +304,13 @@ impl Rest {
 pub fn status(
     executor: &Executor,
     now: Time,
-    names: &[String],
+    request: &Request,
     privileged: bool,
     last_stop: Option<&LastStop>,
 ) -> Response {
-    let supervisor = &executor.supervisor;
+    let (supervisor, names) = (&executor.supervisor, &request.names);
     let ids = match named(supervisor, names) {
+        Ok(_) if request.all && names.is_empty() => supervisor.current().collect(),
         Ok(ids) => ids,
         Err(error) => return Response::refused(error),
     };

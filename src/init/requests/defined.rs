@@ -87,8 +87,10 @@ impl Settings<'_> {
                 items.iter().map(|item| self.text(key, item, between)).collect::<Vec<_>>().join(", ")
             }
             Setting::Table(entries) => {
-                let entry = |(name, entry): &(Cow<'_, str>, Setting<'_>)| {
-                    format!("{name} {}", self.text(key, entry, " "))
+                let entry = |(name, entry): &(Cow<'_, str>, Setting<'_>)| match key {
+                    // An option may hold a token.
+                    "logging.options" if !self.privileged => format!("{name} ..."),
+                    _ => format!("{name} {}", self.text(&format!("{key}.{name}"), entry, " ")),
                 };
                 entries.iter().map(entry).collect::<Vec<_>>().join(between)
             }

@@ -151,3 +151,96 @@ fn what_is_not_to_read_any_more_is_not_started_by_the_stop() {
     assert_eq!(world.state("log"), State::Stopped);
     assert_eq!(world.take_story(), ["SIGTERM other"]);
 }
+
+fn logger() -> Service {
+    let mut logger = reader(crate::model::LOGGER);
+    logger.policy.autostart = false;
+    logger.policy.stop_grace_period = ms(1000);
+    logger.policy.stop_signal = Some(Signal::INT);
+    logger
+}
+
+fn logs(service: Service) -> Service {
+    needs(service, crate::model::LOGGER, Condition::Started)
+}
+
+/// What is part of rinit is there for the others: it does not keep the container.
+#[test]
+fn the_container_ends_when_only_the_logger_is_left() {
+    let mut world = World::boot(vec![logs(task("a")), logs(task("b")), logger()]);
+    assert_eq!(world.take_story(), ["start .logger", "start a", "start b"]);
+    world.exits("a", 0);
+    assert_eq!(world.take_story(), [""; 0]);
+    world.exits("b", 0);
+    assert_eq!(world.take_story(), ["end of input of .logger", "SIGTERM to the rest"]);
+    world.exits(crate::model::LOGGER, 0);
+    world.tell(Event::NothingLeft);
+    assert_eq!(world.exit, Some(0));
+}
+
+/// Also after those that do not log, and with all the time that is left.
+#[test]
+fn the_logger_stops_after_everything_else() {
+    let mut other = service("other");
+    other.policy.stop_grace_period = ms(6000);
+    let mut world = World::boot(vec![logs(service("web")), other, logger()]);
+    world.take_story();
+    stop(&mut world);
+    assert_eq!(world.take_story(), ["SIGTERM web", "SIGTERM other"]);
+    world.exits("web", 0);
+    assert_eq!(world.take_story(), [""; 0]);
+    assert_eq!(world.wait(), ms(6000));
+    assert_eq!(world.take_story(), ["SIGKILL other group", "end of input of .logger", "SIGTERM to the rest"]);
+    // Of its own grace it has half for what it has to say when it is told to end.
+    assert_eq!(world.wait(), ms(2500));
+    assert_eq!(world.take_story(), ["SIGINT .logger"]);
+    assert_eq!(world.wait(), ms(500));
+    assert_eq!(world.take_story(), ["SIGKILL .logger group"]);
+    assert_eq!(world.exit, Some(137), "for other, and not for the logger");
+}
+
+#[test]
+fn a_logger_that_is_killed_makes_no_failure() {
+    let mut world = World::boot(vec![logs(service("web")), logger()]);
+    stop(&mut world);
+    world.exits("web", 0);
+    world.wait();
+    world.wait();
+    world.tell(Event::NothingLeft);
+    assert_eq!(world.exit, Some(0));
+}
+
+/// One that has just been killed is there once more for what is left.
+#[test]
+fn a_logger_between_two_lives_reads_the_rest() {
+    let mut world = World::boot(vec![logs(service("web")), logger()]);
+    stop(&mut world);
+    world.ends(crate::model::LOGGER, ExitStatus::Signal(9));
+    world.take_story();
+    world.exits("web", 0);
+    assert_eq!(world.take_story(), ["start .logger", "SIGTERM to the rest", "end of input of .logger"]);
+    world.exits(crate::model::LOGGER, 0);
+    world.tell(Event::NothingLeft);
+    assert_eq!(world.exit, Some(0));
+}
+
+/// Its second is a part of the stop timeout only where it runs.
+#[test]
+fn graces_are_scaled_only_where_the_logger_runs() {
+    let web = |grace| {
+        let mut web = service("web");
+        web.policy.stop_grace_period = ms(grace);
+        web
+    };
+    for (services, killed_after) in [
+        (vec![web(9000)], 9000),
+        (vec![web(9000), logger()], 9000),
+        (vec![logs(web(9000)), logger()], 8100),
+        (vec![logs(web(8000)), logger()], 8000),
+    ] {
+        let mut world = World::boot(services);
+        stop(&mut world);
+        assert_eq!(world.wait(), ms(killed_after));
+        assert!(world.take_story().contains(&"SIGKILL web group".to_owned()));
+    }
+}

@@ -32,6 +32,7 @@ fn service(name: &str) -> Service {
         hooks: Shared::default(),
         policy: if name == "main" { Policy::main() } else { Policy::default() }.into(),
         healthcheck: None,
+        logging: None,
         origin: None,
     }
 }
@@ -153,7 +154,8 @@ impl World {
             Effect::TerminateRest | Effect::KillRest if self.alive.is_empty() => {
                 events.push_back(Event::NothingLeft)
             }
-            Effect::TerminateRest | Effect::KillRest => {}
+            Effect::TerminateRest => self.story.push("SIGTERM to the rest".to_owned()),
+            Effect::KillRest => self.story.push("SIGKILL to the rest".to_owned()),
             Effect::Notice(_) => {}
             Effect::Exit(status) => self.exit = Some(status),
         }

@@ -162,9 +162,10 @@ impl Unit {
     /// Tells the main process to stop, in its own way.
     pub(super) fn tell_to_stop(&mut self, now: Time, out: &mut Vec<Effect>) {
         let reads_first = self.pid().is_some() && self.reads_rest_first();
+        let own = self.definition.policy.stop_grace_period;
         match self.phase.ending_mut().filter(|ending| reads_first && !ending.is_killed()) {
             Some(ending) => {
-                let until = now.saturating_add(half(ending.grace_left(now)));
+                let until = now.saturating_add(reading(ending.grace_left(now), own));
                 ending.step = StopStep::Reading { until };
                 out.push(Effect::CloseInput(self.id));
             }
@@ -234,7 +235,7 @@ impl Unit {
 
     /// It stops already; a stop for good outranks a restart, and the earlier deadline counts.
     pub fn shorten_grace(&mut self, now: Time, purpose: Purpose, grace: Duration) {
-        let place = self.container_stop;
+        let (place, own) = (self.container_stop, self.definition.policy.stop_grace_period);
         let Some(ending) = self.phase.ending_mut() else { return };
         match purpose {
             Purpose::Halt => ending.purpose = Purpose::Halt,
@@ -254,7 +255,7 @@ impl Unit {
             ending.deadline = Some(ending.deadline.map_or(at, |deadline| deadline.min(at)));
             // Half of it is for reading the rest of its input.
             if let StopStep::Reading { until } = &mut ending.step {
-                *until = now.saturating_add(half(limit)).min(*until);
+                *until = now.saturating_add(reading(limit, own)).min(*until);
             }
         }
         self.changed = true;
@@ -366,7 +367,12 @@ impl Unit {
     }
 }
 
-/// The part of the grace that is for reading the rest of its input, before it is told to stop.
+/// The part of the grace that is for reading the rest of its input, before it is told to stop: half of it. Who has more
+/// than its own grace keeps half of its own for the other part.
+fn reading(grace: Duration, own: Duration) -> Duration {
+    grace.saturating_sub(own).saturating_add(half(grace.min(own)))
+}
+
 fn half(grace: Duration) -> Duration {
     grace.checked_div(2).unwrap_or_default()
 }

@@ -231,7 +231,16 @@ fn service(r: &mut Random, mood: &Mood, name: &str) -> Service {
     let healthcheck = r.maybe(mood.health, check).map(Box::new);
     let exec = Exec { command: vec!["program".into()], ..Exec::default() };
     let (policy, hooks) = (policy.into(), hooks.into());
-    Service { name: name.to_owned(), description: None, exec, policy, hooks, healthcheck, origin: None }
+    Service {
+        name: name.to_owned(),
+        description: None,
+        exec,
+        policy,
+        hooks,
+        healthcheck,
+        logging: None,
+        origin: None,
+    }
 }
 
 /// The same service with changes that need no restart.

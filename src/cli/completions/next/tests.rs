@@ -42,7 +42,7 @@ fn verbs_and_programs() {
 
 #[test]
 fn options_are_those_of_the_verb() {
-    assert_eq!(words("rinit --log"), ["--log-level", "--log-format"]);
+    assert_eq!(words("rinit --log"), ["--log-level", "--log-format", "--log-driver", "--log-opt"]);
     assert_eq!(words("rinit status -").len(), table::find("status").unwrap().flags.len());
     assert_eq!(words("rinit shutdown "), ["--json", "--timeout", "--socket", "--help"]);
     assert_eq!(words("rinit status -- --j"), [""; 0]);

@@ -1,10 +1,10 @@
-//! rinit's own way to standard error, on which no write sleeps.
+//! rinit's own way to standard output or standard error, on which no write sleeps.
 //!
-//! The open file behind descriptor 2 is shared with every service, and with whoever started the container. O_NONBLOCK
+//! The open file behind descriptor 1 or 2 is shared with every service, and with whoever started the container. O_NONBLOCK
 //! is a flag of the open file, so setting it there would change the file for all of them. What is used instead depends
 //! on what standard error is:
 //!
-//! | standard error | how it is written | if that is refused |
+//! | the stream | how it is written | if that is refused |
 //! |---|---|---|
 //! | pipe | opened again, with O_NONBLOCK | `pwritev2` with RWF_NOWAIT, then the relay |
 //! | pipe that nobody reads | tried with each message | |
@@ -15,25 +15,59 @@
 //! | regular file on a network file system or FUSE | the relay | |
 //! | closed | not at all | |
 //!
-//! It is opened again through `/proc/self/fd/2`. That is refused where `/proc` is not mounted, and where the pipe or
+//! It is opened again through `/proc/self/fd`. That is refused where `/proc` is not mounted, and where the pipe or
 //! terminal belongs to another user. A regular file is not opened again: the copy would have a position of its own and
 //! write over what services write. The relay (`relay.rs`) is a process that may sleep in our place.
 
 use super::inherit;
 use super::poll::{Interest, Poller};
+pub use super::relay::EndsBy;
 use super::relay::Relay;
 use nix::libc;
 use std::ffi::CStr;
 use std::io;
 use std::mem::zeroed;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 /// A relay that has ended is not replaced sooner than this after its start.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Standard error.
-pub struct Stderr {
+/// Which of the two it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Number {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Number {
+    /// Its descriptor.
+    fn fd(self) -> RawFd {
+        match self {
+            Number::Stdout => libc::STDOUT_FILENO,
+            Number::Stderr => libc::STDERR_FILENO,
+        }
+    }
+
+    /// The same, which stays open as long as the process runs.
+    fn borrowed(self) -> BorrowedFd<'static> {
+        // SAFETY: nobody closes 1 or 2. Where one of them was closed at the start, the kernel says so.
+        unsafe { BorrowedFd::borrow_raw(self.fd()) }
+    }
+
+    fn path(self) -> &'static CStr {
+        match self {
+            Number::Stdout => c"/proc/self/fd/1",
+            Number::Stderr => c"/proc/self/fd/2",
+        }
+    }
+}
+
+/// Standard output or standard error.
+pub struct Stream {
+    number: Number,
     way: Way,
     /// A poller watches the descriptor of `way`, which stays as it is until then: a descriptor has to be taken from the
     /// poller before it is closed.
@@ -42,6 +76,7 @@ pub struct Stderr {
     relays: Vec<i32>,
     /// A relay may be made.
     may_relay: bool,
+    relay_ends_by: EndsBy,
 }
 
 /// Why nothing was written.
@@ -83,19 +118,23 @@ enum Way {
     Closed,
 }
 
-impl Stderr {
+impl Stream {
     /// Finds out how to write. Nothing is opened before this. Without `may_relay` no relay is made.
-    pub fn open(may_relay: bool) -> Stderr {
-        let mut stderr = Stderr { way: Way::Closed, watched: false, relays: Vec::new(), may_relay };
-        stderr.choose(find());
-        stderr
+    pub fn open(number: Number, may_relay: bool, relay_ends_by: EndsBy) -> Stream {
+        let (way, relays) = (Way::Closed, Vec::new());
+        let mut stream = Stream { number, way, watched: false, relays, may_relay, relay_ends_by };
+        stream.choose(find(number));
+        stream
     }
 
     fn choose(&mut self, found: Found) {
         self.way = match found {
             Found::Way(way) => way,
             Found::NeedsRelay => {
-                let relay = if self.may_relay { Relay::start().ok() } else { None };
+                let relay = match self.may_relay {
+                    true => Relay::start(self.number.fd(), self.relay_ends_by).ok(),
+                    false => None,
+                };
                 self.relays.extend(relay.as_ref().map(Relay::pid));
                 Way::Relay(relay, Instant::now())
             }
@@ -123,7 +162,7 @@ impl Stderr {
     /// See [`Refusal`]. Nothing was written then.
     pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         if matches!(self.way, Way::NoReader) {
-            self.choose(find());
+            self.choose(find(self.number));
         }
         let written = match self.write_by_way(bytes) {
             Err(e) if matches!(self.way, Way::Pipe) && is_unsupported(&e) => {
@@ -147,9 +186,9 @@ impl Stderr {
             Way::Own(fd) => write(fd.as_fd(), bytes),
             Way::Relay(Some(relay), _) => write(relay.as_fd(), bytes),
             Way::Relay(None, _) | Way::NoReader => Err(io::Error::from_raw_os_error(libc::EPIPE)),
-            Way::AsItIs => write(io::stderr().as_fd(), bytes),
-            Way::Socket => send(bytes),
-            Way::Pipe => write_no_wait(io::stderr().as_fd(), bytes),
+            Way::AsItIs => write(self.number.borrowed(), bytes),
+            Way::Socket => send(self.number, bytes),
+            Way::Pipe => write_no_wait(self.number.borrowed(), bytes),
             Way::Closed => Ok(bytes.len()),
         }
     }
@@ -183,8 +222,7 @@ impl Stderr {
         match &self.way {
             Way::Own(fd) => Some(fd.as_fd()),
             Way::Relay(Some(relay), _) => Some(relay.as_fd()),
-            // SAFETY: 0, 1 and 2 stay open as long as the process runs.
-            Way::Socket | Way::Pipe => Some(unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }),
+            Way::Socket | Way::Pipe => Some(self.number.borrowed()),
             Way::Relay(None, _) | Way::AsItIs | Way::NoReader | Way::Closed => None,
         }
     }
@@ -200,7 +238,12 @@ impl Stderr {
         if let Way::Relay(relay, _) = &mut self.way
             && let Some(relay) = relay.take()
         {
-            relay.finish(deadline);
+            let pid = relay.pid();
+            let has_ended = relay.finish(deadline) || !self.relays.contains(&pid);
+            if self.relay_ends_by == EndsBy::Maker && !has_ended {
+                // Nothing else would end it.
+                Relay::kill(pid);
+            }
         }
     }
 
@@ -211,7 +254,7 @@ impl Stderr {
         let is_due = may_be && since.elapsed() >= pause && relay.as_ref().is_none_or(Relay::has_ended);
         if is_due {
             // By now a FIFO may have a reader, say, and be opened again.
-            self.choose(find());
+            self.choose(find(self.number));
         }
         is_due
     }
@@ -224,41 +267,41 @@ enum Found {
     NeedsRelay,
 }
 
-fn find() -> Found {
+fn find(number: Number) -> Found {
     // SAFETY: all zeros are a valid value, and the kernel writes one into it.
     let mut stat: libc::stat = unsafe { zeroed() };
     // SAFETY: as above.
-    let found = unsafe { libc::fstat(libc::STDERR_FILENO, &raw mut stat) } == 0;
-    if !found || inherit::was_closed(libc::STDERR_FILENO) {
+    let found = unsafe { libc::fstat(number.fd(), &raw mut stat) } == 0;
+    if !found || inherit::was_closed(number.fd()) {
         return Found::Way(Way::Closed);
     }
     Found::Way(match stat.st_mode & libc::S_IFMT {
         libc::S_IFSOCK => Way::Socket,
-        libc::S_IFREG | libc::S_IFBLK if can_hang() => return Found::NeedsRelay,
+        libc::S_IFREG | libc::S_IFBLK if can_hang(number) => return Found::NeedsRelay,
         libc::S_IFREG | libc::S_IFBLK => Way::AsItIs,
-        libc::S_IFIFO => match reopen(c"/proc/self/fd/2") {
+        libc::S_IFIFO => match reopen(number.path()) {
             Ok(fd) => Way::Own(fd),
             Err(e) if e.raw_os_error() == Some(libc::ENXIO) => Way::NoReader,
             Err(_) => Way::Pipe,
         },
-        libc::S_IFCHR => match reopen(c"/proc/self/fd/2") {
+        libc::S_IFCHR => match reopen(number.path()) {
             Ok(fd) => Way::Own(fd),
-            Err(_) => return device(stat.st_rdev),
+            Err(_) => return device(number, stat.st_rdev),
         },
         _ => return Found::NeedsRelay,
     })
 }
 
 /// A character device that could not be opened again.
-fn device(number: libc::dev_t) -> Found {
+fn device(number: Number, device: libc::dev_t) -> Found {
     // Of /dev/null, /dev/full and the others of the kernel's memory devices none makes a writer wait.
     const MEMORY: u32 = 1;
-    if libc::major(number) == MEMORY {
+    if libc::major(device) == MEMORY {
         return Found::Way(Way::AsItIs);
     }
     // Only of its own controlling terminal the kernel tells a process the session. Everybody may open /dev/tty.
     // SAFETY: the call takes a number.
-    let is_controlling = unsafe { libc::tcgetsid(libc::STDERR_FILENO) } >= 0;
+    let is_controlling = unsafe { libc::tcgetsid(number.fd()) } >= 0;
     let own = is_controlling.then(|| reopen(c"/dev/tty").ok()).flatten();
     own.map_or(Found::NeedsRelay, |fd| Found::Way(Way::Own(fd)))
 }
@@ -276,7 +319,7 @@ fn reopen(path: &CStr) -> io::Result<OwnedFd> {
 }
 
 /// Whether the file is on a file system that another machine or process serves: if that hangs, so does a write.
-fn can_hang() -> bool {
+fn can_hang(number: Number) -> bool {
     const SERVED: [u64; 9] = [
         0x6969,      // NFS
         0x6573_5546, // FUSE
@@ -291,7 +334,7 @@ fn can_hang() -> bool {
     // SAFETY: all zeros are a valid value, and the kernel writes one into it.
     let mut about: libc::statfs = unsafe { zeroed() };
     // SAFETY: as above.
-    let known = unsafe { libc::fstatfs(libc::STDERR_FILENO, &raw mut about) } == 0;
+    let known = unsafe { libc::fstatfs(number.fd(), &raw mut about) } == 0;
     // The type is a number of 32 bits, with or without a sign.
     known && SERVED.contains(&(about.f_type as u64 & 0xffff_ffff))
 }
@@ -306,10 +349,10 @@ fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     Ok(nix::unistd::write(fd, bytes)?)
 }
 
-fn send(bytes: &[u8]) -> io::Result<usize> {
+fn send(number: Number, bytes: &[u8]) -> io::Result<usize> {
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: `bytes` is valid for its length.
-    let sent = unsafe { libc::send(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len(), flags) };
+    let sent = unsafe { libc::send(number.fd(), bytes.as_ptr().cast(), bytes.len(), flags) };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
