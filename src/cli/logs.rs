@@ -132,6 +132,8 @@ impl Printer {
             .services
             .entry(log.service.clone())
             .or_insert_with(|| Text::new(&self.palette, &log.service, self.timestamps));
+        // A file need not say it.
+        text.show_time(self.timestamps && !log.time.is_empty());
         let mut out = Vec::new();
         text.encode(&record, &mut out);
         out

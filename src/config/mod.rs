@@ -13,6 +13,7 @@ mod definition;
 mod files;
 pub mod keys;
 pub mod lint;
+mod log_paths;
 mod main_service;
 mod read;
 pub mod schema;
@@ -152,6 +153,7 @@ fn read_all(sources: &Sources, reader: For) -> Read {
     mistakes.extend(of_trees);
     notes.extend(main_service::set_command(&mut drafts, &sources.command));
     mistakes.extend(set::check(&drafts, &found));
+    mistakes.extend(log_paths::check(&drafts));
     mistakes.extend(found.mistakes);
     mistakes.sort();
     // Two services may name the same bad env_file.

@@ -164,7 +164,7 @@ structs! {
 }
 
 enums! {
-    Driver { 0: Inherit, 1: Console, 2: None }
+    Driver { 0: Inherit, 1: Console, 2: None, 3: JsonFile, 4: File }
     Variable { 0: Text(text), 1: Hidden(text, file), 2: File(file) }
     Resource {
         0: As, 1: Core, 2: Cpu, 3: Data, 4: Fsize, 5: Locks, 6: Memlock, 7: Msgqueue, 8: Nice, 9: Nofile, 10: Nproc,

@@ -108,7 +108,10 @@ fn run_to_the_end(settings: Settings) -> u8 {
         log::error!("there is no service and no COMMAND: nothing to run. Try 'rinit --help'.");
         return exit::OWN_FAILURE;
     }
-    logs::equip(&mut services, settings.logging.as_ref());
+    if let Err(mistake) = logs::equip(&mut services, settings.logging.as_ref()) {
+        log::error!("{mistake}; nothing was started");
+        return exit::OWN_FAILURE;
+    }
     if !settings.services.is_empty() {
         // Each process that is made would be given what reading has left behind, and give it back.
         memory::trim_heap();

@@ -164,7 +164,11 @@ impl Source {
         let mut config =
             read.inspect_err(|error| executor.events.reloaded(events::wall_clock(), Err(error)))?;
         config.notes.iter().for_each(|note| log::debug!("{note}"));
-        logs::equip(&mut config.services, self.logging.as_ref());
+        logs::equip(&mut config.services, self.logging.as_ref()).map_err(|mistake| {
+            let error = format!("{mistake}; nothing was changed");
+            executor.events.reloaded(events::wall_clock(), Err(&error));
+            error
+        })?;
         let current: Vec<Service> = executor
             .supervisor
             .current()

@@ -72,6 +72,12 @@ impl Backlog {
         self.tidy();
     }
 
+    /// What was written of the first message is taken back: it is to be written again from its beginning. Returns how much
+    /// that was.
+    pub fn take_back(&mut self) -> usize {
+        std::mem::take(&mut self.written)
+    }
+
     /// The first message can never be delivered.
     pub fn drop_first(&mut self, losses: &mut Losses) {
         if let Some((route, first)) = self.lengths.pop_front() {

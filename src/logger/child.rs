@@ -9,19 +9,21 @@
 #![forbid(unsafe_code)]
 
 use super::clients::{Clients, FIRST_CLIENT, Source};
-use super::console::{Console, Palette};
+use super::console::Palette;
+use super::file::readback::Form;
 use super::history::History;
 use super::losses::Losses;
 use super::pipe::{PIECE, Pipe, Progress};
 use super::record::{Part, Record, Stream};
-use super::routes::{Driven, Route, Routes, SinkId};
+use super::routes::{Driven, Route, Routes};
 use super::sink::Sink;
+use super::sinks::Sinks;
 use super::told::{FromLogger, LogRequest, ToLogger};
+use crate::model::log_files::LogFiles;
 use crate::model::{LOGGER_NAME, Signal, exit};
 use crate::sys::poll::{Interest, Poller, Ready};
 use crate::sys::process::{self, Reaped};
 use crate::sys::signals::{Caught, Reading, Signals};
-use crate::sys::stream::Number;
 use crate::sys::{handover, tty};
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Write, stdin};
@@ -88,7 +90,7 @@ struct Logger {
     poller: Poller,
     signals: Signals,
     routes: Routes,
-    sinks: Vec<Box<dyn Sink>>,
+    sinks: Sinks,
     clients: Clients,
     /// Room for what is read.
     buffer: Vec<u8>,
@@ -109,7 +111,7 @@ impl Logger {
             poller,
             signals,
             routes: Routes::new(Palette::new(is_coloured)),
-            sinks: vec![Box::new(Console::new(Number::Stdout)), Box::new(Console::new(Number::Stderr))],
+            sinks: Sinks::new(),
             clients: Clients::default(),
             buffer: vec![0; PIECE],
             stage: Stage::Runs,
@@ -171,7 +173,7 @@ impl Logger {
                     let told = serde_json::from_slice::<ToLogger>(buffer.get(..length).unwrap_or_default());
                     match told {
                         Ok(ToLogger::Client(request)) => self.add_client(request, pipes),
-                        Ok(told) => self.routes.take(told, pipes),
+                        Ok(told) => tell(&self.routes.take(told, pipes, &mut self.sinks)),
                         // Nothing that the same binary says.
                         Err(_) => {}
                     }
@@ -187,8 +189,12 @@ impl Logger {
     /// Somebody asks for logs, over this connection.
     fn add_client(&mut self, request: LogRequest, connection: Vec<OwnedFd>) {
         let sources = self.routes.all.iter_mut().map(|(number, route)| {
-            let Route { service, history, .. } = route;
-            Source { number: *number, service, records: history.records() }
+            let Route { service, history, logging, driven, .. } = route;
+            // What could not be written is here alone.
+            let sink = driven.as_ref().and_then(|driven| self.sinks.get(driven.sink(Stream::Stdout)));
+            let files = LogFiles::of(logging, service).filter(|_| sink.is_some_and(|it| it.down().is_none()));
+            let files = files.map(|files| (files, Form::of(logging)));
+            Source { number: *number, service, records: history.records(), files }
         });
         let sources = sources.collect();
         if let Some(connection) = connection.into_iter().next() {
@@ -209,8 +215,9 @@ impl Logger {
                     };
                 }
                 Signal::CHLD => {
-                    while let Reaped::Child(pid, _) = process::reap() {
-                        self.sinks.iter_mut().for_each(|sink| sink.reaped(pid));
+                    while let Reaped::Child(pid, status) = process::reap() {
+                        self.sinks.iter_mut().for_each(|(_, sink)| sink.reaped(pid, status));
+                        self.clients.reaped(&self.poller, pid, status);
                     }
                 }
                 _ => {}
@@ -221,7 +228,7 @@ impl Logger {
     /// Reads a pipe, so often at most, as long as there is room for what comes.
     fn read(&mut self, number: u32, stream: Stream, times: usize) {
         let Some(route) = self.routes.all.get_mut(&number) else { return };
-        let Route { service, driven, pipes, history } = route;
+        let Route { service, driven, pipes, history, logging: _ } = route;
         let Some(pipe) = pipes.iter_mut().find(|pipe| pipe.stream == stream) else { return };
         // Another logger goes on behind the end of the line.
         let most = if matches!(self.stage, Stage::Ends(_)) { 1 } else { PIECE };
@@ -251,13 +258,13 @@ impl Logger {
             })
             .collect();
         due.into_iter().for_each(|(number, stream)| self.read(number, stream, READS_AT_END));
-        self.routes.tidy();
+        tell(&self.routes.tidy(&mut self.sinks));
     }
 
     /// Nobody is left who would end its last line.
     fn finish_pipe(&mut self, number: u32, stream: Stream) {
         let Some(route) = self.routes.all.get_mut(&number) else { return };
-        let Route { service, driven, pipes, history } = route;
+        let Route { service, driven, pipes, history, logging: _ } = route;
         let Some(pipe) = pipes.iter_mut().find(|pipe| pipe.stream == stream) else { return };
         let (sinks, clients) = (&mut self.sinks, &mut self.clients);
         let (driven, time) = (driven.as_mut(), SystemTime::now());
@@ -282,16 +289,30 @@ impl Logger {
     fn advance(&mut self) {
         let now = Instant::now();
         let mut lost = Losses::default();
-        for sink in &mut self.sinks {
+        for (_, sink) in self.sinks.iter_mut() {
             sink.advance(now);
             lost.append(sink.take_lost());
         }
+        self.tell_troubles();
         tell(&lost);
+    }
+
+    /// Tells PID 1 what has become of the files of services.
+    fn tell_troubles(&mut self) {
+        for (number, route) in &self.routes.all {
+            let sink =
+                route.driven.as_ref().and_then(|driven| self.sinks.get_mut(driven.sink(Stream::Stdout)));
+            if let Some(trouble) = sink.and_then(|sink| sink.take_trouble()) {
+                let told = FromLogger::Trouble { number: *number, trouble }.encode();
+                let _ = handover::send(stdin().as_fd(), &told, &[]);
+            }
+        }
     }
 
     /// Has the poller watch what can be gone on with.
     fn watch(&mut self) {
-        for (sink, token) in self.sinks.iter_mut().zip(FIRST_SINK..) {
+        for (id, sink) in self.sinks.iter_mut() {
+            let token = u64::try_from(id).unwrap_or_default().saturating_add(FIRST_SINK);
             sink.watch(&self.poller, token);
         }
         for (number, route) in &mut self.routes.all {
@@ -333,13 +354,13 @@ impl Logger {
             Stage::Empties(until) => until,
             Stage::Ends(at) => Some(at),
         };
-        let sinks = self.sinks.iter().filter_map(|sink| sink.deadline());
+        let sinks = self.sinks.iter().filter_map(Sink::deadline);
         let next = sinks.chain(end).min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
     fn is_done(&self, now: Instant) -> bool {
-        let is_idle = self.sinks.iter().all(|sink| sink.is_idle());
+        let is_idle = self.sinks.iter().all(Sink::is_idle);
         match self.stage {
             Stage::Runs => false,
             Stage::Empties(_) => is_idle && self.routes.all.is_empty(),
@@ -356,7 +377,7 @@ impl Logger {
     fn give_up(&mut self) {
         self.finish_lines();
         let mut lost = Losses::default();
-        for sink in &mut self.sinks {
+        for (_, sink) in self.sinks.iter_mut() {
             sink.give_up();
             lost.append(sink.take_lost());
         }
@@ -391,13 +412,13 @@ fn pipe_of(token: u64) -> (u32, Stream) {
 }
 
 /// Whether what comes of a stream has a place.
-fn has_room(sinks: &[Box<dyn Sink>], driven: Option<&Driven>, stream: Stream) -> bool {
-    driven.is_none_or(|driven| sinks.get(driven.sink(stream)).is_none_or(|sink| sink.has_room()))
+fn has_room(sinks: &Sinks, driven: Option<&Driven>, stream: Stream) -> bool {
+    driven.is_none_or(|driven| sinks.get(driven.sink(stream)).is_none_or(Sink::has_room))
 }
 
 /// What takes the lines of a stream, as they come.
 struct Delivery<'a> {
-    sinks: &'a mut [Box<dyn Sink>],
+    sinks: &'a mut Sinks,
     clients: &'a mut Clients,
     driven: Option<&'a mut Driven>,
     history: &'a mut History,
@@ -410,8 +431,7 @@ struct Delivery<'a> {
 impl Delivery<'_> {
     fn take(&mut self, line: &[u8], part: Part) {
         let Some(driven) = self.driven.as_mut() else { return };
-        let sink: SinkId = driven.sink(self.stream);
-        let Some(sink) = self.sinks.get_mut(sink) else { return };
+        let Some(sink) = self.sinks.get_mut(driven.sink(self.stream)) else { return };
         let record = Record { time: self.time, service: self.service, stream: self.stream, line, part };
         sink.take(self.number, &mut |out| driven.encode.encode(&record, out));
         self.history.push(&record);

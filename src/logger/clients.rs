@@ -7,10 +7,15 @@
 
 use super::console::Json;
 use super::encode::Encode;
+use super::file::readback::{Form, Readback};
 use super::history::{Kept, nanos};
+use super::recall::{self, Kind, Past, Wanted};
 use super::record::Record;
 use super::told::LogRequest;
+use crate::model::Signal;
+use crate::model::log_files::LogFiles;
 use crate::sys::poll::{Interest, Poller};
+use crate::sys::process::{self, Status};
 use crate::sys::socket;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -25,6 +30,9 @@ const MOST: usize = 16;
 const LIMIT: usize = 4 * 1024 * 1024;
 const LIMIT_OF_ALL: usize = 16 * 1024 * 1024;
 
+/// Maximum number of files that are open for one of them.
+const MOST_FILES: usize = 256;
+
 /// The first of their tokens. The others follow.
 pub const FIRST_CLIENT: u64 = 1 << 8;
 const LAST_CLIENT: u64 = (1 << 16) - 1;
@@ -36,6 +44,8 @@ struct Client {
     sent: usize,
     /// Records that found no room.
     lost: u64,
+    /// A child sends it what is in files. What is here comes after that.
+    recall: Option<i32>,
     /// It is sent what is left, and then closed.
     ends: bool,
     watched: Option<Interest>,
@@ -53,12 +63,15 @@ pub struct Source<'a> {
     pub number: u32,
     pub service: &'a str,
     pub records: Vec<Kept<'a>>,
+    /// Where all of it is.
+    pub files: Option<(LogFiles, Form)>,
 }
 
 impl Clients {
     /// One more. `sources` are all services; it gets what it asks for of those that it names.
     pub fn add(&mut self, request: LogRequest, connection: OwnedFd, sources: Vec<Source<'_>>) {
         let (mut out, mut ends) = (Vec::new(), !request.follow);
+        let (stream, mut recall) = (UnixStream::from(connection), None);
         let held: usize = self.all.values().map(|client| client.out.capacity()).sum();
         if self.all.len() >= MOST || held > LIMIT_OF_ALL {
             out.extend_from_slice(
@@ -66,13 +79,12 @@ impl Clients {
             );
             ends = true;
         } else {
-            answer(&request, sources, &mut out);
+            recall = answer(&request, sources, &mut out, &stream);
             if ends {
                 out.extend_from_slice(END);
             }
         }
-        let stream = UnixStream::from(connection);
-        let client = Client { stream, request, out, sent: 0, lost: 0, ends, watched: None };
+        let client = Client { stream, request, out, sent: 0, lost: 0, recall, ends, watched: None };
         let token = FIRST_CLIENT.saturating_add(self.next);
         self.next = self.next.saturating_add(1).checked_rem(LAST_CLIENT - FIRST_CLIENT).unwrap_or_default();
         self.all.insert(token, client);
@@ -92,8 +104,8 @@ impl Clients {
     pub fn settle(&mut self, poller: &Poller) {
         self.all.retain(|token, client| {
             let stays = client.send() && client.watch(poller, *token);
-            if !stays && client.watched.is_some() {
-                let _ = poller.remove(client.stream.as_fd());
+            if !stays {
+                client.forget(poller);
             }
             stays
         });
@@ -102,7 +114,20 @@ impl Clients {
     /// The poller tells of one. `hangup`: it has gone.
     pub fn ready(&mut self, poller: &Poller, token: u64, hangup: bool) {
         if let Some(client) = self.all.get_mut(&token).filter(|_| hangup) {
-            let _ = poller.remove(client.stream.as_fd());
+            client.forget(poller);
+            self.all.remove(&token);
+        }
+    }
+
+    /// A child has ended, which may have sent what was in files.
+    pub fn reaped(&mut self, poller: &Poller, pid: i32, status: Status) {
+        let found = self.all.iter_mut().find(|(_, client)| client.recall == Some(pid));
+        let Some((token, client)) = found else { return };
+        client.recall = None;
+        // Nothing may come after a gap.
+        if status != Status::Code(0) {
+            let token = *token;
+            client.forget(poller);
             self.all.remove(&token);
         }
     }
@@ -119,26 +144,83 @@ impl Clients {
 /// Nothing more comes.
 const END: &[u8] = b"{\"v\":1,\"ok\":true}\n";
 
-/// The first lines of the answer. Where not all that is asked for has room, the oldest records are left out, and counted.
-fn answer(request: &LogRequest, sources: Vec<Source<'_>>, out: &mut Vec<u8>) {
+/// The beginning of the answer: what is kept here. Where more is in files, a child sends that, and
+/// is returned.
+fn answer(
+    request: &LogRequest,
+    sources: Vec<Source<'_>>,
+    out: &mut Vec<u8>,
+    client: &UnixStream,
+) -> Option<i32> {
     let chosen: Vec<Source<'_>> = sources.into_iter().filter(|source| request.has(source.number)).collect();
     let names: Vec<&str> = chosen.iter().map(|source| source.service).collect();
     out.extend_from_slice(b"{\"v\":1,\"ok\":true,\"logs\":");
     let _ = serde_json::to_writer(&mut *out, &names);
     out.extend_from_slice(b"}\n");
-    let now = SystemTime::now();
-    let ago = |ms: u64| now.checked_sub(Duration::from_millis(ms)).map_or(0, nanos);
-    let (since, until) = (request.since_ms.map(ago), request.until_ms.map(|at| at.saturating_mul(1_000_000)));
-    let is_meant = |kept: &&Kept<'_>| {
-        since.is_none_or(|since| kept.nanos >= since) && until.is_none_or(|until| kept.nanos < until)
-    };
-    let tail = request.tail.map_or(usize::MAX, |tail| usize::try_from(tail).unwrap_or(usize::MAX));
+    let wanted = wanted(request);
+    if chosen.iter().any(|source| needs_files(source, wanted)) {
+        let past = past(&chosen, wanted);
+        if let Ok(pid) = recall::start(out, &past, wanted, client) {
+            out.clear();
+            return Some(pid);
+        }
+    }
     let mut all: Vec<(&str, Kept<'_>)> = Vec::new();
     for source in &chosen {
-        let meant: Vec<&Kept<'_>> = source.records.iter().filter(is_meant).collect();
-        let skip = meant.len().saturating_sub(tail);
-        all.extend(meant.into_iter().skip(skip).map(|kept| (source.service, *kept)));
+        all.extend(meant(&source.records, wanted).into_iter().map(|kept| (source.service, kept)));
     }
+    write_kept(all, out);
+    None
+}
+
+fn wanted(request: &LogRequest) -> Wanted {
+    let now = SystemTime::now();
+    let since = request
+        .since_ms
+        .map(|ms| now.checked_sub(Duration::from_millis(ms)).unwrap_or(SystemTime::UNIX_EPOCH));
+    let until = request.until_ms.and_then(|ms| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
+    Wanted { since, until, tail: request.tail }
+}
+
+/// Those of the records that are asked for.
+fn meant<'a>(records: &[Kept<'a>], wanted: Wanted) -> Vec<Kept<'a>> {
+    let is_meant = |kept: &&Kept<'_>| {
+        wanted.since.is_none_or(|since| kept.time() >= since)
+            && wanted.until.is_none_or(|until| kept.time() < until)
+    };
+    let meant: Vec<Kept<'a>> = records.iter().filter(is_meant).copied().collect();
+    let tail = wanted.tail.map_or(usize::MAX, |tail| usize::try_from(tail).unwrap_or(usize::MAX));
+    let skip = meant.len().saturating_sub(tail);
+    meant.into_iter().skip(skip).collect()
+}
+
+/// Whether more is asked for than what is kept here: that is the end of what is in the files.
+fn needs_files(source: &Source<'_>, wanted: Wanted) -> bool {
+    let reaches_back = |since: SystemTime| source.records.first().is_some_and(|kept| kept.time() < since);
+    let has_all = wanted.since.is_some_and(reaches_back)
+        || wanted.tail.is_some_and(|tail| {
+            u64::try_from(meant(&source.records, wanted).len()).is_ok_and(|count| count >= tail)
+        });
+    source.files.is_some() && !has_all
+}
+
+fn past<'a>(chosen: &'a [Source<'_>], wanted: Wanted) -> Vec<Past<'a>> {
+    let mut room = MOST_FILES;
+    let past = chosen.iter().map(|source| {
+        let files = source.files.as_ref().filter(|_| room > 0 && needs_files(source, wanted));
+        let files = files.map(|(files, form)| Readback::open(files, *form, room));
+        room = room.saturating_sub(files.as_ref().map_or(0, Readback::count));
+        let lines = match files {
+            Some(files) if files.count() > 0 => Kind::Files(files),
+            _ => Kind::Memory(meant(&source.records, wanted)),
+        };
+        Past { service: source.service, lines }
+    });
+    past.collect()
+}
+
+/// By their time. Where not all has room, the oldest records are left out, and counted.
+fn write_kept(mut all: Vec<(&str, Kept<'_>)>, out: &mut Vec<u8>) {
     all.sort_by_key(|(_, kept)| kept.nanos);
     // Beside its line, a record takes about so much.
     const EACH: usize = 160;
@@ -170,6 +252,16 @@ fn write_record(out: &mut Vec<u8>, record: &Record<'_>) {
 }
 
 impl Client {
+    /// It is about to be removed.
+    fn forget(&mut self, poller: &Poller) {
+        if self.watched.is_some() {
+            let _ = poller.remove(self.stream.as_fd());
+        }
+        if let Some(pid) = self.recall.take() {
+            let _ = process::kill(pid, Signal::KILL);
+        }
+    }
+
     fn add(&mut self, record: &Record<'_>) {
         if self.out.len().saturating_sub(self.sent).saturating_add(record.line.len()) > LIMIT {
             self.lost = self.lost.saturating_add(1);
@@ -188,6 +280,9 @@ impl Client {
 
     /// Whether it is to stay.
     fn send(&mut self) -> bool {
+        if self.recall.is_some() {
+            return true;
+        }
         while let Some(rest) = self.out.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match socket::send(&self.stream, rest) {
                 Ok(count) => self.sent = self.sent.saturating_add(count),
@@ -210,7 +305,8 @@ impl Client {
     }
 
     fn watch(&mut self, poller: &Poller, token: u64) -> bool {
-        let wanted = if self.out.is_empty() { Interest::Hangup } else { Interest::Write };
+        let wanted =
+            if self.out.is_empty() || self.recall.is_some() { Interest::Hangup } else { Interest::Write };
         if self.watched == Some(wanted) {
             return true;
         }
@@ -261,7 +357,12 @@ mod tests {
         let mut clients = Clients::default();
         let sources = histories
             .iter_mut()
-            .map(|(number, service, history)| Source { number: *number, service, records: history.records() })
+            .map(|(number, service, history)| Source {
+                number: *number,
+                service,
+                records: history.records(),
+                files: None,
+            })
             .collect();
         clients.add(request, ours.into(), sources);
         clients.settle(&poller);

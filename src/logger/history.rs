@@ -85,7 +85,9 @@ fn first(bytes: &[u8]) -> Option<(Kept<'_>, &[u8])> {
         0 => Part::Whole,
         1 => Part::First,
         2 => Part::Middle,
-        _ => Part::Last,
+        3 => Part::Last,
+        4 => Part::Unended,
+        _ => Part::LastUnended,
     };
     Some((Kept { nanos: u64::from_le_bytes(*nanos), stream, part, line }, rest))
 }
@@ -103,6 +105,8 @@ fn part_byte(part: Part) -> u8 {
         Part::First => 1,
         Part::Middle => 2,
         Part::Last => 3,
+        Part::Unended => 4,
+        Part::LastUnended => 5,
     }
 }
 
@@ -120,16 +124,16 @@ mod tests {
     fn the_last_records_are_kept_as_they_were() {
         let mut history = History::default();
         assert!(history.records().is_empty());
-        let parts = [Part::Whole, Part::First, Part::Middle, Part::Last];
+        let parts = [Part::Whole, Part::First, Part::Middle, Part::Last, Part::Unended, Part::LastUnended];
         for number in 0..10_000_u64 {
             let line = number.to_string().repeat(3);
-            history.push(&record(number, line.as_bytes(), parts[usize::try_from(number % 4).unwrap()]));
+            history.push(&record(number, line.as_bytes(), parts[usize::try_from(number % 6).unwrap()]));
             assert!(history.bytes.len() <= LIMIT);
         }
         let kept = history.records();
         assert!(kept.len() > 2000);
         for (kept, number) in kept.iter().rev().zip((0..10_000_u64).rev()) {
-            let part = parts[usize::try_from(number % 4).unwrap()];
+            let part = parts[usize::try_from(number % 6).unwrap()];
             let line = number.to_string().repeat(3);
             assert_eq!(*kept, Kept { nanos: number, stream: Stream::Stderr, part, line: line.as_bytes() });
             assert_eq!(nanos(kept.time()), number);

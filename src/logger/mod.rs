@@ -20,7 +20,8 @@
 //!   ([`sink::Sink::give_up`]), and is counted as well.
 //!
 //! The process (`child`) is a unit of the supervisor. It gets the pipes from PID 1 (`told`, `routes`), and reads them (`pipe`). It
-//! keeps the last records of each service (`history`) for those who ask (`clients`).
+//! keeps the last records of each service (`history`) for those who ask (`clients`), and reads log files for them in a
+//! child (`recall`).
 
 #![forbid(unsafe_code)]
 
@@ -29,14 +30,20 @@ mod child;
 mod clients;
 pub mod console;
 pub mod encode;
+pub mod file;
 mod history;
+pub mod json_file;
 pub mod losses;
 mod pipe;
+mod plain;
+mod recall;
 pub mod record;
 pub mod retry;
 mod routes;
 pub mod sink;
+mod sinks;
 pub mod split;
+mod stamp;
 pub mod told;
 
 pub use child::{is_logger, run};

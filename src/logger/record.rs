@@ -34,14 +34,18 @@ pub enum Part {
     Middle,
     /// Its end.
     Last,
+    /// All of a line that has no newline.
+    Unended,
+    /// The end of one that has none.
+    LastUnended,
 }
 
 impl Part {
     /// Whether it continues the record before it.
     pub fn continues(self) -> bool {
         match self {
-            Part::Middle | Part::Last => true,
-            Part::Whole | Part::First => false,
+            Part::Middle | Part::Last | Part::LastUnended => true,
+            Part::Whole | Part::First | Part::Unended => false,
         }
     }
 
@@ -49,7 +53,15 @@ impl Part {
     pub fn goes_on(self) -> bool {
         match self {
             Part::First | Part::Middle => true,
-            Part::Whole | Part::Last => false,
+            Part::Whole | Part::Last | Part::Unended | Part::LastUnended => false,
+        }
+    }
+
+    /// Whether a newline was written after it.
+    pub fn has_newline(self) -> bool {
+        match self {
+            Part::Whole | Part::Last => true,
+            Part::First | Part::Middle | Part::Unended | Part::LastUnended => false,
         }
     }
 }

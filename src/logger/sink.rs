@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 use super::losses::Losses;
+use crate::logger::told::Trouble;
 use crate::sys::poll::Poller;
+use crate::sys::process::Status;
 use std::time::Instant;
 
 /// One destination. Nothing here waits.
@@ -35,6 +37,11 @@ pub trait Sink {
     /// The end: what was taken and is not delivered is lost. A part of a message counts as one.
     fn give_up(&mut self);
 
+    /// What has become of its destination since this was asked last.
+    fn take_trouble(&mut self) -> Option<Trouble> {
+        None
+    }
+
     /// A child has ended, which may be one of its own.
-    fn reaped(&mut self, _pid: i32) {}
+    fn reaped(&mut self, _pid: i32, _status: Status) {}
 }

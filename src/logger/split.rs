@@ -40,7 +40,7 @@ impl Splitter {
     /// Nothing more comes of this line: delivers what there is of it.
     pub fn end(&mut self, deliver: &mut dyn FnMut(&[u8], Part)) {
         let begun = std::mem::take(&mut self.begun);
-        let part = if std::mem::take(&mut self.is_split) { Part::Last } else { Part::Whole };
+        let part = if std::mem::take(&mut self.is_split) { Part::LastUnended } else { Part::Unended };
         if !begun.is_empty() {
             deliver(&begun, part);
         }
@@ -77,7 +77,7 @@ impl Splitter {
 
 /// Where the last character of UTF-8 ends that is there whole: a character is not cut in two. In other bytes, their
 /// end.
-fn last_boundary(bytes: &[u8]) -> usize {
+pub fn last_boundary(bytes: &[u8]) -> usize {
     let begin = bytes.iter().rev().take(4).position(|byte| byte & 0b1100_0000 != 0b1000_0000);
     let Some(begin) = begin.map(|back| bytes.len().saturating_sub(back).saturating_sub(1)) else {
         return bytes.len();
@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn the_last_line_needs_no_newline() {
-        assert_eq!(split(&[b"one\nlast", b" words"]), whole(&["one", "last words"]));
+        let last = (b"last words".to_vec(), Part::Unended);
+        assert_eq!(split(&[b"one\nlast", b" words"]), [whole(&["one"]), vec![last]].concat());
     }
 
     #[test]
@@ -143,7 +144,7 @@ mod tests {
         let long = split(&[&line(3 * LIMIT)]);
         assert_eq!(
             long.iter().map(|(_, part)| *part).collect::<Vec<_>>(),
-            [Part::First, Part::Middle, Part::Last]
+            [Part::First, Part::Middle, Part::LastUnended]
         );
         // The mark is of this line alone.
         assert_eq!(split(&[&ended(LIMIT + 1), b"y\n"])[2], (b"y".to_vec(), Part::Whole));

@@ -1,5 +1,6 @@
 //! What PID 1 and the logger tell each other. Both are the same binary, so the form need not be stable.
 
+use crate::model::text::cause;
 use crate::model::{Driver, Logging};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,8 @@ use serde::{Deserialize, Serialize};
 enum WireDriver {
     Inherit,
     Console,
+    JsonFile,
+    File,
     None,
 }
 
@@ -68,9 +71,66 @@ impl LogRequest {
     }
 }
 
+/// What has become of the file of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It cannot be written, for a reason with this number (errno).
+    Error(i32),
+    /// There is a symbolic link at its path.
+    Link,
+    /// There is something else than a file, as a FIFO.
+    NoFile,
+    /// Somebody else writes it.
+    Taken,
+    /// It is written again.
+    Mended,
+}
+
+impl Trouble {
+    fn number(self) -> u64 {
+        match self {
+            Trouble::Error(code) => u64::from(code.unsigned_abs()),
+            Trouble::Link => OTHERS,
+            Trouble::NoFile => OTHERS | 1,
+            Trouble::Taken => OTHERS | 2,
+            Trouble::Mended => OTHERS | 3,
+        }
+    }
+
+    fn of(number: u64) -> Option<Trouble> {
+        let others = [Trouble::Link, Trouble::NoFile, Trouble::Taken, Trouble::Mended];
+        match i32::try_from(number) {
+            Ok(code) => Some(Trouble::Error(code)),
+            Err(_) => others.into_iter().find(|trouble| trouble.number() == number),
+        }
+    }
+
+    /// What is said of it.
+    pub fn about(self, path: &str) -> String {
+        let why = match self {
+            Trouble::Mended => return format!("{path} is written again"),
+            Trouble::Error(code) => cause(&std::io::Error::from_raw_os_error(code)),
+            Trouble::Link => "it is a symbolic link: give the path of the file itself".to_owned(),
+            Trouble::NoFile => "it is not a regular file".to_owned(),
+            Trouble::Taken => "somebody else writes it".to_owned(),
+        };
+        format!("cannot write {path}: {why}. Lines are lost until that is mended")
+    }
+}
+
+/// Greater than any errno.
+const OTHERS: u64 = 1 << 32;
+
 /// What the logger tells PID 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FromLogger {
+    /// What has become of the file of a service.
+    Trouble {
+        /// The number of the route.
+        number: u32,
+        /// What.
+        trouble: Trouble,
+    },
     /// So many records of a service could not be delivered.
     Lost {
         /// The number of the route.
@@ -86,9 +146,12 @@ pub const FROM_LOGGER: usize = 13;
 impl FromLogger {
     /// As bytes.
     pub fn encode(self) -> [u8; FROM_LOGGER] {
-        let FromLogger::Lost { number, count } = self;
+        let (kind, number, count) = match self {
+            FromLogger::Lost { number, count } => (1_u8, number, count),
+            FromLogger::Trouble { number, trouble } => (2, number, trouble.number()),
+        };
         let mut bytes = [0; FROM_LOGGER];
-        let fields = [1_u8].into_iter().chain(number.to_le_bytes()).chain(count.to_le_bytes());
+        let fields = [kind].into_iter().chain(number.to_le_bytes()).chain(count.to_le_bytes());
         bytes.iter_mut().zip(fields).for_each(|(byte, field)| *byte = field);
         bytes
     }
@@ -97,11 +160,13 @@ impl FromLogger {
     pub fn decode(bytes: &[u8]) -> Option<FromLogger> {
         let (kind, rest) = bytes.split_first()?;
         let (number, count) = rest.split_at_checked(4)?;
-        let (number, count) = (number.try_into().ok()?, count.try_into().ok()?);
-        (*kind == 1).then_some(FromLogger::Lost {
-            number: u32::from_le_bytes(number),
-            count: u64::from_le_bytes(count),
-        })
+        let number = u32::from_le_bytes(number.try_into().ok()?);
+        let count = u64::from_le_bytes(count.try_into().ok()?);
+        match kind {
+            1 => Some(FromLogger::Lost { number, count }),
+            2 => Some(FromLogger::Trouble { number, trouble: Trouble::of(count)? }),
+            _ => None,
+        }
     }
 }
 
@@ -113,7 +178,12 @@ mod tests {
     fn what_is_told_arrives() {
         let lost = FromLogger::Lost { number: 7, count: 1 << 40 };
         assert_eq!(FromLogger::decode(&lost.encode()), Some(lost));
-        for wrong in [&[][..], &[1; 5], &[2; FROM_LOGGER], &[1; FROM_LOGGER + 1]] {
+        let all = [Trouble::Error(28), Trouble::Link, Trouble::NoFile, Trouble::Taken, Trouble::Mended];
+        for trouble in all {
+            let told = FromLogger::Trouble { number: 7, trouble };
+            assert_eq!(FromLogger::decode(&told.encode()), Some(told));
+        }
+        for wrong in [&[][..], &[1; 5], &[2; FROM_LOGGER], &[3; FROM_LOGGER], &[1; FROM_LOGGER + 1]] {
             assert_eq!(FromLogger::decode(wrong), None);
         }
     }

@@ -1,6 +1,6 @@
 //! Where what a service writes goes: the drivers, and their options by Docker's names. This is the one table of both.
 
-use super::suggest;
+use super::{log_values, suggest};
 
 /// What delivers what a service writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,10 @@ pub enum Driver {
     Inherit,
     /// Whole lines to rinit's standard output and standard error, each with the name of its service.
     Console,
+    /// To a file, in Docker's own format.
+    JsonFile,
+    /// To a file, as plain lines.
+    File,
     /// It is dropped.
     None,
 }
@@ -38,20 +42,56 @@ pub struct LogOption {
 pub enum OptionValue {
     /// One of these words, the first of which is the default.
     Words(&'static [&'static str]),
+    /// On or off; off is the default.
+    Boolean,
+    /// An absolute path.
+    Path,
+    /// A number of bytes, in Docker's units; the default is no limit.
+    Size,
+    /// How many files there may be; the default is one.
+    Count,
 }
 
-const BOOLEAN: OptionValue = OptionValue::Words(&["false", "true"]);
+impl OptionValue {
+    /// Whether a value is right.
+    fn check(self, value: &str) -> Result<(), String> {
+        match self {
+            OptionValue::Words(words) if words.contains(&value) => Ok(()),
+            OptionValue::Words(words) => Err(format!("expected one of {}", words.join(", "))),
+            OptionValue::Boolean => match log_values::boolean(value) {
+                Some(_) => Ok(()),
+                None => Err("expected true or false".to_owned()),
+            },
+            OptionValue::Path => log_values::path(value),
+            OptionValue::Size => log_values::size(value).map(drop),
+            OptionValue::Count => log_values::count(value).map(drop),
+        }
+    }
+}
+
+const PATH: LogOption = LogOption { name: "path", value: OptionValue::Path };
+const MAX_SIZE: LogOption = LogOption { name: "max-size", value: OptionValue::Size };
+const MAX_FILE: LogOption = LogOption { name: "max-file", value: OptionValue::Count };
+const COMPRESS: LogOption = LogOption { name: "compress", value: OptionValue::Boolean };
+const TIMESTAMPS: LogOption = LogOption { name: "timestamps", value: OptionValue::Boolean };
 
 /// Every driver.
-pub static DRIVERS: [Description; 3] = [
+pub static DRIVERS: [Description; 5] = [
     Description { driver: Driver::Inherit, name: "inherit", options: &[] },
     Description {
         driver: Driver::Console,
         name: "console",
-        options: &[
-            LogOption { name: "format", value: OptionValue::Words(&["text", "json"]) },
-            LogOption { name: "timestamps", value: BOOLEAN },
-        ],
+        options: &[LogOption { name: "format", value: OptionValue::Words(&["text", "json"]) }, TIMESTAMPS],
+    },
+    Description {
+        driver: Driver::JsonFile,
+        name: "json-file",
+        options: &[PATH, MAX_SIZE, MAX_FILE, COMPRESS],
+    },
+    Description {
+        driver: Driver::File,
+        name: "file",
+        options: &[PATH, MAX_SIZE, MAX_FILE, COMPRESS, TIMESTAMPS],
     },
     Description { driver: Driver::None, name: "none", options: &[] },
 ];
@@ -104,10 +144,7 @@ impl Driver {
             };
             return Err((message, help));
         };
-        match option.value {
-            OptionValue::Words(words) if words.contains(&value) => Ok(()),
-            OptionValue::Words(words) => Err((format!("expected one of {}", words.join(", ")), None)),
-        }
+        option.value.check(value).map_err(|message| (message, None))
     }
 }
 
@@ -138,7 +175,7 @@ impl Logging {
 
     /// Whether an option is there that is on or off, and is on.
     pub fn is_on(&self, name: &str) -> bool {
-        self.option(name) == Some("true")
+        self.option(name).and_then(log_values::boolean) == Some(true)
     }
 }
 
@@ -154,7 +191,7 @@ mod tests {
         }
         assert_eq!(
             Driver::parse("syslogd"),
-            Err("no log driver: write one of inherit, console, none".into())
+            Err("no log driver: write one of inherit, console, json-file, file, none".into())
         );
     }
 
@@ -163,6 +200,11 @@ mod tests {
         let check = |driver: Driver, name, value| driver.check(name, value);
         assert_eq!(check(Driver::Console, "format", "json"), Ok(()));
         assert_eq!(check(Driver::Console, "timestamps", "true"), Ok(()));
+        assert_eq!(check(Driver::File, "timestamps", "yes"), Err(("expected true or false".into(), None)));
+        assert_eq!(check(Driver::JsonFile, "max-size", "10m"), Ok(()));
+        assert!(check(Driver::JsonFile, "max-size", "x").is_err());
+        let (_, help) = check(Driver::JsonFile, "max_files", "3").unwrap_err();
+        assert_eq!(help.as_deref(), Some("did you mean \"max-file\"?"));
         assert_eq!(check(Driver::Console, "format", "xml"), Err(("expected one of text, json".into(), None)));
         let (message, help) = check(Driver::Console, "fromat", "json").unwrap_err();
         assert_eq!(message, "the log driver console does not know this option");

@@ -9,6 +9,8 @@ pub mod exec;
 pub mod exit;
 pub mod graph;
 pub mod health;
+pub mod log_files;
+pub mod log_values;
 pub mod logging;
 pub mod ordered;
 pub mod pattern;

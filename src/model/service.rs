@@ -41,6 +41,14 @@ pub struct Service {
 }
 
 impl Service {
+    /// How it logs: by its own definition, with the options that it takes over, or by default.
+    pub fn logging_with(&self, default: Option<&Logging>) -> Option<Logging> {
+        let Some(own) = &self.logging else { return default.cloned() };
+        let mut own = own.as_ref().clone();
+        default.iter().for_each(|default| own.complete(default));
+        Some(own)
+    }
+
     /// A copy that shares nothing with this one.
     pub fn anew(&self) -> Service {
         let mut copy = self.clone();

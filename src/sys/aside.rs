@@ -25,11 +25,19 @@ pub struct Aside {
 /// # Errors
 /// There is no room for a pipe or a process.
 pub fn run(work: impl FnOnce() -> io::Result<()>) -> io::Result<Aside> {
+    run_with(&[], work)
+}
+
+/// The same, with these descriptors of ours, which are closed at an exec.
+///
+/// # Errors
+/// As above.
+pub fn run_with(kept: &[RawFd], work: impl FnOnce() -> io::Result<()>) -> io::Result<Aside> {
     let (end, writer) = spawn::output_pipe()?;
     // SAFETY: rinit has one thread, so no lock can be held by another one in the child, which may allocate.
     match unsafe { libc::fork() } {
         0 => {
-            give_up_all_but(writer.as_raw_fd());
+            give_up_all_but(|fd| fd == writer.as_raw_fd() || kept.contains(&fd));
             // SIGTERM ends it, also where that was ignored when rinit was started.
             spawn::set_disposition(libc::SIGTERM, false);
             let _ = Mask::default().block();
@@ -42,10 +50,10 @@ pub fn run(work: impl FnOnce() -> io::Result<()>) -> io::Result<Aside> {
     }
 }
 
-/// For a child that executes no program: it keeps this one descriptor. One that hangs so keeps nothing of rinit's open,
+/// For a child that executes no program: it keeps only these descriptors. One that hangs so keeps nothing of rinit's open,
 /// standard error included, whose reader would wait for its end.
-pub(super) fn give_up_all_but(kept: RawFd) {
-    descriptors::close_marked(|fd| fd == kept);
+pub(super) fn give_up_all_but(is_kept: impl Fn(RawFd) -> bool) {
+    descriptors::close_marked(is_kept);
     give_up_streams();
 }
 

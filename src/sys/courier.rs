@@ -96,7 +96,7 @@ fn child(work: impl FnOnce(RawFd) -> Option<()>) -> io::Result<Courier> {
     // SAFETY: rinit has one thread, so no lock can be held by another one in the child, which may allocate.
     match unsafe { libc::fork() } {
         0 => {
-            aside::give_up_all_but(writer.as_raw_fd());
+            aside::give_up_all_but(|fd| fd == writer.as_raw_fd());
             caps::keep_permitted();
             let status = i32::from(work(writer.as_raw_fd()).is_none());
             // SAFETY: `_exit` runs nothing of the parent's.

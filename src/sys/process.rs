@@ -242,6 +242,14 @@ pub fn set_parent_death_signal(signal: Signal) -> io::Result<()> {
     }
 }
 
+/// Leaves the processor to others, as far as they want it.
+pub fn be_nice() {
+    const LEAST: i32 = 19;
+    // The types of the constants differ between C libraries.
+    // SAFETY: setpriority takes numbers; process 0 is the caller. It cannot fail where the priority becomes lower.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS as _, 0, LEAST) };
+}
+
 /// The signal that has stopped a child, if it was not continued since. With `take`, that is told once.
 pub fn stopped_by(child: i32, take: bool) -> Option<Signal> {
     let id = libc::id_t::try_from(child).ok()?;

@@ -2,10 +2,13 @@
 
 mod asked;
 mod console;
+mod docker;
+mod files;
 mod killed;
 mod last;
 mod outlets;
 mod owners;
+mod read_back;
 mod reload;
 
 use crate::support::{PATIENCE, Running, wait_for_seen};

@@ -13,6 +13,7 @@ use super::values::{self, SERVICES_DIR};
 use crate::config::lint::World;
 use crate::config::{self, Sources, schema, write};
 use crate::model::exit::{DONE, NOT_DONE};
+use crate::model::log_files;
 use crate::model::text::escaped;
 use crate::sys::process;
 use report::Report;
@@ -47,6 +48,10 @@ pub(super) fn run(words: &Words) -> Result<u8, String> {
     }
     let checked = config::check(&sources, &world);
     let mut report = Report::new(&checked);
+    // What services take over by default may not go together with what they set.
+    let default = values::logging(words, &values::env)?;
+    report.refused =
+        checked.config.as_ref().and_then(|config| log_files::check(&config.services, default.as_ref()).err());
     if words.has(Opt::Strict) {
         report.be_strict();
     }

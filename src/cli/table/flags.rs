@@ -82,7 +82,7 @@ pub static LOG_DRIVER: Flag = Flag {
     long: "log-driver",
     value: Some("DRIVER"),
     env: Some("RINIT_LOG_DRIVER"),
-    help: "where the output of services goes whose definition has no logging: inherit, console or none; default inherit",
+    help: "where the output of services goes whose definition has no logging: inherit, console, json-file, file or none; default inherit",
 };
 /// `--log-opt`
 pub static LOG_OPT: Flag = Flag {

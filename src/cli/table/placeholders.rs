@@ -36,7 +36,7 @@ pub static PLACEHOLDERS: [(&str, Kind); 22] = [
     ("COMMAND", Kind::Program),
     ("CONDITION", Kind::Words(&["ready", "healthy", "stopped", "completed", "failed"])),
     ("DIR", Kind::Directory),
-    ("DRIVER", Kind::Words(&["inherit", "console", "none"])),
+    ("DRIVER", Kind::Words(&["inherit", "console", "json-file", "file", "none"])),
     ("DURATION", Kind::Free),
     ("FORMAT", Kind::Words(&["text", "json"])),
     ("KIND", Kind::Event),

@@ -15,7 +15,9 @@ pub(crate) fn logging(reader: &mut Reader<'_>, value: &Value<'_>, draft: &mut Dr
     let before = reader.count();
     draft.logging = LoggingDraft::default();
     reader.table("logging.", table, LOGGING, draft);
-    let LoggingDraft { driver, options } = std::mem::take(&mut draft.logging);
+    let LoggingDraft { driver, options, .. } = std::mem::take(&mut draft.logging);
+    let path = options.iter().find(|(name, ..)| name == "path");
+    draft.logging.place = path.map_or_else(|| value.span(), |(_, _, span)| span.clone());
     let Some(driver) = driver else {
         if reader.count() == before {
             let help = "write which driver these are for, as driver = \"console\"".to_owned();
@@ -68,9 +70,9 @@ fn option_values(service: &Service) -> Option<Setting<'_>> {
 pub static LOGGING: &[Key] = &[
     Key {
         name: "driver",
-        kind: "inherit, console or none",
+        kind: "inherit, console, json-file, file or none",
         default: "",
-        meaning: "inherit: it writes to where rinit itself does; console: the same, in whole lines, each with the name of the service; none: it is dropped",
+        meaning: "inherit: it writes to where rinit itself does; console: the same, in whole lines, each with the name of the service; json-file and file: to a file of its own, in Docker's format or as they are; none: it is dropped",
         example: r#"driver = "console""#,
         keys: &[],
         sight: Sight::Whole,

@@ -29,6 +29,8 @@ pub(crate) struct LoggingDraft {
     pub driver: Option<Driver>,
     /// Each option with its value, and the place of its name.
     pub options: Vec<(String, String, Range<usize>)>,
+    /// The place of its path, or where it has none of all of it.
+    pub place: Range<usize>,
 }
 
 /// A value of a limit; the inner `None`: unlimited.

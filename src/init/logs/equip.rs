@@ -1,5 +1,6 @@
 //! Adds the logger to the services, where one of them needs it.
 
+use crate::model::log_files;
 use crate::model::{
     Backoff, Capabilities, Condition, Context, Dependency, Driver, Exec, LOGGER, LOGGER_NAME, Logging,
     Policy, Service, Shared, Signal, Streams,
@@ -13,16 +14,18 @@ const GRACE: Duration = Duration::from_secs(1);
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
+/// Its files have the modes that docs/logs.md names, whatever the mask of rinit is.
+const UMASK: u32 = 0o022;
+
 /// Says of each service how it logs, by its own definition or by default, and adds the logger for those that do so by
 /// it. `logging` is left only with these.
-pub fn equip(services: &mut Vec<Service>, default: Option<&Logging>) {
+///
+/// # Errors
+/// Two of them have the same file, or options do not go together: what is wrong.
+pub fn equip(services: &mut Vec<Service>, default: Option<&Logging>) -> Result<(), String> {
     let mut before: Vec<Shared<Policy>> = Vec::new();
     for service in services.iter_mut() {
-        let own = service.logging.take().map(|mut own| {
-            default.iter().for_each(|default| own.complete(default));
-            own
-        });
-        let logging = own.or_else(|| default.cloned().map(Box::new));
+        let logging = service.logging_with(default).map(Box::new);
         service.logging = logging.filter(|it| it.driver != Driver::Inherit && writes(service));
         if service.logging.is_none() {
             continue;
@@ -34,9 +37,11 @@ pub fn equip(services: &mut Vec<Service>, default: Option<&Logging>) {
         service.policy.share(before.iter());
         before.push(service.policy.clone());
     }
+    log_files::check(services, None)?;
     if !before.is_empty() {
         services.push(logger());
     }
+    Ok(())
 }
 
 /// Whether one of its outputs goes to no other service.
@@ -67,8 +72,13 @@ fn logger() -> Service {
         streams: Some(Box::new(Streams { reads: true, ..Streams::default() })),
         // A directory that it stays in could not be unmounted.
         working_dir: Some("/".into()),
-        context: Context { cap_drop: Capabilities::ALL, no_new_privileges: true, ..Context::default() }
-            .into(),
+        context: Context {
+            cap_drop: Capabilities::ALL,
+            no_new_privileges: true,
+            umask: Some(UMASK),
+            ..Context::default()
+        }
+        .into(),
         ..Exec::default()
     };
     let policy = Policy {
@@ -119,7 +129,7 @@ mod tests {
         for default in [None, Some(Logging { driver: Driver::Inherit, options: Vec::new() })] {
             let mut all = services(&[("a", ""), ("b", "logging = { driver = \"inherit\" }")]);
             let before: Vec<Service> = all.iter().map(|it| Service { logging: None, ..it.clone() }).collect();
-            equip(&mut all, default.as_ref());
+            equip(&mut all, default.as_ref()).unwrap();
             assert_eq!(all, before);
             assert_eq!(descriptors(&all), 0);
         }
@@ -134,7 +144,7 @@ mod tests {
             ("d", "stdout = \"service:b\"\nstderr = \"service:b\""),
             ("e", "stdout = \"service:b\""),
         ]);
-        equip(&mut all, Some(&console()));
+        equip(&mut all, Some(&console())).unwrap();
         let needs = |name: &str| {
             let service = all.iter().find(|service| service.name == name).unwrap();
             service.policy.depends_on.iter().any(|it| it.name == LOGGER && it.required && !it.restart)
@@ -147,7 +157,30 @@ mod tests {
         assert!(logger.name == LOGGER && logger.exec.reads_others() && !logger.policy.autostart);
         // Equipped again, as after a reload, it is the same.
         let mut again = services(&[("a", "")]);
-        equip(&mut again, Some(&console()));
+        equip(&mut again, Some(&console())).unwrap();
         assert_eq!(again.last(), all.last());
+    }
+
+    #[test]
+    fn each_service_has_its_own_file() {
+        let file = |options: &[(&str, &str)]| {
+            let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            Logging { driver: Driver::File, options: options.collect() }
+        };
+        let mut all = services(&[("a", ""), ("b", "")]);
+        let error = equip(&mut all, Some(&file(&[("path", "/logs/x")]))).unwrap_err();
+        assert_eq!(
+            error,
+            "a and b log to the same file, /logs/x: give each its own, as in path = \"/logs/{{.Name}}.log\""
+        );
+        let mut all = services(&[("a", ""), ("b", "")]);
+        equip(&mut all, Some(&file(&[("path", "/logs/{{.Name}}")]))).unwrap();
+        // What one service takes over and what it sets have to go together.
+        let own = "logging = { driver = \"file\", options = { max-file = 1 } }";
+        let mut all = services(&[("a", ""), ("b", own)]);
+        let default = file(&[("max-size", "1m"), ("max-file", "3"), ("compress", "true")]);
+        let error = equip(&mut all, Some(&default)).unwrap_err();
+        let expected = "b: compress cannot be true when max-file is less than 2 or max-size is not set";
+        assert_eq!(error, expected);
     }
 }

@@ -7,6 +7,7 @@ use crate::init::executor::Executor;
 use crate::init::launch;
 use crate::init::requests::answer;
 use crate::logger::told::{FromLogger, ToLogger};
+use crate::model::log_files::LogFiles;
 use crate::model::{LOGGER, Service};
 use crate::supervisor::{ServiceId, StartError, State};
 use std::os::fd::{BorrowedFd, RawFd};
@@ -90,11 +91,23 @@ impl Executor {
 
     /// The logger has something to tell.
     pub(in crate::init) fn hear_logger(&mut self) {
-        for FromLogger::Lost { number, count } in self.handover.read(&self.poller) {
+        for told in self.handover.read(&self.poller) {
+            let (FromLogger::Lost { number, .. } | FromLogger::Trouble { number, .. }) = told;
             let found = self.places.all_mut().find_map(|(id, place)| {
                 place.log.as_deref_mut().filter(|log| log.number() == number).map(|log| (id, log))
             });
             let Some((id, log)) = found else { continue };
+            let count = match told {
+                FromLogger::Lost { count, .. } => count,
+                FromLogger::Trouble { trouble, .. } => {
+                    let service = self.services.get(id.0);
+                    let logging = service.and_then(|service| service.logging.as_deref());
+                    let files = logging.and_then(|logging| LogFiles::of(logging, self.supervisor.name(id)));
+                    let path = files.map_or_else(|| "its log file".to_owned(), |files| files.path);
+                    log::warn!(target: self.supervisor.name(id), "{}", trouble.about(&path));
+                    continue;
+                }
+            };
             log.lost = log.lost.saturating_add(count);
             let lines = if count == 1 { "line" } else { "lines" };
             log::warn!(target: self.supervisor.name(id), "{count} {lines} of its output could not be delivered");

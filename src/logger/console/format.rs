@@ -63,6 +63,11 @@ impl Text {
         palette.widen(name);
         Text { palette: palette.clone(), colour: palette.next_colour(), timestamps }
     }
+
+    /// With the time from now on, or without it.
+    pub fn show_time(&mut self, shown: bool) {
+        self.timestamps = shown;
+    }
 }
 
 impl Encode for Text {
@@ -105,17 +110,22 @@ struct Fields<'a> {
 
 impl Encode for Json {
     fn encode(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
-        let fields = Fields {
-            time: time(record.time),
-            service: record.service,
-            stream: record.stream.as_str(),
-            log: String::from_utf8_lossy(record.line),
-            partial: record.part.goes_on(),
-        };
-        // Writing to memory cannot fail.
-        let _ = serde_json::to_writer(&mut *out, &fields);
+        object(record, time(record.time), out);
         out.push(b'\n');
     }
+}
+
+/// The same without the newline. `time` is empty where it is not known.
+pub fn object(record: &Record<'_>, time: String, out: &mut Vec<u8>) {
+    let fields = Fields {
+        time,
+        service: record.service,
+        stream: record.stream.as_str(),
+        log: String::from_utf8_lossy(record.line),
+        partial: record.part.goes_on(),
+    };
+    // Writing to memory cannot fail.
+    let _ = serde_json::to_writer(&mut *out, &fields);
 }
 
 /// As Docker writes it: RFC 3339 with nanoseconds.

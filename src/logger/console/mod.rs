@@ -8,13 +8,14 @@
 
 mod format;
 
-pub use format::{Format, Json, Palette, Text};
+pub use format::{Format, Json, Palette, Text, object, time};
 
 use super::backlog::Backlog;
 use super::losses::Losses;
 use super::retry::Retry;
 use super::sink::Sink;
 use crate::sys::poll::Poller;
+use crate::sys::process::Status;
 use crate::sys::stream::{EndsBy, Number, Refusal, Stream};
 use std::time::{Duration, Instant};
 
@@ -168,7 +169,7 @@ impl Sink for Console {
         }
     }
 
-    fn reaped(&mut self, pid: i32) {
+    fn reaped(&mut self, pid: i32, _status: Status) {
         if let Some(stream) = &mut self.stream {
             stream.reaped(pid);
         }
