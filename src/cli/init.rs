@@ -8,7 +8,7 @@ use super::role::{self, Role};
 use super::table::{self, Opt};
 use super::values::{self, Env, SERVICES_DIR};
 use crate::control::address::Address;
-use crate::init::{self, Contract, Listening, LogFormat, Remap, Settings};
+use crate::init::{self, Listening, LogFormat, Remap, Settings, TiniOptions};
 use crate::model::exit;
 use log::LevelFilter;
 use std::ffi::{OsStr, OsString};
@@ -89,7 +89,7 @@ fn settings(words: &Words, env: Env<'_>, role: Role, default_is_there: bool) -> 
         log_level: values::raised(log_level, words.all(Opt::Verbose).count()),
         log_format: log_format.unwrap_or(LogFormat::Text),
         logging: values::logging(words, env)?,
-        contract: contract(words, env)?,
+        tini_options: tini_options(words, env)?,
     })
 }
 
@@ -102,13 +102,13 @@ fn read_dir(text: &OsStr) -> Result<PathBuf, String> {
 }
 
 /// tini's options. Its switches in the environment are on where the variable is there, whatever its value.
-fn contract(words: &Words, env: Env<'_>) -> Result<Contract, String> {
+fn tini_options(words: &Words, env: Env<'_>) -> Result<TiniOptions, String> {
     let mut remap = Remap::default();
     for value in words.all(Opt::RemapExit) {
         remap.add(values::read_status(value).map_err(|cause| format!("-e {value:?}: {cause}"))?);
     }
     let to_group = table::KILL_PROCESS_GROUP.env.and_then(env).is_some();
-    Ok(Contract {
+    Ok(TiniOptions {
         to_group: to_group || words.has(Opt::KillProcessGroup),
         remap,
         parent_death_signal: values::read(words, env, &table::PARENT_DEATH_SIGNAL, values::read_signal)?,
@@ -157,7 +157,7 @@ mod tests {
             log_level: LevelFilter::Warn,
             log_format: LogFormat::Text,
             logging: None,
-            contract: Contract::default(),
+            tini_options: TiniOptions::default(),
         };
         assert_eq!(read("sh -c", &[]), Ok(expected));
         assert_eq!(read("--services d sh", &[]).unwrap().log_level, LevelFilter::Info);
@@ -193,11 +193,11 @@ mod tests {
         let read_ok = |line, env: &[_]| read(line, env).unwrap();
         let settings = read_ok("-gwse143 -e 0 -pKILL -vv sh", &[]);
         assert_eq!(settings.log_level, LevelFilter::Debug);
-        let contract = settings.contract;
-        assert!(contract.to_group && contract.warn_zombies);
-        assert_eq!(contract.parent_death_signal, Some(Signal::KILL));
-        assert_eq!([143, 0, 1, 255].map(|status| contract.remap.apply(status)), [0, 0, 1, 255]);
-        assert!(read_ok("sh", &[("TINI_KILL_PROCESS_GROUP", "")]).contract.to_group);
+        let tini_options = settings.tini_options;
+        assert!(tini_options.to_group && tini_options.warn_zombies);
+        assert_eq!(tini_options.parent_death_signal, Some(Signal::KILL));
+        assert_eq!([143, 0, 1, 255].map(|status| tini_options.remap.apply(status)), [0, 0, 1, 255]);
+        assert!(read_ok("sh", &[("TINI_KILL_PROCESS_GROUP", "")]).tini_options.to_group);
         for (verbosity, level) in
             [("0", LevelFilter::Error), ("1", LevelFilter::Warn), ("9", LevelFilter::Trace)]
         {

@@ -2,7 +2,7 @@
 
 use super::keys::{command, readiness, streams};
 use super::read::draft::Draft;
-use super::read::reader::{Reader, Surroundings, VARIABLE_NOT_SET};
+use super::read::reader::{ReadContext, Reader, VARIABLE_NOT_SET};
 use super::text::diagnostic::Diagnostic;
 use super::text::source::Source;
 use super::text::syntax;
@@ -11,7 +11,7 @@ use crate::model::{MAIN, Origin};
 use std::path::Path;
 
 /// Reads the file of one service. What can be read of it is in the draft, whatever the mistakes.
-pub(super) fn read(name: &str, path: &Path, outside: &Surroundings) -> (Draft, Vec<Diagnostic>) {
+pub(super) fn read(name: &str, path: &Path, outside: &ReadContext) -> (Draft, Vec<Diagnostic>) {
     let mut draft = Draft::new(name);
     let source = files::read_at_most(path, files::LARGEST_DEFINITION)
         .map_err(|reason| format!("cannot read the file: {reason}"))
@@ -31,7 +31,7 @@ pub(super) fn read(name: &str, path: &Path, outside: &Surroundings) -> (Draft, V
     (draft, mistakes)
 }
 
-fn read_keys(source: &Source, outside: &Surroundings, draft: &mut Draft) -> Vec<Diagnostic> {
+fn read_keys(source: &Source, outside: &ReadContext, draft: &mut Draft) -> Vec<Diagnostic> {
     let mut parsed = syntax::parse(source);
     let has_syntax_errors = !parsed.mistakes.is_empty();
     let mut reader = Reader::new(source, outside, keys::SERVICE, &mut parsed);

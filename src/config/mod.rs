@@ -33,7 +33,7 @@ use files::{Definition, Found};
 use keys::streams;
 use read::draft::Draft;
 use read::interpolate::Variables;
-use read::reader::Surroundings;
+use read::reader::ReadContext;
 use read::users::Accounts;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -134,7 +134,7 @@ enum For {
 
 fn read_all(sources: &Sources, reader: For) -> Read {
     let found = files::find(&sources.dirs, &sources.environment);
-    let outside = Surroundings {
+    let outside = ReadContext {
         accounts: Accounts::new(&sources.root),
         variables: Variables::new(&sources.environment),
         is_elsewhere: reader == For::Check { is_elsewhere: true },

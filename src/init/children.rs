@@ -2,12 +2,12 @@
 //! is to its service.
 
 pub(super) mod deaths;
-pub(super) mod gather;
-mod harvest;
 pub(super) mod heirs;
-mod made_by;
 pub(super) mod oom;
 pub(super) mod owner;
+mod reap;
+pub(super) mod reap_pacing;
+mod spawned_from;
 
 use crate::model::Service;
 use crate::supervisor::OUTPUT_LIMIT;
@@ -55,8 +55,8 @@ struct Child {
     written: Vec<u8>,
     /// The result of the set-up, until it is taken.
     outcome: Option<Outcome>,
-    /// The definition that it was made by, where that is not the current one.
-    made_by: Option<Rc<Service>>,
+    /// The definition that it was started from, if that is not the current one.
+    spawned_from: Option<Rc<Service>>,
 }
 
 /// What is left to read of a child that was reaped.
@@ -66,8 +66,8 @@ pub struct Ended {
     pub outcome: Option<Outcome>,
     /// A probe's output.
     pub output: Vec<u8>,
-    /// The definition that it was made by, where that is not the current one.
-    pub made_by: Option<Rc<Service>>,
+    /// The definition that it was started from, if that is not the current one.
+    pub spawned_from: Option<Rc<Service>>,
 }
 
 /// The descriptors of all children not reaped yet.
@@ -98,7 +98,7 @@ impl Children {
             log::warn!("cannot watch process {pid}: {e}");
         }
         let child =
-            Child { status, awaited, output, notify, written: Vec::new(), outcome: None, made_by: None };
+            Child { status, awaited, output, notify, written: Vec::new(), outcome: None, spawned_from: None };
         self.by_pid.insert(pid, child);
         self.unfinished = self.unfinished.saturating_add(1);
         self.set_up.push_back(pid);
@@ -196,25 +196,25 @@ impl Children {
         child.read_output(poller);
         child.close_output(poller);
         child.close_notify(poller);
-        Ended { outcome, output: child.written, made_by: child.made_by }
+        Ended { outcome, output: child.written, spawned_from: child.spawned_from }
     }
 
     /// The children that still have something to tell, and no definition of their own.
     pub fn without_definition(&self) -> Vec<i32> {
-        let open = self.by_pid.iter().filter(|(_, child)| child.is_open() && child.made_by.is_none());
+        let open = self.by_pid.iter().filter(|(_, child)| child.is_open() && child.spawned_from.is_none());
         open.map(|(pid, _)| *pid).collect()
     }
 
     /// Keeps the definition that a child was made by: what it tells has to be shown as that says.
     pub fn keep_definition(&mut self, pid: i32, definition: Rc<Service>) {
         if let Some(child) = self.by_pid.get_mut(&pid) {
-            child.made_by = Some(definition);
+            child.spawned_from = Some(definition);
         }
     }
 
-    /// The definition that a child was made by, where that is not the current one.
+    /// The definition that a child was started from, if that is not the current one.
     pub fn definition(&self, pid: i32) -> Option<&Service> {
-        self.by_pid.get(&pid)?.made_by.as_deref()
+        self.by_pid.get(&pid)?.spawned_from.as_deref()
     }
 }
 
@@ -307,7 +307,7 @@ fn token(pid: i32, channel: Channel) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::launch::Surroundings;
+    use crate::init::launch::Launcher;
     use crate::sys::process;
     use crate::sys::spawn::{Program, Spec};
     use std::time::{Duration, Instant};
@@ -354,9 +354,9 @@ mod tests {
     #[test]
     fn a_child_that_ends_without_executing_its_program_has_not_executed_it() {
         let poller = Poller::new().unwrap();
-        let surroundings = Surroundings::record();
+        let launcher = Launcher::record();
         for (status, executed) in [(Status::Code(0), true), (Status::Signal(9), false)] {
-            let spec = Spec { program: Program::Nothing, ..surroundings.own(&[]) };
+            let spec = Spec { program: Program::Nothing, ..launcher.own(&[]) };
             let child = spawn::spawn(&spec, None).unwrap();
             let pid = child.pid;
             let mut children = Children::default();

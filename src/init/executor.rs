@@ -2,20 +2,20 @@
 
 use super::children::Children;
 use super::children::oom::OomCounter;
-use super::contract::Contract;
 use super::events::{self, Events};
-use super::launch::{self, Surroundings};
+use super::launch::{self, Launcher};
 use super::logs::{Handover, Output};
 use super::notify::NotifySocket;
 use super::output::narrate::narrate;
 use super::output::report::Report;
 use super::output::stuck::Stuck;
 use super::places::Places;
-use super::signalling::couriers::Couriers;
+use super::signalling::senders::SignalSenders;
 use super::signalling::terminal::Terminal;
 use super::source::reading::Reader;
 use super::state::State;
-use super::state::scribe::Scribe;
+use super::state::writer::StateWriter;
+use super::tini_options::TiniOptions;
 use crate::model::{Control, Hook, LOGGER, MAIN, Notify, Service, Streams, exit, is_built_in};
 use crate::supervisor::{
     Effect, Event, News, Pid, Plan, Retry, Role, Scope, ServiceId, StartError, Supervisor, Time, merge,
@@ -36,8 +36,8 @@ pub struct Executor {
     pub supervisor: Supervisor,
     pub services: Vec<Service>,
     pub poller: Poller,
-    pub(super) scribe: Scribe,
-    pub(super) surroundings: Surroundings,
+    pub(super) state_writer: StateWriter,
+    pub(super) launcher: Launcher,
     pub terminal: Terminal,
     pub events: Events,
     inherited: Inherited,
@@ -50,7 +50,7 @@ pub struct Executor {
     pub(super) handover: Handover,
     pub reader: Reader,
     pub(super) oom: OomCounter,
-    pub(super) couriers: Couriers,
+    pub(super) signal_senders: SignalSenders,
     report: Report,
     pub stuck: Stuck,
     /// Reused buffer for the children that one reaping finds.
@@ -62,7 +62,7 @@ pub struct Executor {
     pub(super) more_to_reap: bool,
     exit: Option<u8>,
     /// How to treat COMMAND, from the command line.
-    pub contract: Contract,
+    pub tini_options: TiniOptions,
 }
 
 /// The descriptors that rinit inherited. They belong to COMMAND.
@@ -84,7 +84,7 @@ impl Executor {
     pub fn new(
         supervisor: Supervisor,
         services: Vec<Service>,
-        surroundings: Surroundings,
+        launcher: Launcher,
         poller: Poller,
         state: State,
     ) -> Executor {
@@ -95,9 +95,9 @@ impl Executor {
             supervisor,
             services,
             poller,
-            scribe: Scribe::new(state),
+            state_writer: StateWriter::new(state),
             events: Events::default(),
-            surroundings,
+            launcher,
             terminal: Terminal::new(Session::Foreground),
             children: Children::default(),
             notify: None,
@@ -105,7 +105,7 @@ impl Executor {
             handover: Handover::default(),
             reader: Reader::default(),
             oom: OomCounter::default(),
-            couriers: Couriers::new(),
+            signal_senders: SignalSenders::new(),
             report: Report::default(),
             stuck: Stuck::default(),
             ended: Vec::new(),
@@ -113,7 +113,7 @@ impl Executor {
             look_at: None,
             more_to_reap: false,
             exit: None,
-            contract: Contract::default(),
+            tini_options: TiniOptions::default(),
         };
         executor.open_notify_socket();
         executor
@@ -131,7 +131,7 @@ impl Executor {
         });
         match opened {
             Ok(socket) => {
-                self.surroundings.set_notify_socket(socket.address().to_owned());
+                self.launcher.set_notify_socket(socket.address().to_owned());
                 self.notify = Some(socket);
             }
             Err(e) => log::error!("cannot open a socket for notifications: {e}"),
@@ -208,7 +208,7 @@ impl Executor {
 
     /// Feeds an event to the supervisor, carries out its effects and feeds back their results, until nothing is left.
     pub fn feed(&mut self, now: Time, event: Event) {
-        self.couriers.forget_refused();
+        self.signal_senders.forget_refused();
         let mut events = VecDeque::from([event]);
         let mut effects = Vec::new();
         while let Some(event) = events.pop_front() {
@@ -257,21 +257,21 @@ impl Executor {
                 None
             }
             Effect::Remember { service, stopped } => {
-                self.scribe.remember(self.supervisor.name(service), stopped);
+                self.state_writer.remember(self.supervisor.name(service), stopped);
                 None
             }
             Effect::Signal { pid, scope, signal } => {
-                let wide = self.contract.to_group && self.supervisor.main_process() == Some(pid);
+                let wide = self.tini_options.to_group && self.supervisor.main_process() == Some(pid);
                 self.send(pid, if wide { Scope::Group } else { scope }, signal)
             }
             Effect::TerminateRest => self.rest(Rest::Terminated),
             Effect::KillRest => self.rest(Rest::Killed),
-            Effect::Notice(notice) if self.couriers.contradict(&notice) => None,
+            Effect::Notice(notice) if self.signal_senders.contradict(&notice) => None,
             Effect::Notice(notice) => {
                 self.report.take_in(&self.supervisor, &notice);
                 self.stuck.take_in(&notice);
                 self.events.take_in(events::wall_clock(), &self.supervisor, &notice);
-                let kill = self.couriers.kill_for(&self.supervisor, &notice);
+                let kill = self.signal_senders.kill_for(&self.supervisor, &notice);
                 narrate(&self.supervisor, &notice, kill);
                 None
             }
@@ -282,7 +282,7 @@ impl Executor {
                 super::output::OUTPUT.end_within(self.report.time_left());
                 // A plain COMMAND leaves no files behind.
                 if self.services.iter().any(|service| service.name != MAIN && !is_built_in(&service.name)) {
-                    self.scribe.finish(&stop, self.report.time_left_for_state());
+                    self.state_writer.finish(&stop, self.report.time_left_for_state());
                 }
                 self.exit = Some(status);
                 None
@@ -298,7 +298,7 @@ impl Executor {
         if let Some(place) = self.places.get_mut(id) {
             place.leaving = None;
         }
-        let spec = self.surroundings.service(service);
+        let spec = self.launcher.service(service);
         match self.make(id, Role::Main, spec) {
             Ok(pid) => Event::Spawned { service: id, pid },
             Err(error) => Event::SpawnFailed { service: id, error },
@@ -311,7 +311,7 @@ impl Executor {
         else {
             return Event::ProbeSpawnFailed { service: id, error: lost() };
         };
-        let spec = self.surroundings.probe(service, &check.probe, check.timing.timeout);
+        let spec = self.launcher.probe(service, &check.probe, check.timing.timeout);
         match self.make(id, Role::Probe, spec) {
             Ok(pid) => Event::ProbeSpawned { service: id, pid },
             Err(error) => Event::ProbeSpawnFailed { service: id, error },
@@ -328,7 +328,7 @@ impl Executor {
         }
         let service = place.leaving.as_deref().unwrap_or(defined);
         let death_tally = place.deaths.count(service, hook, end);
-        let spec = self.surroundings.hook(service, hook, end).map(|spec| Spec { death_tally, ..spec });
+        let spec = self.launcher.hook(service, hook, end).map(|spec| Spec { death_tally, ..spec });
         match self.make(id, Role::Hook(hook), spec) {
             Ok(pid) => Event::HookSpawned { service: id, hook, pid },
             Err(error) => Event::HookSpawnFailed { service: id, hook, error },
@@ -350,7 +350,7 @@ impl Executor {
         let pid = Pid(spawned.pid);
         let awaited = !self.is_alone(id);
         self.supervisor.record(pid, id, role);
-        self.couriers.made(pid);
+        self.signal_senders.made(pid);
         self.children.insert(&self.poller, spawned, awaited, output);
         self.keep_leaving(id, pid);
         if !awaited {

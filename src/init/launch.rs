@@ -1,5 +1,5 @@
-//! From a service's definition to the process that is to be made: environment, search path, user, what else it is
-//! given, and what to say when it cannot be made.
+//! Describes the process to start for a service: program, environment, user, limits and descriptors, and the message for
+//! the case that it cannot start.
 
 mod attributes;
 mod end;
@@ -26,8 +26,8 @@ use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-/// What of rinit's own surroundings goes into every process.
-pub struct Surroundings {
+/// Makes a [`Spec`] for each process from its definition and from what rinit itself was started with.
+pub struct Launcher {
     environment: Vec<&'static CStr>,
     working_dir: Option<OwnedFd>,
     /// Opened when it is first needed.
@@ -36,10 +36,10 @@ pub struct Surroundings {
     notify_socket: Option<String>,
 }
 
-impl Surroundings {
-    /// As they are now; to be called before rinit leaves the directory it was started in.
-    pub fn record() -> Surroundings {
-        Surroundings {
+impl Launcher {
+    /// Records the environment and the directory of rinit. Call this before rinit leaves the directory it was started in.
+    pub fn record() -> Launcher {
+        Launcher {
             environment: crate::sys::inherit::environment(),
             working_dir: spawn::current_dir().ok(),
             own_program: OnceCell::new(),
@@ -77,8 +77,8 @@ impl Surroundings {
         Ok(spec)
     }
 
-    /// A command without a definition, in everything as rinit was started.
-    pub fn stand_in(&self, words: &[OsString], session: Session) -> Spec {
+    /// A command without a definition: it inherits everything from rinit.
+    pub fn as_inherited(&self, words: &[OsString], session: Session) -> Spec {
         let program = words.first().map(OsString::as_os_str).unwrap_or_default();
         Spec {
             program: Program::named(program, &self.environment),
@@ -187,14 +187,14 @@ impl Surroundings {
         Ok(Additions { extra: std::iter::once(notify).chain(watchdog).collect() })
     }
 
-    /// rinit itself, with these arguments, in the surroundings that it was started with.
+    /// rinit itself, with these arguments, in the environment and directory that it was started with.
     pub fn own(&self, arguments: &[OsString]) -> Spec {
         Spec {
             program: self.own_program(),
             working_dir: WorkingDir::Unchanged,
             session: Session::New,
             as_inherited: false,
-            ..self.stand_in(arguments, Session::New)
+            ..self.as_inherited(arguments, Session::New)
         }
     }
 

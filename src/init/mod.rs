@@ -7,11 +7,12 @@
 #![forbid(unsafe_code)]
 
 mod children;
-pub mod contract;
+pub mod compat;
 mod events;
 mod executor;
 mod launch;
 mod logs;
+mod memory_trim;
 mod notify;
 mod output;
 mod places;
@@ -20,13 +21,12 @@ pub mod settings;
 mod signalling;
 mod sleep;
 mod source;
-pub mod stand_in;
 mod state;
-mod tidy;
+pub mod tini_options;
 
-pub use contract::{Contract, Remap};
 pub use settings::{Listening, LogFormat, Settings};
 pub use source::reading::{child as read, is_reader};
+pub use tini_options::{Remap, TiniOptions};
 
 use crate::config;
 use crate::control::address::Address;
@@ -34,12 +34,13 @@ use crate::model::text::cause;
 use crate::model::{MAIN, Service, Signal, exit, is_built_in};
 use crate::supervisor::{Event, Pid, Scope, Supervisor};
 use crate::sys::poll::{self, Interest, Poller, Ready};
-use crate::sys::signals::{Caught, Reading, Signals};
+use crate::sys::signals::{Reading, ReceivedSignal, Signals};
 use crate::sys::{attributes, memory, process, required};
 use children::Channel;
-use children::gather::Gather;
+use children::reap_pacing::ReapPacing;
 use executor::Executor;
-use launch::Surroundings;
+use launch::Launcher;
+use memory_trim::{MemoryTrim, QUIET};
 use output::{LAST_WORDS, OUTPUT, PATIENCE, logger};
 use requests::{Requests, listen};
 use sleep::{Overslept, Sleep};
@@ -48,7 +49,6 @@ use source::{Source, command, reading};
 use state::State;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use tidy::{QUIET, Tidy};
 
 /// The signals that ask rinit to stop the container.
 const STOP_SIGNALS: [Signal; 5] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::PWR, Signal::RTMIN_3];
@@ -150,7 +150,7 @@ fn refuse(diagnostics: &[config::Diagnostic], format: LogFormat, signals: &Signa
     for text in texts.chain([format!("rinit: {count}, nothing was started")]) {
         logger::say(format, log::Level::Error, &text);
         // Waiting is right here: nothing runs yet, and the reader shall see all of it.
-        if !OUTPUT.wait_for_reader(signals, |caught| STOP_SIGNALS.contains(&caught.signal)) {
+        if !OUTPUT.wait_for_reader(signals, |received| STOP_SIGNALS.contains(&received.signal)) {
             break;
         }
     }
@@ -162,17 +162,17 @@ struct Init {
     requests: Requests,
     signals: Signals,
     /// Room for what is read of them.
-    caught: Vec<Caught>,
+    received: Vec<ReceivedSignal>,
     /// Where the control socket is.
     address: Option<Address>,
-    contract: Contract,
-    gather: Gather,
+    tini_options: TiniOptions,
+    pacing: ReapPacing,
     /// Until then children are not reaped, for others are about to end.
-    rest_until: Option<Duration>,
+    reap_paused_until: Option<Duration>,
     epoch: Instant,
     sleep: Sleep,
     interrupts: u32,
-    tidy: Tidy,
+    memory_trim: MemoryTrim,
     /// The poller has failed, and that was said.
     is_blind: bool,
 }
@@ -185,11 +185,11 @@ impl Init {
         poller: Poller,
         signals: Signals,
     ) -> Result<Init, NotStarted> {
-        let surroundings = Surroundings::record();
+        let launcher = Launcher::record();
         let with_services =
             services.iter().any(|service| service.name != MAIN && !is_built_in(&service.name));
         if with_services && !settings.command.is_empty() {
-            command::look(&services, &surroundings)?;
+            command::look(&services, &launcher)?;
         }
         let most = attributes::most_descriptors();
         let needed = FEW_DESCRIPTORS.saturating_add(logs::descriptors(&services));
@@ -210,27 +210,27 @@ impl Init {
         if let Some(last) = last_stop.as_ref().filter(|last| !last.killed.is_empty()) {
             log::info!("the last stop ({}) had to kill {}", last.when, last.killed_text(&services));
         }
-        let mut executor = Executor::new(supervisor, services, surroundings, poller, state);
-        executor.contract = settings.contract.clone();
+        let mut executor = Executor::new(supervisor, services, launcher, poller, state);
+        executor.tini_options = settings.tini_options.clone();
         Ok(Init {
             requests: Requests::new(server, source, last_stop),
             executor,
             signals,
-            caught: Vec::new(),
+            received: Vec::new(),
             address,
-            contract: settings.contract,
-            gather: Gather::default(),
-            rest_until: None,
+            tini_options: settings.tini_options,
+            pacing: ReapPacing::default(),
+            reap_paused_until: None,
             epoch: Instant::now(),
             sleep: Sleep::default(),
             interrupts: 0,
-            tidy: Tidy::Everything,
+            memory_trim: MemoryTrim::Everything,
             is_blind: false,
         })
     }
 
     fn run(mut self) -> u8 {
-        self.contract.begin();
+        self.tini_options.begin();
         self.executor.tell_means();
         // A directory that rinit stays in could not be unmounted.
         let _ = std::env::set_current_dir("/");
@@ -243,7 +243,7 @@ impl Init {
                     address.remove();
                 }
                 self.executor.terminal.give_back();
-                let status = self.contract.remap.apply(status);
+                let status = self.tini_options.remap.apply(status);
                 // The kernel frees and closes everything at once.
                 std::mem::forget(self);
                 return status;
@@ -258,7 +258,7 @@ impl Init {
         self.wait(ready);
         let more = self.executor.poller.may_have_more(ready);
         self.take_in(ready);
-        self.end_rest(false);
+        self.end_reap_pause(false);
         if more || self.is_due() {
             self.take_in_all(ready);
         }
@@ -278,8 +278,8 @@ impl Init {
         if self.executor.look_at.is_some_and(|at| at <= self.now()) {
             self.executor.look_at_rest(self.now());
         }
-        self.executor.look_at_courier(self.now());
-        self.executor.scribe.pass(Instant::now());
+        self.executor.look_at_signal_sender(self.now());
+        self.executor.state_writer.pass(Instant::now());
         let now = self.now();
         self.executor.stuck.tell(&self.executor.supervisor, now);
         if self.is_due() {
@@ -322,7 +322,7 @@ impl Init {
 
     /// Takes in all that waits to be: what has happened in time is known before a deadline about it expires.
     fn take_in_all(&mut self, ready: &mut Vec<Ready>) {
-        self.end_rest(true);
+        self.end_reap_pause(true);
         self.executor.read_news(self.now(), notify::DATAGRAMS_IN_QUEUE);
         for _ in 0..ROUNDS {
             // A poller that does not work is told of when it is waited for.
@@ -334,20 +334,20 @@ impl Init {
                 break;
             }
         }
-        self.end_rest(true);
+        self.end_reap_pause(true);
     }
 
     /// As soon as nothing has happened for a moment, what the start, a reload or an answer needed is given back: once.
     fn wait(&mut self, ready: &mut Vec<Ready>) {
         self.executor.settle_logs();
         OUTPUT.settle(&self.executor.poller);
-        self.tidy = self.tidy.max(self.requests.take_tidy());
+        self.memory_trim = self.memory_trim.max(self.requests.take_memory_trim());
         self.executor.stuck.plan(self.epoch.elapsed());
         let mut timeout = self.timeout();
         if self.executor.owes() {
             timeout = Some(timeout.map_or(MOMENT, |timeout| timeout.min(MOMENT)));
         }
-        let is_due = self.tidy > Tidy::Nothing && timeout.is_none_or(|timeout| timeout > QUIET);
+        let is_due = self.memory_trim > MemoryTrim::Nothing && timeout.is_none_or(|timeout| timeout > QUIET);
         if is_due {
             timeout = Some(QUIET);
         }
@@ -356,7 +356,7 @@ impl Init {
         let now = self.now();
         self.sleep.begin(now, [asked, due].into_iter().flatten().min());
         match self.executor.poller.wait(ready, timeout) {
-            Ok(()) if is_due && ready.is_empty() => std::mem::take(&mut self.tidy).carry_out(),
+            Ok(()) if is_due && ready.is_empty() => std::mem::take(&mut self.memory_trim).carry_out(),
             Ok(()) => {}
             Err(e) => self.wait_for_signals(ready, timeout, &e),
         }
@@ -412,20 +412,20 @@ impl Init {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let has_more = self.executor.has_more_to_reap() || self.executor.couriers.has_unproven();
+        let has_more = self.executor.has_more_to_reap() || self.executor.signal_senders.has_unproven();
         if has_more || self.executor.exit_status().is_some() {
             return Some(Duration::ZERO);
         }
         let supervisor = self.executor.supervisor.next_deadline().map(|at| at.saturating_sub(self.now()));
         let requests =
             self.requests.deadline(self.epoch).map(|at| at.saturating_duration_since(Instant::now()));
-        let rest = self.rest_until.map(|at| at.saturating_sub(self.now()));
+        let rest = self.reap_paused_until.map(|at| at.saturating_sub(self.now()));
         let look = self.executor.look_at.map(|at| at.saturating_sub(self.now()));
         let reading = self.executor.reader.deadline().map(|at| at.saturating_sub(self.now()));
-        let couriers = self.executor.couriers.deadline().map(|at| at.saturating_sub(self.now()));
+        let senders = self.executor.signal_senders.deadline().map(|at| at.saturating_sub(self.now()));
         let stuck = self.executor.stuck.deadline().map(|at| at.saturating_sub(self.now()));
-        let others = [OUTPUT.deadline(), self.executor.scribe.deadline()].into_iter().flatten().min();
+        let others = [OUTPUT.deadline(), self.executor.state_writer.deadline()].into_iter().flatten().min();
         let others = others.map(|at| at.saturating_duration_since(Instant::now()));
-        [supervisor, requests, rest, look, reading, couriers, stuck, others].into_iter().flatten().min()
+        [supervisor, requests, rest, look, reading, senders, stuck, others].into_iter().flatten().min()
     }
 }

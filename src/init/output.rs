@@ -15,7 +15,7 @@ pub(super) mod report;
 pub(super) mod stuck;
 
 use crate::sys::poll::{self, Poller};
-use crate::sys::signals::{Caught, Signals};
+use crate::sys::signals::{ReceivedSignal, Signals};
 use crate::sys::stream::{EndsBy, Number, Refusal, Stream};
 use queue::{Note, Queue};
 use std::io;
@@ -133,9 +133,9 @@ impl Output {
 
     /// Before anything runs: waits for a reader who takes all of it, as long as he goes on reading and no signal asks
     /// rinit to end. Returns whether he has, or else more need not be said.
-    pub fn wait_for_reader(&self, signals: &Signals, ends: impl Fn(&Caught) -> bool) -> bool {
+    pub fn wait_for_reader(&self, signals: &Signals, ends: impl Fn(&ReceivedSignal) -> bool) -> bool {
         let mut inner = self.lock();
-        let mut caught = Vec::new();
+        let mut received = Vec::new();
         let mut end = Instant::now().checked_add(PATIENCE);
         loop {
             let before = inner.queue.size();
@@ -150,12 +150,12 @@ impl Output {
             match inner.wait(Some(signals.as_fd()), Some(left)) {
                 Ok(is_signal) if !left.is_zero() => {
                     if is_signal {
-                        signals.read(&mut caught);
+                        signals.read(&mut received);
                     }
                 }
                 _ => return false,
             }
-            if caught.drain(..).any(|caught| ends(&caught)) {
+            if received.drain(..).any(|received| ends(&received)) {
                 return false;
             }
         }

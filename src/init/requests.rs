@@ -10,9 +10,9 @@ mod wait;
 
 use super::events::{self, Filter};
 use super::executor::Executor;
+use super::memory_trim::MemoryTrim;
 use super::source::{Asker, Source};
 use super::state::LastStop;
-use super::tidy::Tidy;
 use crate::control::protocol::{ActionResult, Request, Response, Verb};
 use crate::control::server::{ClientId, Incoming, Peer, Server};
 use crate::logger::told::LogRequest;
@@ -44,7 +44,7 @@ pub struct Requests {
     followers: Followers,
     source: Source,
     last_stop: Option<LastStop>,
-    tidy: Tidy,
+    memory_trim: MemoryTrim,
 }
 
 impl Requests {
@@ -55,13 +55,13 @@ impl Requests {
             followers: Followers::default(),
             source,
             last_stop,
-            tidy: Tidy::Nothing,
+            memory_trim: MemoryTrim::Nothing,
         }
     }
 
     /// What there is to give back since this was asked last.
-    pub fn take_tidy(&mut self) -> Tidy {
-        std::mem::take(&mut self.tidy)
+    pub fn take_memory_trim(&mut self) -> MemoryTrim {
+        std::mem::take(&mut self.memory_trim)
     }
 
     /// Has the configuration read again, because a signal asks for it.
@@ -74,7 +74,7 @@ impl Requests {
     /// Where the configuration is read, carries out what has changed and answers those who have asked for it.
     pub fn finish_reading(&mut self, executor: &mut Executor, epoch: Instant) {
         while let Some((askers, result)) = self.source.finish(executor, epoch.elapsed(), &self.pending) {
-            self.tidy = Tidy::Everything;
+            self.memory_trim = MemoryTrim::Everything;
             match &result {
                 Err(error) if askers.contains(&Asker::Signal) => log::error!("{error}"),
                 Err(error) => log::warn!("{}", self.source.refusal_in_short(error)),
@@ -176,7 +176,7 @@ impl Requests {
     fn take(&mut self, executor: &mut Executor, epoch: Instant, incoming: Incoming) {
         let Incoming { client, peer, mut request } = incoming;
         request.names = self.source.expand(request.names);
-        self.tidy = self.tidy.max(Tidy::after(request.verb));
+        self.memory_trim = self.memory_trim.max(MemoryTrim::after(request.verb));
         let now = epoch.elapsed();
         let response = match request.verb {
             Verb::Health if !request.now => answer::health(&executor.supervisor, now, &request),
@@ -420,11 +420,11 @@ fn signal(executor: &mut Executor, now: Time, peer: Peer, request: &Request) -> 
             }
             Some((Some(pid), _)) => {
                 executor.feed(now, Event::Signal { service, scope, signal });
-                if executor.couriers.is_refused(service) {
+                if executor.signal_senders.is_refused(service) {
                     (false, executor.supervisor.refusal(service).unwrap_or(NOT_SENT).to_owned())
                 } else if executor.supervisor.is_controlled(service) {
                     (true, format!("{signal} taken in: a control command runs first"))
-                } else if executor.couriers.is_to_send(pid) {
+                } else if executor.signal_senders.is_to_send(pid) {
                     let why = "rinit lacks the capability KILL";
                     (true, format!("{signal} for {whom} {} is being sent as its user: {why}", pid.0))
                 } else {

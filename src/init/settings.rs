@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::contract::Contract;
+use super::tini_options::TiniOptions;
 use crate::config::Style;
 use crate::control::address::Address;
 use crate::model::Logging;
@@ -35,7 +35,7 @@ pub struct Settings {
     /// Where what services write goes that do not say so themselves; `None`: where rinit's own does.
     pub logging: Option<Logging>,
     /// How COMMAND is treated.
-    pub contract: Contract,
+    pub tini_options: TiniOptions,
 }
 
 /// Whether there is to be a control socket.

@@ -1,12 +1,12 @@
 //! Sends the signals that the supervisor decides on, and tells it which could not be sent.
 //!
-//! Where rinit has the capability SETUID but not KILL, a child sends signals to processes of other users: see `couriers`.
+//! Where rinit has the capability SETUID but not KILL, a child sends signals to processes of other users: see `senders`.
 
 #![forbid(unsafe_code)]
 
-mod caught;
-pub(super) mod couriers;
 pub(super) mod queue;
+mod received;
+pub(super) mod senders;
 pub(super) mod terminal;
 
 use super::children::owner::Owner;
@@ -15,11 +15,11 @@ use super::output::OUTPUT;
 use crate::model::text::{cause, escaped};
 use crate::model::{LOGGER_NAME, Signal};
 use crate::supervisor::{Event, Pid, Reach, Scope, ServiceId, Supervisor, Time};
-use crate::sys::courier::{Errand, Means, Recipients};
 use crate::sys::proc_fs::{self, Identity};
 use crate::sys::process;
-use couriers::Unstarted;
+use crate::sys::signal_sender::{Delivery, Means, Recipients};
 use queue::Message;
+use senders::Unstarted;
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::time::Duration;
@@ -46,10 +46,10 @@ impl Executor {
         if matches!(signal, Signal::TSTP | Signal::CONT) && self.supervisor.main_process() == Some(pid) {
             self.terminal.sent(signal);
         }
-        self.couriers.about_to_send(pid, signal);
+        self.signal_senders.about_to_send(pid, signal);
         let message = Message { to: Some((pid, scope)), signal };
         let is_group = !matches!(target.reach(), Reach::Process(_));
-        if self.couriers.means == Means::ByChild && is_group {
+        if self.signal_senders.means == Means::ByChild && is_group {
             // kill(2) succeeds if it reaches one member, so let the child signal the group as each of its users.
             return self.hand_over(message);
         }
@@ -65,13 +65,14 @@ impl Executor {
                 match target.reach() {
                     Reach::Process(_) => {}
                     Reach::Group(leader) | Reach::GroupOf(_, leader) | Reach::GroupLeft(leader) => {
-                        self.couriers.prove_later(message, leader);
+                        self.signal_senders.prove_later(message, leader);
                     }
                 }
                 None
             }
             Err(e)
-                if e.kind() == io::ErrorKind::PermissionDenied && self.couriers.means == Means::ByChild =>
+                if e.kind() == io::ErrorKind::PermissionDenied
+                    && self.signal_senders.means == Means::ByChild =>
             {
                 self.hand_over(message)
             }
@@ -80,27 +81,27 @@ impl Executor {
     }
 
     fn hand_over(&mut self, message: Message) -> Option<Event> {
-        let error = self.couriers.push(message).err()?;
+        let error = self.signal_senders.push(message).err()?;
         self.refuse(&message, &error)
     }
 
     /// Starts a child for the queued signals, if none is at work. Signals that cannot be sent become events.
     pub(super) fn dispatch(&mut self, now: Time, events: &mut VecDeque<Event>) {
-        if self.rest == Some(Rest::Killed) && self.couriers.hurry(now) {
+        if self.rest == Some(Rest::Killed) && self.signal_senders.hurry(now) {
             self.kill_without_child();
         }
         let mut left = VecDeque::new();
         let mut refused = Vec::new();
-        while let Some((messages, errands)) =
-            self.couriers.next_batch(now, |message| errand(&self.supervisor, self.rest, message))
+        while let Some((messages, deliveries)) =
+            self.signal_senders.next_batch(now, |message| delivery(&self.supervisor, self.rest, message))
         {
-            match self.couriers.start(now, messages, &errands) {
+            match self.signal_senders.start(now, messages, &deliveries) {
                 Ok(()) => break,
                 Err(Unstarted::Waits(messages)) => left.extend(messages),
                 Err(Unstarted::Refused(messages, error)) => refused.push((messages, error)),
             }
         }
-        self.couriers.tried(left);
+        self.signal_senders.tried(left);
         for (messages, error) in refused {
             events.extend(messages.iter().filter_map(|message| self.refuse(message, &error)));
         }
@@ -108,25 +109,25 @@ impl Executor {
 
     /// Sends each SIGKILL that takes no other user. The child is left to send the others.
     fn kill_without_child(&mut self) {
-        let errand = |message: &Message| errand(&self.supervisor, self.rest, message);
-        let kills = self.couriers.kills().into_iter();
-        let (messages, errands): (VecDeque<Message>, Vec<Errand>) =
-            kills.filter_map(|message| Some((message, errand(&message)?))).unzip();
+        let delivery = |message: &Message| delivery(&self.supervisor, self.rest, message);
+        let kills = self.signal_senders.kills().into_iter();
+        let (messages, deliveries): (VecDeque<Message>, Vec<Delivery>) =
+            kills.filter_map(|message| Some((message, delivery(&message)?))).unzip();
         let all: BTreeSet<Message> = messages.iter().copied().collect();
         let left: BTreeSet<Message> =
-            self.couriers.send_what_needs_no_child(messages, &errands).into_iter().collect();
-        self.couriers.forget_waiting(|message| all.contains(message) && !left.contains(message));
+            self.signal_senders.send_what_needs_no_child(messages, &deliveries).into_iter().collect();
+        self.signal_senders.forget_waiting(|message| all.contains(message) && !left.contains(message));
     }
 
     /// Looks whether the groups that were signalled in this turn were reached as a whole, and tells the supervisor which were
     /// not. Called once a turn, and for a client that is told whether its signals were sent: it reads all of `/proc`. Returns
     /// the services whose groups were not reached.
     pub fn prove(&mut self, now: Time) -> BTreeSet<ServiceId> {
-        let unproven = self.couriers.take_unproven();
+        let unproven = self.signal_senders.take_unproven();
         if unproven.is_empty() {
             return BTreeSet::new();
         }
-        self.couriers.forget_refused();
+        self.signal_senders.forget_refused();
         let errors = proc_fs::unreachable(&unproven.iter().map(|(_, leader)| leader.0).collect());
         let (mut events, mut refused) = (Vec::new(), BTreeSet::new());
         for (message, leader) in unproven {
@@ -142,14 +143,14 @@ impl Executor {
     }
 
     /// A child that sends signals has ended.
-    pub(super) fn courier_ended(&mut self, now: Time, pid: i32) {
-        let unsent = self.couriers.ended(now, pid);
+    pub(super) fn signal_sender_ended(&mut self, now: Time, pid: i32) {
+        let unsent = self.signal_senders.ended(now, pid);
         self.go_on(now, &unsent);
     }
 
     /// Kills the child that sends signals if it hangs.
-    pub fn look_at_courier(&mut self, now: Time) {
-        let unsent = self.couriers.expire(now);
+    pub fn look_at_signal_sender(&mut self, now: Time) {
+        let unsent = self.signal_senders.expire(now);
         self.go_on(now, &unsent);
     }
 
@@ -164,7 +165,7 @@ impl Executor {
 
     /// The exit is due. Of each service it was told already.
     pub(super) fn tell_unsent(&self) {
-        if self.couriers.kills().iter().any(|message| message.to.is_none()) {
+        if self.signal_senders.kills().iter().any(|message| message.to.is_none()) {
             log::warn!("SIGKILL could not be sent in time: processes of no service are left");
         }
     }
@@ -173,8 +174,8 @@ impl Executor {
         let Message { to, signal } = *message;
         let whose = to.and_then(|(pid, _)| self.supervisor.processes().whose(pid));
         let is_told = match to {
-            Some(_) => whose.is_some_and(|it| self.couriers.is_refused(it.service)),
-            None => self.couriers.rest_refused,
+            Some(_) => whose.is_some_and(|it| self.signal_senders.is_refused(it.service)),
+            None => self.signal_senders.rest_refused,
         };
         if signal == Signal::CONT && is_told {
             // It follows another signal, whose failure was told already.
@@ -187,13 +188,13 @@ impl Executor {
         };
         let text = format!("{what}: {} {hint}", cause(error)).trim_end().to_owned();
         let Some((pid, _)) = to else {
-            self.couriers.rest_refused = true;
+            self.signal_senders.rest_refused = true;
             log::warn!("{text}: processes of no service are left");
             return None;
         };
         if let Some(process) = whose {
             let is_known = error.kind() != io::ErrorKind::Interrupted;
-            self.couriers.note_refused(process.service, pid, signal, is_known);
+            self.signal_senders.note_refused(process.service, pid, signal, is_known);
         }
         Some(Event::NotSignalled { pid, signal, message: text })
     }
@@ -201,7 +202,7 @@ impl Executor {
     /// Begins to terminate or kill all processes of no service.
     pub(super) fn rest(&mut self, how: Rest) -> Option<Event> {
         self.rest = Some(how);
-        self.couriers.rest_refused = false;
+        self.signal_senders.rest_refused = false;
         OUTPUT.make_no_relay();
         if process::has_no_child() && !proc_fs::is_anybody_left() {
             return Some(Event::NothingLeft);
@@ -241,7 +242,7 @@ impl Executor {
     /// Signals all processes of no service. Signals for a child to send are queued until `dispatch`.
     pub(super) fn signal_rest(&mut self, signals: &[Signal]) {
         let messages = signals.iter().map(|signal| Message { to: None, signal: *signal });
-        match self.couriers.means {
+        match self.signal_senders.means {
             Means::ByChild => messages.for_each(|message| _ = self.hand_over(message)),
             Means::All | Means::Own => {
                 let sent = proc_fs::rest(self.rest == Some(Rest::Terminated)).signal(signals);
@@ -263,7 +264,7 @@ impl Executor {
         let others = self.services.iter().filter(|service| super::launch::has_other_user(service));
         let names: Vec<&str> = others.map(|service| service.name.as_str()).collect();
         let names = names.join(", ");
-        match self.couriers.means {
+        match self.signal_senders.means {
             _ if names.is_empty() => {}
             Means::All => {}
             Means::ByChild => log::info!(
@@ -277,7 +278,7 @@ impl Executor {
 }
 
 /// What is to be done for this message. `None`: the target has ended.
-fn errand(supervisor: &Supervisor, rest: Option<Rest>, message: &Message) -> Option<Errand> {
+fn delivery(supervisor: &Supervisor, rest: Option<Rest>, message: &Message) -> Option<Delivery> {
     let to = match message.to {
         None => Recipients::Processes(proc_fs::rest(rest == Some(Rest::Terminated)).recipients()),
         Some((pid, scope)) => match at_present(supervisor.processes().target(pid, scope)?.reach()) {
@@ -288,7 +289,7 @@ fn errand(supervisor: &Supervisor, rest: Option<Rest>, message: &Message) -> Opt
             }
         },
     };
-    Some(Errand { to, signal: message.signal })
+    Some(Delivery { to, signal: message.signal })
 }
 
 /// Resolves the group of a process that may have left it: the group that it leads now, else the process alone. Any other
@@ -305,10 +306,10 @@ fn at_present(reach: Reach) -> Reach {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::signalling::couriers::{LIMIT, RETRY};
+    use crate::init::signalling::senders::{LIMIT, RETRY};
     use crate::supervisor::{Role, ServiceId};
-    use crate::sys::courier;
     use crate::sys::poll::Poller;
+    use crate::sys::signal_sender;
     use std::os::unix::process::CommandExt;
     use std::os::unix::process::ExitStatusExt;
     use std::process::{Child, Command};
@@ -320,11 +321,11 @@ mod tests {
         let mut executor = Executor::new(
             Supervisor::new(&[], Duration::ZERO),
             Vec::new(),
-            crate::init::launch::Surroundings::record(),
+            crate::init::launch::Launcher::record(),
             Poller::new().unwrap(),
             crate::init::state::State::open(None, false),
         );
-        executor.couriers.means = Means::ByChild;
+        executor.signal_senders.means = Means::ByChild;
         let processes = [0, 1].map(|service| {
             let child = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
             let pid = Pid(i32::try_from(child.id()).unwrap());
@@ -335,7 +336,7 @@ mod tests {
     }
 
     fn push(executor: &mut Executor, pid: Pid, signal: Signal) {
-        executor.couriers.push(Message { to: Some((pid, Scope::Process)), signal }).unwrap();
+        executor.signal_senders.push(Message { to: Some((pid, Scope::Process)), signal }).unwrap();
     }
 
     #[test]
@@ -346,8 +347,8 @@ mod tests {
         }
         let mut events = VecDeque::new();
         executor.dispatch(NOW, &mut events);
-        assert!(events.is_empty() && !executor.couriers.has_for(Pid(i32::MAX)));
-        assert!(executor.couriers.has_for(pid) && executor.couriers.has_for(other));
+        assert!(events.is_empty() && !executor.signal_senders.has_for(Pid(i32::MAX)));
+        assert!(executor.signal_senders.has_for(pid) && executor.signal_senders.has_for(other));
         assert_eq!(first.wait().unwrap().signal(), Some(Signal::TERM.number()));
         assert_eq!(second.wait().unwrap().signal(), Some(Signal::HUP.number()));
     }
@@ -359,14 +360,14 @@ mod tests {
             push(&mut executor, pid, Signal::TERM);
             push(&mut executor, pid, Signal::CONT);
         }
-        executor.couriers.allow_children(false);
-        executor.couriers.need_children();
+        executor.signal_senders.allow_children(false);
+        executor.signal_senders.need_children();
         let mut events = VecDeque::new();
         executor.dispatch(NOW, &mut events);
-        assert!(events.is_empty() && executor.couriers.has_for(processes[0].1), "it is tried again");
-        assert!(executor.couriers.deadline().is_some_and(|at| at < LIMIT));
+        assert!(events.is_empty() && executor.signal_senders.has_for(processes[0].1), "it is tried again");
+        assert!(executor.signal_senders.deadline().is_some_and(|at| at < LIMIT));
         executor.dispatch(LIMIT, &mut events);
-        assert_eq!(executor.couriers.deadline(), None);
+        assert_eq!(executor.signal_senders.deadline(), None);
         let told: Vec<Pid> = events
             .iter()
             .filter_map(|event| match event {
@@ -375,7 +376,10 @@ mod tests {
             })
             .collect();
         assert_eq!(told, [processes[0].1, processes[1].1]);
-        assert!(executor.couriers.is_refused(ServiceId(0)) && executor.couriers.is_refused(ServiceId(1)));
+        assert!(
+            executor.signal_senders.is_refused(ServiceId(0))
+                && executor.signal_senders.is_refused(ServiceId(1))
+        );
         for (mut child, _) in processes {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -387,20 +391,24 @@ mod tests {
     fn all_that_waits_is_tried_where_no_child_can_be_made() {
         let (mut executor, [(mut first, pid), (mut second, other)]) = executor();
         let signal = Signal::new(40).unwrap();
-        (0..=courier::MOST).for_each(|_| push(&mut executor, pid, signal));
+        (0..=signal_sender::MOST).for_each(|_| push(&mut executor, pid, signal));
         push(&mut executor, other, Signal::TERM);
-        executor.couriers.allow_children(false);
+        executor.signal_senders.allow_children(false);
         executor
-            .couriers
-            .need_children_but(|errands| errands.iter().map(|it| it.signal == Signal::TERM).collect());
+            .signal_senders
+            .need_children_but(|deliveries| deliveries.iter().map(|it| it.signal == Signal::TERM).collect());
         let mut events = VecDeque::new();
         executor.dispatch(NOW, &mut events);
-        assert!(events.is_empty() && executor.couriers.has_for(pid) && !executor.couriers.has_for(other));
+        assert!(
+            events.is_empty()
+                && executor.signal_senders.has_for(pid)
+                && !executor.signal_senders.has_for(other)
+        );
         push(&mut executor, other, Signal::TERM);
         executor.dispatch(LIMIT, &mut events);
         let told = events.iter().filter(|it| matches!(it, Event::NotSignalled { pid: it, .. } if *it == pid));
-        assert_eq!(told.count(), courier::MOST + 1);
-        assert!(!executor.couriers.has_for(pid) && !executor.couriers.has_for(other));
+        assert_eq!(told.count(), signal_sender::MOST + 1);
+        assert!(!executor.signal_senders.has_for(pid) && !executor.signal_senders.has_for(other));
         for child in [&mut first, &mut second] {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -411,13 +419,13 @@ mod tests {
     #[test]
     fn at_the_end_of_the_stop_what_can_be_is_sent_without_a_child() {
         let (mut executor, [(mut first, pid), (mut second, other)]) = executor();
-        executor.couriers.allow_children(false);
+        executor.signal_senders.allow_children(false);
         for pid in [pid, other] {
             push(&mut executor, pid, Signal::KILL);
         }
         executor.rest = Some(Rest::Killed);
         executor.dispatch(NOW, &mut VecDeque::new());
-        assert!(!executor.couriers.has_for(pid) && !executor.couriers.has_for(other));
+        assert!(!executor.signal_senders.has_for(pid) && !executor.signal_senders.has_for(other));
         for child in [&mut first, &mut second] {
             assert_eq!(child.wait().unwrap().signal(), Some(Signal::KILL.number()));
         }
@@ -427,17 +435,17 @@ mod tests {
     #[test]
     fn no_child_is_tried_again_before_its_time() {
         let (mut executor, [(mut first, pid), (mut second, other)]) = executor();
-        executor.couriers.allow_children(false);
-        executor.couriers.need_children();
+        executor.signal_senders.allow_children(false);
+        executor.signal_senders.need_children();
         let mut events = VecDeque::new();
         push(&mut executor, pid, Signal::TERM);
         executor.dispatch(NOW, &mut events);
-        executor.couriers.allow_children(true);
+        executor.signal_senders.allow_children(true);
         push(&mut executor, other, Signal::HUP);
         executor.dispatch(RETRY - Duration::from_millis(1), &mut events);
-        assert_eq!(executor.couriers.deadline(), Some(RETRY));
+        assert_eq!(executor.signal_senders.deadline(), Some(RETRY));
         executor.dispatch(RETRY, &mut events);
-        assert_eq!(executor.couriers.deadline(), Some(RETRY + LIMIT));
+        assert_eq!(executor.signal_senders.deadline(), Some(RETRY + LIMIT));
         assert_eq!(first.wait().unwrap().signal(), Some(Signal::TERM.number()));
         assert_eq!(second.wait().unwrap().signal(), Some(Signal::HUP.number()));
         assert!(events.is_empty());
@@ -446,27 +454,27 @@ mod tests {
     #[test]
     fn what_needs_no_other_user_is_sent_where_no_child_can_be_made() {
         let (mut executor, [(mut first, pid), (mut second, other)]) = executor();
-        executor.couriers.allow_children(false);
+        executor.signal_senders.allow_children(false);
         executor.signal(NOW, pid, Scope::Group, Signal::TERM);
         // Also what comes before the next try.
         executor.signal(NOW, other, Scope::Group, Signal::HUP);
-        assert!(!executor.couriers.has_for(pid) && !executor.couriers.has_for(other));
+        assert!(!executor.signal_senders.has_for(pid) && !executor.signal_senders.has_for(other));
         assert_eq!(first.wait().unwrap().signal(), Some(Signal::TERM.number()));
         assert_eq!(second.wait().unwrap().signal(), Some(Signal::HUP.number()));
-        executor.look_at_courier(RETRY);
-        assert_eq!(executor.couriers.deadline(), None);
+        executor.look_at_signal_sender(RETRY);
+        assert_eq!(executor.signal_senders.deadline(), None);
     }
 
     /// Each event of a turn may signal a group.
     #[test]
     fn groups_that_are_signalled_one_after_the_other_in_a_turn_are_looked_at_together() {
         let (mut executor, [(first, pid), (second, other)]) = executor();
-        executor.couriers.means = Means::Own;
+        executor.signal_senders.means = Means::Own;
         for pid in [pid, other] {
             executor.signal(NOW, pid, Scope::Group, Signal::CONT);
         }
-        assert!(executor.couriers.has_unproven() && !executor.couriers.is_to_send(pid));
-        assert!(executor.prove(NOW).is_empty() && !executor.couriers.has_unproven());
+        assert!(executor.signal_senders.has_unproven() && !executor.signal_senders.is_to_send(pid));
+        assert!(executor.prove(NOW).is_empty() && !executor.signal_senders.has_unproven());
         for mut child in [first, second] {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -478,12 +486,12 @@ mod tests {
     fn whether_groups_were_reached_is_looked_at_once_and_where_it_can_be_in_doubt() {
         let (mut executor, [(first, pid), (second, other)]) = executor();
         for (means, unproven) in [(Means::All, 0), (Means::Own, 2)] {
-            executor.couriers.means = means;
+            executor.signal_senders.means = means;
             for pid in [pid, other] {
                 assert!(executor.send(pid, Scope::Group, Signal::CONT).is_none());
             }
             executor.send(pid, Scope::Process, Signal::CONT);
-            assert_eq!(executor.couriers.take_unproven().len(), unproven);
+            assert_eq!(executor.signal_senders.take_unproven().len(), unproven);
         }
         for mut child in [first, second] {
             child.kill().unwrap();

@@ -103,15 +103,15 @@ impl Executor {
     /// rinit was woken up this much too late: its children have perhaps not run either, and get the time back.
     pub fn overslept(&mut self, now: Duration, by: Duration) {
         self.reader.overslept(by);
-        self.scribe.overslept(by);
-        self.couriers.overslept(now);
+        self.state_writer.overslept(by);
+        self.signal_senders.overslept(now);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::launch::Surroundings;
+    use crate::init::launch::Launcher;
     use crate::init::signalling::queue::Message;
     use crate::init::state::State;
     use crate::model::Signal;
@@ -192,18 +192,18 @@ mod tests {
         let state = State::open(Some(&base.path().join("state")), false);
         let supervisor = Supervisor::new(&[], Duration::ZERO);
         let mut executor =
-            Executor::new(supervisor, Vec::new(), Surroundings::record(), Poller::new().unwrap(), state);
-        executor.scribe.remember("web", true);
-        let before = executor.scribe.deadline().unwrap();
-        executor.couriers.allow_children(false);
-        executor.couriers.push(Message { to: None, signal: Signal::TERM }).unwrap();
-        executor.couriers.need_children();
+            Executor::new(supervisor, Vec::new(), Launcher::record(), Poller::new().unwrap(), state);
+        executor.state_writer.remember("web", true);
+        let before = executor.state_writer.deadline().unwrap();
+        executor.signal_senders.allow_children(false);
+        executor.signal_senders.push(Message { to: None, signal: Signal::TERM }).unwrap();
+        executor.signal_senders.need_children();
         executor.dispatch(Duration::ZERO, &mut VecDeque::new());
         let minute = Duration::from_secs(60);
         executor.overslept(minute, minute);
-        assert_eq!(executor.scribe.deadline(), Some(before + minute));
-        assert_eq!(executor.couriers.deadline(), Some(minute));
-        let child = executor.scribe.child().unwrap();
+        assert_eq!(executor.state_writer.deadline(), Some(before + minute));
+        assert_eq!(executor.signal_senders.deadline(), Some(minute));
+        let child = executor.state_writer.child().unwrap();
         nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(child), None).unwrap();
     }
 }

@@ -103,7 +103,7 @@ impl Source {
             return Ok(());
         }
         let arguments = reading::arguments(&self.dirs, self.style, &self.command);
-        executor.reader.begin(&executor.poller, &executor.surroundings, now, &arguments)?;
+        executor.reader.begin(&executor.poller, &executor.launcher, now, &arguments)?;
         self.askers.push(asker);
         Ok(())
     }

@@ -5,12 +5,12 @@
 //! - `last-stop.json`: the report of the last stop.
 //!
 //! All of it is a convenience: rinit runs without, and on a read-only file system it does. Nothing is created before it
-//! is needed. It is read before anything is started, and written by a child (see `scribe`): the directory may be on a disk
+//! is needed. It is read before anything is started, and written by a child (see `state_writer`): the directory may be on a disk
 //! that does not answer.
 
 #![forbid(unsafe_code)]
 
-pub(super) mod scribe;
+pub(super) mod writer;
 
 use crate::model::text::{self, cause};
 use crate::model::{Service, duration};

@@ -23,7 +23,7 @@ use crate::model::log_files::LogFiles;
 use crate::model::{LOGGER_NAME, Signal, exit};
 use crate::sys::poll::{Interest, Poller, Ready};
 use crate::sys::process::{self, Reaped};
-use crate::sys::signals::{Caught, Reading, Signals};
+use crate::sys::signals::{Reading, ReceivedSignal, Signals};
 use crate::sys::{handover, tty};
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Write, stdin};
@@ -203,9 +203,9 @@ impl Logger {
     }
 
     fn signals(&mut self) {
-        let mut caught: Vec<Caught> = Vec::new();
+        let mut caught: Vec<ReceivedSignal> = Vec::new();
         self.signals.read(&mut caught);
-        for Caught { signal, .. } in caught {
+        for ReceivedSignal { signal, .. } in caught {
             match signal {
                 Signal::INT => {
                     let until = Instant::now().checked_add(LAST_MOMENT).unwrap_or_else(Instant::now);

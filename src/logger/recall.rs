@@ -10,7 +10,7 @@ use super::file::readback::{Lines, Readback};
 use super::history::Kept;
 use super::record::{Part, Record, Stream};
 use crate::model::Signal;
-use crate::sys::{aside, poll, process, socket};
+use crate::sys::{child_task, poll, process, socket};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
@@ -54,7 +54,7 @@ pub fn start(first: &[u8], all: &[Past<'_>], wanted: Wanted, client: &UnixStream
     });
     let mut kept: Vec<i32> = files.flat_map(Readback::descriptors).collect();
     kept.push(client.as_raw_fd());
-    let aside = aside::run_with(&kept, || {
+    let aside = child_task::run_with(&kept, || {
         // It would go on for nobody.
         process::set_parent_death_signal(Signal::KILL)?;
         let mut out = Out { client, bytes: first.to_vec() };

@@ -1,4 +1,4 @@
-//! What is executed for a service, and in what surroundings.
+//! What is executed for a service, and in which environment, directory and limits.
 
 use super::{Shared, Signal};
 use std::collections::BTreeMap;
@@ -145,7 +145,7 @@ impl Capabilities {
 /// The largest [`Hooks::max_death_tally`]: that of s6.
 pub const MOST_DEATHS: u16 = 4096;
 
-/// Commands that are run around a service's main process, as its user and in its surroundings.
+/// Commands that run before and after a service's main process, as its user and in its environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
     /// Before the main process; it has to succeed.

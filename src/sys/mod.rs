@@ -3,14 +3,13 @@
 
 use crate::model::text::cause;
 
-pub mod aside;
 pub mod attributes;
 pub mod bytes;
 pub mod caps;
 pub mod cgroup;
 mod check;
+pub mod child_task;
 pub mod container;
-pub mod courier;
 pub mod deadline;
 mod descriptors;
 pub mod entry;
@@ -29,6 +28,7 @@ mod program;
 mod relay;
 pub mod required;
 mod rights;
+pub mod signal_sender;
 pub mod signals;
 pub mod socket;
 pub mod spawn;

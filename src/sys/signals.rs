@@ -15,7 +15,7 @@ const BATCH: usize = 32;
 
 /// A signal that has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caught {
+pub struct ReceivedSignal {
     /// Which.
     pub signal: Signal,
     /// The kernel sent it (for the terminal, say), and no process.
@@ -69,7 +69,7 @@ impl Signals {
     /// comes first: what has happened is dealt with before what is asked for.
     /// Signals that rinit has sent to itself, SIGPIPE by writing to a pipe without a reader or SIGXFSZ, are nobody's
     /// business.
-    pub fn read(&self, signals: &mut Vec<Caught>) {
+    pub fn read(&self, signals: &mut Vec<ReceivedSignal>) {
         // SAFETY: all zeros are a valid value.
         let mut buffer: [libc::signalfd_siginfo; BATCH] = unsafe { std::mem::zeroed() };
         // SAFETY: the kernel writes whole structures, at most as many as there is room for.
@@ -78,14 +78,14 @@ impl Signals {
         };
         let one = const { std::num::NonZero::new(size_of::<libc::signalfd_siginfo>()) };
         let count = one.map_or(0, |one| usize::try_from(read).unwrap_or(0) / one);
-        signals.extend(buffer.iter().take(count).filter_map(caught));
+        signals.extend(buffer.iter().take(count).filter_map(received));
         children_first(signals);
     }
 }
 
 /// The kernel orders signals by number: SIGTERM would come before the death that it finds.
-fn children_first(signals: &mut [Caught]) {
-    signals.sort_by_key(|caught| caught.signal != Signal::CHLD);
+fn children_first(signals: &mut [ReceivedSignal]) {
+    signals.sort_by_key(|received| received.signal != Signal::CHLD);
 }
 
 impl AsFd for Signals {
@@ -94,11 +94,11 @@ impl AsFd for Signals {
     }
 }
 
-fn caught(info: &libc::signalfd_siginfo) -> Option<Caught> {
+fn received(info: &libc::signalfd_siginfo) -> Option<ReceivedSignal> {
     let signal = Signal::new(i32::try_from(info.ssi_signo).ok()?)?;
     let by_process = matches!(info.ssi_code, libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL);
     let is_own = by_process && info.ssi_pid == std::process::id();
-    (!is_own).then_some(Caught { signal, by_kernel: info.ssi_code > 0 })
+    (!is_own).then_some(ReceivedSignal { signal, by_kernel: info.ssi_code > 0 })
 }
 
 /// Blocks every signal until dropped.
@@ -131,8 +131,8 @@ mod tests {
 
     #[test]
     fn children_come_first_and_the_others_as_they_were() {
-        let caught = |signal| Caught { signal, by_kernel: false };
-        let mut signals = [Signal::HUP, Signal::TERM, Signal::CHLD, Signal::CONT].map(caught);
+        let received = |signal| ReceivedSignal { signal, by_kernel: false };
+        let mut signals = [Signal::HUP, Signal::TERM, Signal::CHLD, Signal::CONT].map(received);
         children_first(&mut signals);
         assert_eq!(signals.map(|it| it.signal), [Signal::CHLD, Signal::HUP, Signal::TERM, Signal::CONT]);
     }

@@ -356,12 +356,12 @@ impl Child<'_> {
             (_, None) => Ok(()),
         }
         .or(Err(Stage::WorkingDir))?;
-        self.leave_tally();
+        self.write_death_tally();
         Ok(())
     }
 
     /// It may well be that nothing can be written there. What is no regular file is not waited for.
-    fn leave_tally(&self) {
+    fn write_death_tally(&self) {
         let Some(bytes) = &self.spec.death_tally else { return };
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC;
         // SAFETY: the strings end with a null byte, and `bytes` is valid for its length.

@@ -12,7 +12,10 @@ const NOT_VARIED: [(&str, &str); 29] = [
     ("arg0", "as command"),
     ("description", "only told"),
     ("bundles", "names for services; requests come with the services themselves"),
-    ("user", "what a process may do is the kernel's, and couriers are played without it"),
+    (
+        "user",
+        "what a process may do is the kernel's, and the children that send signals are played without it",
+    ),
     ("group_add", "as user"),
     ("working_dir", "where a process runs is nothing to the supervisor"),
     ("environment", "as working_dir"),

@@ -1,6 +1,5 @@
 //! Supervision by the real binary: order, restarts, the stop, and mistakes.
 
-mod couriers;
 mod frozen;
 mod hooks;
 mod hung;
@@ -17,6 +16,7 @@ mod processes;
 mod reading;
 mod reload;
 mod restart;
+mod signal_senders;
 mod soak;
 mod source_text;
 mod start;

@@ -5,8 +5,8 @@
 use super::getopt::{Given, Switch};
 use super::program::{Action, Personality, no_command};
 use crate::cli::values::Env;
-use crate::init::Contract;
-use crate::init::stand_in::{Failures, Role};
+use crate::init::TiniOptions;
+use crate::init::compat::{CompatOptions, Failures};
 use crate::model::Signal;
 use crate::sys::spawn::Session;
 use log::LevelFilter;
@@ -37,7 +37,7 @@ fn read((given, mut command): Given, env: Env<'_>) -> Result<Action, String> {
     if env("CATATONIT_LOG").is_some() {
         return Err("CATATONIT_LOG is reserved for future use".to_owned());
     }
-    let mut contract = Contract::default();
+    let mut tini_options = TiniOptions::default();
     let mut pause = false;
     for (short, _) in given {
         match short {
@@ -45,7 +45,7 @@ fn read((given, mut command): Given, env: Env<'_>) -> Result<Action, String> {
             b'L' => return Ok(Action::License),
             b'V' => return Ok(Action::Version),
             b'P' => pause = true,
-            _ => contract.to_group = true,
+            _ => tini_options.to_group = true,
         }
     }
     if pause {
@@ -53,10 +53,10 @@ fn read((given, mut command): Given, env: Env<'_>) -> Result<Action, String> {
     } else if command.is_empty() {
         return Err(no_command());
     }
-    Ok(Action::Run(Box::new(Role {
+    Ok(Action::Run(Box::new(CompatOptions {
         command,
         log_level: env("CATATONIT_DEBUG").map_or(LevelFilter::Error, |_| LevelFilter::Debug),
-        contract,
+        tini_options,
         session: Session::Foreground,
         dropped: vec![Signal::TSTP, Signal::TTIN, Signal::TTOU],
         rewritten: BTreeMap::new(),

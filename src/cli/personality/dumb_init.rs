@@ -5,8 +5,8 @@
 use super::getopt::{Given, Switch};
 use super::program::{Action, Personality, no_command};
 use crate::cli::values::Env;
-use crate::init::Contract;
-use crate::init::stand_in::{Failures, Role};
+use crate::init::TiniOptions;
+use crate::init::compat::{CompatOptions, Failures};
 use crate::model::Signal;
 use crate::sys::spawn::Session;
 use log::LevelFilter;
@@ -72,10 +72,10 @@ fn read((given, command): Given, env: Env<'_>) -> Result<Action, String> {
             rewritten.entry(signal).or_insert(Some(Signal::STOP));
         }
     }
-    Ok(Action::Run(Box::new(Role {
+    Ok(Action::Run(Box::new(CompatOptions {
         command,
         log_level: if verbose { LevelFilter::Debug } else { LevelFilter::Warn },
-        contract: Contract { to_group: !single, ..Contract::default() },
+        tini_options: TiniOptions { to_group: !single, ..TiniOptions::default() },
         session: if single { Session::Shared } else { Session::WithTerminal },
         dropped: Vec::new(),
         rewritten,

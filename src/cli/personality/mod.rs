@@ -11,7 +11,7 @@ mod tini;
 
 use super::output;
 use super::values::{self, Env};
-use crate::init::stand_in;
+use crate::init::compat;
 use program::Action;
 pub(super) use program::Personality;
 use std::ffi::{OsStr, OsString};
@@ -30,7 +30,7 @@ pub(super) fn of(program: &OsStr) -> Option<&'static Personality> {
 /// Does what the other program would do with these words.
 pub(super) fn run(personality: &'static Personality, words: &[OsString]) -> u8 {
     match action(personality, words, &values::env) {
-        Ok(Action::Run(role)) => stand_in::run(*role),
+        Ok(Action::Run(options)) => compat::run(*options),
         Ok(Action::Help) => personality.show(&personality.help()),
         Ok(Action::Version) => personality.show(&format!("{}\n", personality.version)),
         Ok(Action::License) => output::show(LICENSE),

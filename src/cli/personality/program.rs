@@ -5,7 +5,7 @@
 use super::getopt::{Given, Switch};
 use crate::cli::output;
 use crate::cli::values::Env;
-use crate::init::stand_in::Role;
+use crate::init::compat::CompatOptions;
 use crate::model::exit::DONE;
 
 /// Another program: what its command line may hold, and what it means.
@@ -37,7 +37,7 @@ pub(super) enum Action {
     Help,
     Version,
     License,
-    Run(Box<Role>),
+    Run(Box<CompatOptions>),
 }
 
 impl Personality {

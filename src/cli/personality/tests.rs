@@ -1,7 +1,7 @@
 //! Command lines as the other programs understand them.
 
 use super::*;
-use crate::init::stand_in::{Failures, Role};
+use crate::init::compat::{CompatOptions, Failures};
 use crate::model::Signal;
 use crate::sys::spawn::Session;
 use log::LevelFilter;
@@ -13,9 +13,9 @@ fn read(line: &[&str], env: &[(&str, &str)]) -> Result<Action, String> {
     action(of(OsStr::new(name)).unwrap(), &words, &lookup)
 }
 
-fn role(line: &[&str], env: &[(&str, &str)]) -> Role {
+fn options(line: &[&str], env: &[(&str, &str)]) -> CompatOptions {
     match read(line, env) {
-        Ok(Action::Run(role)) => *role,
+        Ok(Action::Run(options)) => *options,
         other => panic!("{line:?}: {other:?}"),
     }
 }
@@ -40,22 +40,22 @@ fn the_name_decides() {
 
 #[test]
 fn tini_reads_its_options_and_variables() {
-    let plain = role(&["tini", "--", "sh", "-c", "exit 3"], &[]);
+    let plain = options(&["tini", "--", "sh", "-c", "exit 3"], &[]);
     assert_eq!(plain.command, ["sh", "-c", "exit 3"]);
     assert_eq!(plain.log_level, LevelFilter::Warn);
-    assert_eq!(plain.contract, crate::init::Contract::default());
+    assert_eq!(plain.tini_options, crate::init::TiniOptions::default());
     assert_eq!(plain.failures, Failures { own: 1, not_found: 127, denied: 126, other: 1 });
-    let all = role(&["tini", "-swgvve1", "-pSIGKILL", "-e", "143", "sh", "-g"], &[]);
+    let all = options(&["tini", "-swgvve1", "-pSIGKILL", "-e", "143", "sh", "-g"], &[]);
     assert_eq!(all.command, ["sh", "-g"]);
     assert_eq!(all.log_level, LevelFilter::Debug);
-    assert!(all.contract.to_group && all.contract.warn_zombies);
-    assert_eq!(all.contract.parent_death_signal, Some(Signal::KILL));
-    assert_eq!([1, 2, 143].map(|status| all.contract.remap.apply(status)), [0, 2, 0]);
+    assert!(all.tini_options.to_group && all.tini_options.warn_zombies);
+    assert_eq!(all.tini_options.parent_death_signal, Some(Signal::KILL));
+    assert_eq!([1, 2, 143].map(|status| all.tini_options.remap.apply(status)), [0, 2, 0]);
     let env = [("TINI_KILL_PROCESS_GROUP", ""), ("TINI_VERBOSITY", "0")];
-    let by_env = role(&["docker-init", "-v", "sh"], &env);
-    assert!(by_env.contract.to_group);
+    let by_env = options(&["docker-init", "-v", "sh"], &env);
+    assert!(by_env.tini_options.to_group);
     assert_eq!(by_env.log_level, LevelFilter::Error);
-    assert_eq!(role(&["tini", "sh", "--", "-c", "--"], &[]).command, ["sh", "-c", "--"]);
+    assert_eq!(options(&["tini", "sh", "--", "-c", "--"], &[]).command, ["sh", "-c", "--"]);
 }
 
 #[test]
@@ -70,21 +70,21 @@ fn tini_s_version_is_what_dockerd_reads() {
 
 #[test]
 fn dumb_init_makes_a_session_and_rewrites_what_a_terminal_sends() {
-    let plain = role(&["dumb-init", "sh", "-c", "x"], &[]);
-    assert_eq!((plain.session, plain.contract.to_group), (Session::WithTerminal, true));
+    let plain = options(&["dumb-init", "sh", "-c", "x"], &[]);
+    assert_eq!((plain.session, plain.tini_options.to_group), (Session::WithTerminal, true));
     for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
         assert_eq!(plain.rewritten.get(&signal), Some(&Some(Signal::STOP)));
     }
     for line in [&["dumb-init", "-c", "sh"][..], &["dumb-init", "--single", "sh"]] {
-        let single = role(line, &[]);
-        assert_eq!((single.session, single.contract.to_group), (Session::Shared, false));
+        let single = options(line, &[]);
+        assert_eq!((single.session, single.tini_options.to_group), (Session::Shared, false));
         assert!(single.rewritten.is_empty());
     }
     let env = [("DUMB_INIT_SETSID", "0"), ("DUMB_INIT_DEBUG", "1")];
-    let by_env = role(&["dumb-init", "sh"], &env);
+    let by_env = options(&["dumb-init", "sh"], &env);
     assert_eq!((by_env.session, by_env.log_level), (Session::Shared, LevelFilter::Debug));
     let line = ["dumb-init", "-r", "15:3", "--rewrite", "SIGHUP:0", "-r20:20", "--rewrite=int:TERM", "sh"];
-    let rewritten = role(&line, &[]).rewritten;
+    let rewritten = options(&line, &[]).rewritten;
     for (from, to) in [
         (Signal::TERM, Some(Signal::QUIT)),
         (Signal::HUP, None),
@@ -97,13 +97,13 @@ fn dumb_init_makes_a_session_and_rewrites_what_a_terminal_sends() {
 
 #[test]
 fn catatonit_can_pause() {
-    let plain = role(&["catatonit", "-g", "--", "sh"], &[]);
-    assert!(plain.contract.to_group);
+    let plain = options(&["catatonit", "-g", "--", "sh"], &[]);
+    assert!(plain.tini_options.to_group);
     assert_eq!(plain.failures, Failures { own: 1, not_found: 1, denied: 1, other: 1 });
     assert_eq!(plain.log_level, LevelFilter::Error);
-    assert_eq!(role(&["catatonit", "sh"], &[("CATATONIT_DEBUG", "")]).log_level, LevelFilter::Debug);
-    assert!(role(&["catatonit", "-P"], &[]).command.is_empty());
-    assert!(role(&["catatonit", "-P", "sh"], &[]).command.is_empty());
+    assert_eq!(options(&["catatonit", "sh"], &[("CATATONIT_DEBUG", "")]).log_level, LevelFilter::Debug);
+    assert!(options(&["catatonit", "-P"], &[]).command.is_empty());
+    assert!(options(&["catatonit", "-P", "sh"], &[]).command.is_empty());
 }
 
 #[test]

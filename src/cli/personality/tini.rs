@@ -5,8 +5,8 @@
 use super::getopt::{Given, Switch};
 use super::program::{Action, Personality, no_command};
 use crate::cli::values::{Env, env_verbosity, raised, read_signal, read_status};
-use crate::init::Contract;
-use crate::init::stand_in::{Failures, Role};
+use crate::init::TiniOptions;
+use crate::init::compat::{CompatOptions, Failures};
 use crate::model::{Signal, exit};
 use crate::sys::spawn::Session;
 use log::LevelFilter;
@@ -57,21 +57,21 @@ static SWITCHES: [Switch; 8] = [
 ];
 
 fn read((given, mut command): Given, env: Env<'_>) -> Result<Action, String> {
-    let mut contract = Contract::default();
+    let mut tini_options = TiniOptions::default();
     let mut verbose = 0_usize;
     for (short, value) in given {
         match short {
             b'h' => return Ok(Action::Help),
             b'l' => return Ok(Action::License),
-            b'p' => contract.parent_death_signal = Some(checked("-p", &value, read_signal)?),
-            b'e' => contract.remap.add(checked("-e", &value, read_status)?),
+            b'p' => tini_options.parent_death_signal = Some(checked("-p", &value, read_signal)?),
+            b'e' => tini_options.remap.add(checked("-e", &value, read_status)?),
             b'v' => verbose = verbose.saturating_add(1),
-            b'w' => contract.warn_zombies = true,
-            b'g' => contract.to_group = true,
+            b'w' => tini_options.warn_zombies = true,
+            b'g' => tini_options.to_group = true,
             _ => {}
         }
     }
-    contract.to_group |= env(KILL_PROCESS_GROUP).is_some();
+    tini_options.to_group |= env(KILL_PROCESS_GROUP).is_some();
     // "PROGRAM -- ARG...", as tini's own usage has it.
     if command.get(1).is_some_and(|word| word == "--") {
         command.remove(1);
@@ -79,10 +79,10 @@ fn read((given, mut command): Given, env: Env<'_>) -> Result<Action, String> {
     if command.is_empty() {
         return Err(no_command());
     }
-    Ok(Action::Run(Box::new(Role {
+    Ok(Action::Run(Box::new(CompatOptions {
         command,
         log_level: env_verbosity(env).unwrap_or_else(|| raised(LevelFilter::Warn, verbose)),
-        contract,
+        tini_options,
         session: Session::Foreground,
         dropped: vec![Signal::TTIN, Signal::TTOU],
         rewritten: BTreeMap::new(),

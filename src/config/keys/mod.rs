@@ -44,7 +44,7 @@ mod tests {
     use super::{command, readiness, streams};
     use crate::config::read::draft::Draft;
     use crate::config::read::interpolate::Variables;
-    use crate::config::read::reader::{Reader, Surroundings};
+    use crate::config::read::reader::{ReadContext, Reader};
     use crate::config::read::users::Accounts;
     use crate::config::secrets;
     use crate::config::text::source::Source;
@@ -54,7 +54,7 @@ mod tests {
 
     fn mistakes(text: &str) -> Vec<String> {
         let source = Source::new("x.toml", text, secrets::find);
-        let outside = Surroundings {
+        let outside = ReadContext {
             accounts: Accounts::new(Path::new("/nonexistent")),
             variables: Variables::new(&[]),
             is_elsewhere: false,

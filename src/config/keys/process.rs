@@ -1,4 +1,4 @@
-//! The keys for what surroundings a service's processes find: who they are, where they run, what they may do.
+//! The keys for the user, directory, limits and rights of a service's processes.
 
 use super::value;
 use crate::config::read::draft::Draft;

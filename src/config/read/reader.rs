@@ -38,8 +38,8 @@ pub struct Key {
 /// The code of the warning about a variable without a value.
 pub(crate) const VARIABLE_NOT_SET: &str = "variable-not-set";
 
-/// What lies outside of the files and is the same for all of them.
-pub(crate) struct Surroundings {
+/// What the reader needs beside the file, the same for all files.
+pub(crate) struct ReadContext {
     /// Who is who.
     pub accounts: Accounts,
     /// What `${NAME}` stands for.
@@ -67,7 +67,7 @@ pub(crate) struct Reader<'a> {
     /// The file.
     pub source: &'a Source,
     /// What lies outside of it.
-    pub outside: &'a Surroundings,
+    pub outside: &'a ReadContext,
     /// The keys of a service.
     known: &'static [Key],
     /// Where a mistake would only follow from a syntax error.
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
     /// A reader that begins with the syntax errors of the file and the places that they spoil.
     pub fn new(
         source: &'a Source,
-        outside: &'a Surroundings,
+        outside: &'a ReadContext,
         known: &'static [Key],
         parsed: &mut Parsed<'_>,
     ) -> Self {

@@ -14,9 +14,9 @@ pub(in crate::init) enum Owner {
     /// It reads definitions.
     Reader,
     /// It sends signals.
-    Couriers,
+    SignalSenders,
     /// It writes to the state directory.
-    Scribe,
+    StateWriter,
     /// It writes to standard error.
     Output,
     /// rinit has not made it: an orphan.
@@ -43,16 +43,16 @@ impl Executor {
 
     /// Whether rinit has a child that works for itself.
     pub(in crate::init) fn has_helper(&self) -> bool {
-        self.reader.is_busy() || self.couriers.is_at_work() || self.scribe.child().is_some()
+        self.reader.is_busy() || self.signal_senders.is_at_work() || self.state_writer.child().is_some()
     }
 
     fn owner_beside_services(&self, pid: i32) -> Owner {
         if self.reader.is_child(pid) {
             Owner::Reader
-        } else if self.couriers.is_courier(pid) {
-            Owner::Couriers
-        } else if self.scribe.child() == Some(pid) {
-            Owner::Scribe
+        } else if self.signal_senders.is_child(pid) {
+            Owner::SignalSenders
+        } else if self.state_writer.child() == Some(pid) {
+            Owner::StateWriter
         } else if OUTPUT.is_relay(pid) {
             Owner::Output
         } else {
@@ -64,7 +64,7 @@ impl Executor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::launch::Surroundings;
+    use crate::init::launch::Launcher;
     use crate::init::state::State;
     use crate::supervisor::{Role, ServiceId, Supervisor};
     use crate::sys::poll::Poller;
@@ -77,14 +77,14 @@ mod tests {
         let state = State::open(Some(&base.path().join("state")), false);
         let supervisor = Supervisor::new(&[], Duration::ZERO);
         let mut executor =
-            Executor::new(supervisor, Vec::new(), Surroundings::record(), Poller::new().unwrap(), state);
-        executor.scribe.remember("web", true);
-        let pid = executor.scribe.child().unwrap();
-        assert_eq!(executor.owner_of_reaped(pid), Owner::Scribe);
+            Executor::new(supervisor, Vec::new(), Launcher::record(), Poller::new().unwrap(), state);
+        executor.state_writer.remember("web", true);
+        let pid = executor.state_writer.child().unwrap();
+        assert_eq!(executor.owner_of_reaped(pid), Owner::StateWriter);
         executor.supervisor.record(Pid(pid), ServiceId(0), Role::Main);
         assert_eq!(executor.owner_of_reaped(pid), Owner::Service);
         executor.supervisor.reaped(Pid(pid));
-        assert_eq!(executor.owner_of_reaped(pid), Owner::Scribe);
+        assert_eq!(executor.owner_of_reaped(pid), Owner::StateWriter);
         assert_eq!(executor.owner(pid), Owner::Service, "its end is still to be told");
         nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid), None).unwrap();
     }

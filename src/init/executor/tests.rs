@@ -10,7 +10,7 @@ fn executor() -> Executor {
     Executor::new(
         Supervisor::new(&[], Duration::ZERO),
         Vec::new(),
-        Surroundings::record(),
+        Launcher::record(),
         Poller::new().unwrap(),
         State::open(None, false),
     )

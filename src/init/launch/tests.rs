@@ -72,7 +72,7 @@ fn run(spec: &Spec) -> (Outcome, String, Vec<u8>) {
 /// What a service's main process writes.
 #[track_caller]
 fn output(service: &Service) -> String {
-    let spec = Surroundings::record().service(service).unwrap();
+    let spec = Launcher::record().service(service).unwrap();
     let (outcome, output, _) = run(&spec);
     assert!(matches!(outcome, Outcome::Executed), "{outcome:?}");
     output
@@ -81,7 +81,7 @@ fn output(service: &Service) -> String {
 /// What is said of a service that cannot be set up.
 #[track_caller]
 fn setup_failure(service: &Service) -> StartError {
-    let spec = Surroundings::record().service(service).unwrap();
+    let spec = Launcher::record().service(service).unwrap();
     match run(&spec).0 {
         Outcome::Failed(stage, error) => setup_error(service, Purpose::Main, stage, &error),
         other => panic!("{other:?}"),
@@ -195,13 +195,13 @@ fn nothing_is_changed_unasked() {
 
 #[test]
 fn the_descriptor_for_readiness_may_have_any_number() {
-    let surroundings = Surroundings::record();
+    let launcher = Launcher::record();
     // Those of the child's other descriptors are among them.
     for number in (3..64).chain([500]) {
         let mut service = shell(&format!("pwd; echo ready > /proc/self/fd/{number}"));
         service.policy.notify = Some(Notify::Descriptor(number));
         service.exec.working_dir = None;
-        let (outcome, output, said) = run(&surroundings.service(&service).unwrap());
+        let (outcome, output, said) = run(&launcher.service(&service).unwrap());
         assert!(matches!(outcome, Outcome::Executed), "{number}: {outcome:?}");
         assert_eq!(Path::new(output.trim()), std::env::current_dir().unwrap(), "{number}");
         assert_eq!(said, b"ready\n", "{number}");
@@ -353,18 +353,18 @@ fn the_command_may_have_values_from_files() {
     std::fs::write(&path, "s3cret").unwrap();
     let mut service = shell("printf '%s %s' \"$SECRET\" \"$OTHER\"");
     service.name = crate::model::MAIN.to_owned();
-    let mut surroundings = Surroundings::record();
-    surroundings.environment = vec![c"PATH=/bin:/usr/bin", c"SECRET=old", c"OTHER=kept"];
+    let mut launcher = Launcher::record();
+    launcher.environment = vec![c"PATH=/bin:/usr/bin", c"SECRET=old", c"OTHER=kept"];
     service.exec.environment.insert("SECRET".into(), Variable::File(path));
-    let (outcome, output, _) = run(&surroundings.service(&service).unwrap());
+    let (outcome, output, _) = run(&launcher.service(&service).unwrap());
     assert!(matches!(outcome, Outcome::Executed), "{outcome:?}");
     assert_eq!(output, "s3cret kept");
 }
 
 #[test]
 fn systemd_s_protocol_is_in_the_environment() {
-    let mut surroundings = Surroundings::record();
-    surroundings.environment = vec![
+    let mut launcher = Launcher::record();
+    launcher.environment = vec![
         c"PATH=/bin:/usr/bin",
         c"WATCHDOG_PID=1",
         c"WATCHDOG_USEC=7",
@@ -372,36 +372,36 @@ fn systemd_s_protocol_is_in_the_environment() {
         c"LISTEN_FDS=1",
     ];
     let mut service = shell("env | sort");
-    let environment = |surroundings: &Surroundings, service: &Service| {
-        let spec = surroundings.service(service).unwrap();
+    let environment = |launcher: &Launcher, service: &Service| {
+        let spec = launcher.service(service).unwrap();
         let entries = spec.environment.iter().map(|entry| entry.to_string_lossy().into_owned());
         let wanted = ["NOTIFY", "WATCHDOG", "LISTEN"];
         entries.filter(|entry| wanted.iter().any(|it| entry.starts_with(it))).collect::<Vec<_>>()
     };
     // What is for rinit stays with it. COMMAND is what rinit was started for.
-    assert_eq!(environment(&surroundings, &service), [""; 0]);
+    assert_eq!(environment(&launcher, &service), [""; 0]);
     let command = Service { name: crate::model::MAIN.to_owned(), ..service.clone() };
     let inherited = ["WATCHDOG_PID=1", "WATCHDOG_USEC=7", "NOTIFY_SOCKET=/outer", "LISTEN_FDS=1"];
-    assert_eq!(environment(&surroundings, &command), inherited);
+    assert_eq!(environment(&launcher, &command), inherited);
     // A definition may say otherwise.
     let mut own = service.clone();
     own.exec.environment.insert("NOTIFY_SOCKET".into(), Variable::Text("x".into()));
-    assert_eq!(environment(&surroundings, &own), ["NOTIFY_SOCKET=x"]);
+    assert_eq!(environment(&launcher, &own), ["NOTIFY_SOCKET=x"]);
     service.policy.notify = Some(Notify::Systemd);
-    let error = surroundings.service(&service).unwrap_err().message;
+    let error = launcher.service(&service).unwrap_err().message;
     assert_eq!(error, "web.toml:7: notify: rinit could not open its socket for it");
-    surroundings.set_notify_socket("@rinit".into());
-    assert_eq!(environment(&surroundings, &service), ["NOTIFY_SOCKET=@rinit"]);
+    launcher.set_notify_socket("@rinit".into());
+    assert_eq!(environment(&launcher, &service), ["NOTIFY_SOCKET=@rinit"]);
     service.policy.watchdog = Some(Duration::from_millis(1500));
     service.exec.environment.insert("NOTIFY_SOCKET".into(), Variable::Text("x".into()));
-    assert_eq!(environment(&surroundings, &service), ["NOTIFY_SOCKET=@rinit", "WATCHDOG_USEC=1500000"]);
+    assert_eq!(environment(&launcher, &service), ["NOTIFY_SOCKET=@rinit", "WATCHDOG_USEC=1500000"]);
 }
 
 #[test]
 fn the_main_process_may_go_by_another_name() {
     let mut service = shell("tr '\\0' ' ' < /proc/$$/cmdline; cat");
     service.exec.arg0 = Some(Box::from(OsStr::new("run")));
-    let mut spec = Surroundings::record().service(&service).unwrap();
+    let mut spec = Launcher::record().service(&service).unwrap();
     let (reader, writer) = spawn::service_pipe(None).unwrap();
     File::from(writer).write_all(b"input").unwrap();
     spec.streams[0] = Some(reader.as_raw_fd());
@@ -409,8 +409,8 @@ fn the_main_process_may_go_by_another_name() {
 }
 
 #[test]
-fn hooks_and_probes_run_in_the_service_s_surroundings() {
-    let surroundings = Surroundings::record();
+fn hooks_and_probes_run_in_the_service_s_environment() {
+    let launcher = Launcher::record();
     let mut service = shell("true");
     service.exec.context.umask = Some(0o77);
     service.exec.environment.insert("RINIT_EXIT_CODE".into(), Variable::Text("x".into()));
@@ -418,12 +418,12 @@ fn hooks_and_probes_run_in_the_service_s_surroundings() {
     let script = ["sh", "-c", "echo $RINIT_SERVICE $RINIT_EXIT_CODE $(umask) $(pwd)"].map(OsString::from);
     service.hooks.post_stop = Some(script.to_vec());
     let end = End { status: Some(ExitStatus::Code(3)), group: None };
-    let spec = surroundings.hook(&service, Hook::PostStop, &end).unwrap();
+    let spec = launcher.hook(&service, Hook::PostStop, &end).unwrap();
     assert_eq!(run(&spec).1, "web 3 0077 /\n");
-    assert!(surroundings.hook(&service, Hook::PreStop, &end).is_err());
-    let spec = surroundings.probe(&service, &Probe::Command(script.to_vec()), Duration::ZERO).unwrap();
+    assert!(launcher.hook(&service, Hook::PreStop, &end).is_err());
+    let spec = launcher.probe(&service, &Probe::Command(script.to_vec()), Duration::ZERO).unwrap();
     assert_eq!(run(&spec).1, "web x 0077 /\n");
-    let spec = surroundings.probe(&service, &Probe::Unix("/run/s".into()), Duration::from_secs(2)).unwrap();
+    let spec = launcher.probe(&service, &Probe::Unix("/run/s".into()), Duration::from_secs(2)).unwrap();
     let words: Vec<_> = spec.arguments.iter().map(|word| word.to_str().unwrap()).collect();
     assert_eq!(words, ["rinit", "probe", "--timeout=2000ms", "--", "unix", "/run/s"]);
     assert_eq!((spec.notify, matches!(spec.program, Program::Descriptor(_))), (None, true));

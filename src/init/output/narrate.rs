@@ -246,8 +246,8 @@ pub fn why(supervisor: &Supervisor, cause: &StopCause) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::init::signalling::couriers::Couriers;
     use crate::init::signalling::queue::Message;
+    use crate::init::signalling::senders::SignalSenders;
     use crate::model::{Exec, Service, Shared, Signal};
     use crate::supervisor::{Event, Role};
 
@@ -277,42 +277,42 @@ mod tests {
     }
 
     /// What is told when the service is given up.
-    fn given_up(supervisor: &Supervisor, couriers: &mut Couriers) -> String {
+    fn given_up(supervisor: &Supervisor, senders: &mut SignalSenders) -> String {
         let notice = Notice::Unkillable(WEB);
-        let kill = couriers.kill_for(supervisor, &notice);
+        let kill = senders.kill_for(supervisor, &notice);
         words(supervisor, &notice, kill).unwrap().2
     }
 
     #[test]
     fn what_is_given_up_is_told_with_what_is_known_of_its_kill() {
-        let (mut supervisor, mut couriers) = (supervisor(), Couriers::new());
-        assert_eq!(given_up(&supervisor, &mut couriers), "still there after SIGKILL: given up");
+        let (mut supervisor, mut senders) = (supervisor(), SignalSenders::new());
+        assert_eq!(given_up(&supervisor, &mut senders), "still there after SIGKILL: given up");
         refuse(&mut supervisor, Signal::TERM);
-        assert_eq!(given_up(&supervisor, &mut couriers), "still there after SIGKILL: given up");
-        couriers.push(Message { to: Some((PID, Scope::Group)), signal: Signal::KILL }).unwrap();
-        assert_eq!(given_up(&supervisor, &mut couriers), "SIGKILL could not be sent in time: given up");
+        assert_eq!(given_up(&supervisor, &mut senders), "still there after SIGKILL: given up");
+        senders.push(Message { to: Some((PID, Scope::Group)), signal: Signal::KILL }).unwrap();
+        assert_eq!(given_up(&supervisor, &mut senders), "SIGKILL could not be sent in time: given up");
         refuse(&mut supervisor, Signal::KILL);
-        assert_eq!(given_up(&supervisor, &mut couriers), "it cannot be killed: given up");
+        assert_eq!(given_up(&supervisor, &mut senders), "it cannot be killed: given up");
     }
 
     #[test]
     fn a_doubt_about_a_kill_ends_with_the_next_one_and_with_its_process() {
-        let (mut supervisor, mut couriers) = (supervisor(), Couriers::new());
+        let (mut supervisor, mut senders) = (supervisor(), SignalSenders::new());
         let unknown = "it is not known whether SIGKILL was sent: given up";
-        couriers.note_refused(WEB, PID, Signal::KILL, false);
-        assert_eq!(given_up(&supervisor, &mut couriers), unknown);
-        couriers.about_to_send(PID, Signal::TERM);
-        assert_eq!(given_up(&supervisor, &mut couriers), unknown);
-        couriers.about_to_send(PID, Signal::KILL);
-        assert_eq!(given_up(&supervisor, &mut couriers), "still there after SIGKILL: given up");
-        couriers.note_refused(WEB, PID, Signal::KILL, false);
+        senders.note_refused(WEB, PID, Signal::KILL, false);
+        assert_eq!(given_up(&supervisor, &mut senders), unknown);
+        senders.about_to_send(PID, Signal::TERM);
+        assert_eq!(given_up(&supervisor, &mut senders), unknown);
+        senders.about_to_send(PID, Signal::KILL);
+        assert_eq!(given_up(&supervisor, &mut senders), "still there after SIGKILL: given up");
+        senders.note_refused(WEB, PID, Signal::KILL, false);
         supervisor.reaped(PID);
         let status = ExitStatus::Code(0);
         let exited = Event::Exited { pid: PID, status, group_left: false, oom: false, output: Vec::new() };
         supervisor.step(Duration::ZERO, exited, &mut Vec::new());
         // Another process may get its number.
-        assert_eq!(given_up(&supervisor, &mut couriers), "still there after SIGKILL: given up");
+        assert_eq!(given_up(&supervisor, &mut senders), "still there after SIGKILL: given up");
         supervisor.record(PID, WEB, Role::Main);
-        assert_eq!(given_up(&supervisor, &mut couriers), "still there after SIGKILL: given up");
+        assert_eq!(given_up(&supervisor, &mut senders), "still there after SIGKILL: given up");
     }
 }

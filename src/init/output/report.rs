@@ -2,7 +2,7 @@
 
 use super::narrate;
 use crate::init::state::LastStop;
-use crate::init::state::scribe::LEAST;
+use crate::init::state::writer::LEAST;
 use crate::supervisor::{Notice, Supervisor};
 use std::time::Duration;
 

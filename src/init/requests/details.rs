@@ -77,7 +77,7 @@ pub fn details(
         facts.add("exit", last_exit(exit));
     }
     let mut variables = Vec::new();
-    executor.surroundings.variables(service, &mut |name, origin| {
+    executor.launcher.variables(service, &mut |name, origin| {
         if variables.len() < MAX_ENTRIES {
             let key = format!("environment.{}", name.to_string_lossy());
             let source = service.source_text(&key).and_then(<[String]>::first);

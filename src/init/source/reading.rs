@@ -8,7 +8,7 @@
 
 use crate::config::wire::{self, Mistakes};
 use crate::config::{self, Sources, Style};
-use crate::init::launch::{self, Surroundings};
+use crate::init::launch::{self, Launcher};
 use crate::model::text::cause;
 use crate::model::{Signal, duration, exit};
 use crate::supervisor::Time;
@@ -205,7 +205,7 @@ impl Reader {
     pub fn begin(
         &mut self,
         poller: &Poller,
-        surroundings: &Surroundings,
+        launcher: &Launcher,
         now: Time,
         sources: &[OsString],
     ) -> Result<(), String> {
@@ -218,7 +218,7 @@ impl Reader {
         let (pipe, writer) = spawn::output_pipe().map_err(|e| failed(launch::fork_error(&e).message))?;
         let watched = poller.add(pipe.as_fd(), READING, Interest::Read);
         watched.map_err(|e| failed(format!("cannot watch a pipe: {}", cause(&e))))?;
-        let mut spec = surroundings.own(sources);
+        let mut spec = launcher.own(sources);
         spec.streams = [None, Some(writer.as_raw_fd()), None];
         let spawned = spawn::spawn(&spec, None).map_err(|e| {
             let _ = poller.remove(pipe.as_fd());

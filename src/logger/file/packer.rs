@@ -10,7 +10,7 @@ use super::chain::Chain;
 use super::{gzip, place};
 use crate::model::Signal;
 use crate::sys::process::{self, Status};
-use crate::sys::{aside, file};
+use crate::sys::{child_task, file};
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -91,7 +91,7 @@ fn start(chain: &Chain, number: u32) -> io::Result<i32> {
     let mut from = place::read(&chain.plain(number))?;
     let mut to = OpenOptions::new().write(true).create_new(true).mode(MODE).open(chain.unfinished())?;
     let kept = [from.as_raw_fd(), to.as_raw_fd()];
-    let aside = aside::run_with(&kept, || {
+    let aside = child_task::run_with(&kept, || {
         // It would go on for nobody.
         process::set_parent_death_signal(Signal::KILL)?;
         process::be_nice();

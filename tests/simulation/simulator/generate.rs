@@ -102,11 +102,11 @@ fn hardships(r: &mut Random, names: &[String]) -> Hardships {
     }
     let reaps_last = r.percent(50);
     let unreachable = r.maybe(5, |r| names[r.below(names.len())].clone());
-    let mut couriers_take = r.several(4, |r| r.time(&[0, 1, 30, 300]));
+    let mut senders_take = r.several(4, |r| r.time(&[0, 1, 30, 300]));
     if !r.percent(25) {
-        couriers_take.clear();
+        senders_take.clear();
     }
-    Hardships { stalls, reaps_last, spawns_take, refusals, couriers_take, unreachable }
+    Hardships { stalls, reaps_last, spawns_take, refusals, senders_take, unreachable }
 }
 
 /// Services of these names, each of which depends on earlier ones only. Some are as they were.

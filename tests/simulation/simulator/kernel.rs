@@ -75,7 +75,7 @@ pub struct Kernel {
     /// So many signals were left to children of PID 1's.
     pub deliveries: usize,
     /// When the first of these children was made that is at work or is to follow.
-    courier_made: Time,
+    sender_made: Time,
     /// PID 1 learns of an end after everything else of this moment.
     reaps_last: bool,
     /// Process groups that no signal of PID 1's reaches.
@@ -103,10 +103,10 @@ impl Kernel {
         let ends: BTreeSet<Time> = self.line.iter().filter(is_delivery).map(|((at, _), _)| *at).collect();
         let at = match ends.last() {
             None => {
-                self.courier_made = now;
+                self.sender_made = now;
                 now + takes
             }
-            Some(end) if ends.len() > 1 || self.courier_made == now => *end,
+            Some(end) if ends.len() > 1 || self.sender_made == now => *end,
             Some(end) => *end + takes,
         };
         self.deliveries += 1;

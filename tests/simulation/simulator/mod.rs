@@ -4,7 +4,6 @@
 //! `RINIT_SEEDS=1000000` plays so many seeds, the first of which is `RINIT_FIRST_SEED`; `RINIT_SEED=7` plays that one
 //! alone, and tells its story.
 
-mod couriers;
 mod definitions;
 pub(super) mod generate;
 mod hardships;
@@ -14,6 +13,7 @@ mod requests;
 mod rules;
 pub(super) mod scenario;
 mod shrink;
+mod signal_senders;
 mod story;
 mod world;
 

@@ -32,7 +32,7 @@ pub struct Hardships {
     pub refusals: Vec<(Time, Time)>,
     /// PID 1 has a child send its signals: the n-th takes what the n-th entry says, and so on from the start. Without any it
     /// sends them itself.
-    pub couriers_take: Vec<Duration>,
+    pub senders_take: Vec<Duration>,
     /// Main processes of this service, and their groups, are another user's: no signal can be sent to them.
     pub unreachable: Option<String>,
 }
@@ -188,7 +188,7 @@ impl Scenario {
     pub fn has_stuck(&self) -> bool {
         let stuck = |conduct: &Conduct| !conduct.stuck.is_zero();
         self.hardships.unreachable.is_some()
-            || self.hardships.couriers_take.iter().any(|takes| !takes.is_zero())
+            || self.hardships.senders_take.iter().any(|takes| !takes.is_zero())
             || self.orphans.iter().any(stuck)
             || self.players.iter().any(|player| {
                 player

@@ -96,7 +96,7 @@ fn candidate(scenario: &Scenario, wanted: usize) -> Option<Scenario> {
     }
     with(&|it| it.hardships.spawns_take.clear());
     with(&|it| it.hardships.refusals.clear());
-    with(&|it| it.hardships.couriers_take.clear());
+    with(&|it| it.hardships.senders_take.clear());
     with(&|it| it.hardships.reaps_last = false);
     with(&|it| it.hardships.unreachable = None);
     found

@@ -1,5 +1,4 @@
-//! Work that may wait for a disk, done by a short-lived child of rinit's that executes no program. PID 1 does not wait
-//! for it.
+//! Runs work that may wait for a disk in a short-lived child, which executes no program. PID 1 does not wait for it.
 
 use super::mask::Mask;
 use super::{descriptors, poll, spawn};
@@ -12,27 +11,27 @@ use std::time::Duration;
 const UNKNOWN: i32 = libc::EIO;
 
 /// A child that works.
-pub struct Aside {
+pub struct ChildTask {
     /// Its process ID.
     pub pid: i32,
     /// Its other end closes with the child.
     end: OwnedFd,
 }
 
-/// Makes a child that does this. Its exit code is 0, or the number of the error. The work must not write to the log, as
-/// what waits to be written is copied with everything else.
+/// Starts a child that does this. Its exit code is 0 or errno. The work must not write to the log, because the child has a
+/// copy of the messages that wait to be written.
 ///
 /// # Errors
-/// There is no room for a pipe or a process.
-pub fn run(work: impl FnOnce() -> io::Result<()>) -> io::Result<Aside> {
+/// `fork` or `pipe2` fails: EAGAIN, ENOMEM, EMFILE or ENFILE.
+pub fn run(work: impl FnOnce() -> io::Result<()>) -> io::Result<ChildTask> {
     run_with(&[], work)
 }
 
-/// The same, with these descriptors of ours, which are closed at an exec.
+/// As [`run`]. The child also keeps these descriptors, which are closed on exec.
 ///
 /// # Errors
-/// As above.
-pub fn run_with(kept: &[RawFd], work: impl FnOnce() -> io::Result<()>) -> io::Result<Aside> {
+/// As [`run`].
+pub fn run_with(kept: &[RawFd], work: impl FnOnce() -> io::Result<()>) -> io::Result<ChildTask> {
     let (end, writer) = spawn::output_pipe()?;
     // SAFETY: rinit has one thread, so no lock can be held by another one in the child, which may allocate.
     match unsafe { libc::fork() } {
@@ -46,18 +45,18 @@ pub fn run_with(kept: &[RawFd], work: impl FnOnce() -> io::Result<()>) -> io::Re
             unsafe { libc::_exit(code) }
         }
         -1 => Err(io::Error::last_os_error()),
-        pid => Ok(Aside { pid, end }),
+        pid => Ok(ChildTask { pid, end }),
     }
 }
 
-/// For a child that executes no program: it keeps only these descriptors. One that hangs so keeps nothing of rinit's open,
-/// standard error included, whose reader would wait for its end.
+/// For a child that executes no program: closes every descriptor but these. So a child that hangs keeps nothing of
+/// rinit's open. A reader of standard error would wait for its end, for example.
 pub(super) fn give_up_all_but(is_kept: impl Fn(RawFd) -> bool) {
     descriptors::close_marked(is_kept);
     give_up_streams();
 }
 
-/// Has the three standard streams be /dev/null, or closed where that is not to be had.
+/// Makes the three standard streams /dev/null, or closes them if it cannot be opened.
 fn give_up_streams() {
     // SAFETY: the string ends with a null byte, and the other calls take numbers. The child owns all its descriptors, and
     // nothing refers to these three.
@@ -76,8 +75,9 @@ fn give_up_streams() {
     }
 }
 
-impl Aside {
-    /// Waits for its end, for so long at most. For when there is nothing else to do. Whether it has ended.
+impl ChildTask {
+    /// Waits at most `limit` until the child ends. Returns whether it has ended. For the end of rinit, which has nothing else
+    /// to do.
     pub fn wait(&self, limit: Duration) -> bool {
         poll::either(Some(self.end.as_fd()), None, Some(limit)).is_ok_and(|(ended, _)| ended)
     }
@@ -94,10 +94,10 @@ mod tests {
     #[test]
     fn its_error_is_its_exit_code() {
         for (error, code) in [(None, 0), (Some(libc::EROFS), libc::EROFS)] {
-            let aside =
+            let task =
                 run(|| error.map_or(Ok(()), |error| Err(io::Error::from_raw_os_error(error)))).unwrap();
-            assert!(aside.wait(LONG));
-            let pid = Pid::from_raw(aside.pid);
+            assert!(task.wait(LONG));
+            let pid = Pid::from_raw(task.pid);
             assert_eq!(waitpid(pid, None), Ok(WaitStatus::Exited(pid, code)));
         }
     }
@@ -135,14 +135,14 @@ mod tests {
 
     #[test]
     fn one_that_hangs_is_not_waited_for() {
-        let aside = run(|| {
+        let task = run(|| {
             std::thread::sleep(Duration::from_secs(1000));
             Ok(())
         });
-        let aside = aside.unwrap();
-        assert!(!aside.wait(Duration::from_millis(1)));
-        crate::sys::process::kill(aside.pid, crate::model::Signal::KILL).unwrap();
-        assert!(aside.wait(LONG));
-        waitpid(Pid::from_raw(aside.pid), None).unwrap();
+        let task = task.unwrap();
+        assert!(!task.wait(Duration::from_millis(1)));
+        crate::sys::process::kill(task.pid, crate::model::Signal::KILL).unwrap();
+        assert!(task.wait(LONG));
+        waitpid(Pid::from_raw(task.pid), None).unwrap();
     }
 }

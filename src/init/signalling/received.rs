@@ -2,19 +2,19 @@
 
 #![forbid(unsafe_code)]
 
-use crate::init::children::gather::REST;
+use crate::init::children::reap_pacing::PAUSE;
 use crate::init::{Init, STOP_SIGNALS};
 use crate::model::Signal;
 use crate::supervisor::Event;
-use crate::sys::signals::Caught;
+use crate::sys::signals::ReceivedSignal;
 
 impl Init {
     pub(in crate::init) fn signals(&mut self) {
-        let mut caught = std::mem::take(&mut self.caught);
-        self.signals.read(&mut caught);
-        // During a rest SIGCHLD is not read: who has ended is reaped before anything that is asked for.
-        self.end_rest(true);
-        for Caught { signal, .. } in caught.drain(..) {
+        let mut received = std::mem::take(&mut self.received);
+        self.signals.read(&mut received);
+        // During a pause SIGCHLD is not read. Children that have ended are reaped before any request is handled.
+        self.end_reap_pause(true);
+        for ReceivedSignal { signal, .. } in received.drain(..) {
             match signal {
                 Signal::CHLD => self.child_changed(),
                 Signal::CONT => self.continued(),
@@ -25,14 +25,14 @@ impl Init {
                 other => self.feed(Event::Forward { signal: other }),
             }
         }
-        self.caught = caught;
+        self.received = received;
     }
 
     fn child_changed(&mut self) {
-        let harvest = self.executor.reap(self.now());
-        if self.gather.rests_after(harvest) && !self.executor.supervisor.is_stopping() {
+        let summary = self.executor.reap(self.now());
+        if self.pacing.pauses_after(summary) && !self.executor.supervisor.is_stopping() {
             self.signals.tell_of_children(false);
-            self.rest_until = Some(self.now().saturating_add(REST));
+            self.reap_paused_until = Some(self.now().saturating_add(PAUSE));
         }
         if let Some(command) = self.executor.supervisor.main_process() {
             self.executor.terminal.follow_stop(command.0);
@@ -43,11 +43,11 @@ impl Init {
         }
     }
 
-    /// Reaps those that have ended during a rest. That is over at once when the container is to stop, or something is due.
-    pub(in crate::init) fn end_rest(&mut self, at_once: bool) {
+    /// Reaps the children that have ended during a pause. The pause is over at once if the container stops or a deadline expires.
+    pub(in crate::init) fn end_reap_pause(&mut self, at_once: bool) {
         let is_over = |until| at_once || until <= self.now() || self.executor.supervisor.is_stopping();
-        if self.rest_until.is_some_and(is_over) {
-            self.rest_until = None;
+        if self.reap_paused_until.is_some_and(is_over) {
+            self.reap_paused_until = None;
             self.signals.tell_of_children(true);
             self.child_changed();
         }

@@ -1,18 +1,18 @@
 //! Reaps every child that has ended, rinit's own and orphans, and tells the supervisor.
 
 use super::Ended;
-use super::gather::Harvest;
 use super::heirs::Heir;
 use super::owner::Owner;
+use super::reap_pacing::ReapSummary;
 use crate::init::executor::{Executor, Rest};
 use crate::init::launch::{self, Purpose};
 use crate::init::notify::DATAGRAMS_IN_QUEUE;
 use crate::init::output::OUTPUT;
 use crate::model::Signal;
 use crate::supervisor::{Event, ExitStatus, Pid, Process, Role, Time};
-use crate::sys::courier::Means;
 use crate::sys::proc_fs;
 use crate::sys::process::{self, Reaped, Status};
+use crate::sys::signal_sender::Means;
 use crate::sys::spawn::{Outcome, Stage};
 use std::time::Duration;
 
@@ -24,14 +24,14 @@ const LOOK: Duration = Duration::from_millis(20);
 
 impl Executor {
     /// Reaps the children that have ended and tells the supervisor. Returns what kinds of children it found.
-    pub fn reap(&mut self, now: Time) -> Harvest {
+    pub fn reap(&mut self, now: Time) -> ReapSummary {
         // Read notifications first: once its sender is reaped, a message cannot be assigned to a service.
         self.read_news(now, DATAGRAMS_IN_QUEUE);
         let mut ended = std::mem::take(&mut self.ended);
-        let mut harvest = Harvest::default();
-        let (mut none_left, mut couriers, mut scribe, mut detached) = (false, Vec::new(), None, 0_usize);
+        let mut summary = ReapSummary::default();
+        let (mut none_left, mut senders, mut state_writer, mut detached) = (false, Vec::new(), None, 0_usize);
         self.more_to_reap = true;
-        while self.more_to_reap && harvest.orphans.saturating_add(detached) < ORPHANS_A_TURN {
+        while self.more_to_reap && summary.orphans.saturating_add(detached) < ORPHANS_A_TURN {
             let reaped = match self.look_before_reaping() {
                 Some(pid) => process::reap_ended(pid),
                 None => process::reap(),
@@ -39,18 +39,18 @@ impl Executor {
             match reaped {
                 Reaped::Child(pid, status) => {
                     let owner = self.owner_of_reaped(pid);
-                    harvest.own |= owner != Owner::Nobody;
+                    summary.own |= owner != Owner::Nobody;
                     match owner {
                         Owner::Service => {
                             self.supervisor.reaped(Pid(pid));
                             ended.push((pid, status));
                         }
                         Owner::Reader => _ = self.reader.reaped(&self.poller, pid, status),
-                        Owner::Couriers => couriers.push(pid),
-                        Owner::Scribe => scribe = Some(status),
+                        Owner::SignalSenders => senders.push(pid),
+                        Owner::StateWriter => state_writer = Some(status),
                         Owner::Output => OUTPUT.reaped(pid),
                         Owner::Nobody => {
-                            harvest.orphans = harvest.orphans.saturating_add(1);
+                            summary.orphans = summary.orphans.saturating_add(1);
                             self.orphan_ended(pid);
                         }
                     }
@@ -60,7 +60,7 @@ impl Executor {
                 Reaped::NoChildren => (self.more_to_reap, none_left) = (false, true),
             }
         }
-        let has_others = harvest.orphans > 0 || !ended.is_empty();
+        let has_others = summary.orphans > 0 || !ended.is_empty();
         // A whole group may have ended together, so reap and mark all of it before checking groups and before telling the
         // first end. Tell main processes first: a service that has ended must not be stopped because its probe failed with
         // it.
@@ -71,11 +71,11 @@ impl Executor {
         self.ended = ended;
         self.look_at_groups(now);
         // These may make another child, which may get the number of one whose end was not told before.
-        if let Some(status) = scribe {
-            self.scribe.reaped(status);
+        if let Some(status) = state_writer {
+            self.state_writer.reaped(status);
         }
-        for pid in couriers {
-            self.courier_ended(now, pid);
+        for pid in senders {
+            self.signal_sender_ended(now, pid);
         }
         if none_left && self.rest.is_some() {
             self.look_at_rest(now);
@@ -83,7 +83,7 @@ impl Executor {
             // The orphans of the killed processes are rinit's children now, or were made after the others were listed.
             self.kill_rest_again(now);
         }
-        harvest
+        summary
     }
 
     /// While children are being set up: the one to be reaped next. If it was killed, what `/proc` still shows of it tells
@@ -101,12 +101,12 @@ impl Executor {
 
     /// Whether SIGKILL goes to a list of processes, and not to everybody at once.
     fn kills_one_by_one(&self) -> bool {
-        !process::is_pid1() || self.couriers.means == Means::ByChild
+        !process::is_pid1() || self.signal_senders.means == Means::ByChild
     }
 
     fn orphan_ended(&mut self, pid: i32) {
         self.places.reaped(pid);
-        let level = if self.contract.warn_zombies { log::Level::Warn } else { log::Level::Trace };
+        let level = if self.tini_options.warn_zombies { log::Level::Warn } else { log::Level::Trace };
         log::log!(level, "reaped zombie process {pid}");
     }
 
@@ -199,14 +199,14 @@ impl Executor {
 
     /// Tells the supervisor how the set-up of an ended process had gone, if that is news. Returns a probe's output.
     fn tell_set_up(&mut self, now: Time, pid: Pid, status: ExitStatus, ended: Ended) -> Vec<u8> {
-        let Ended { outcome, mut output, made_by } = ended;
+        let Ended { outcome, mut output, spawned_from } = ended;
         let Some(Process { service, role, .. }) = self.supervisor.processes().ended(pid) else {
             return output;
         };
-        let definition = made_by.as_deref().or_else(|| self.definition(service));
+        let definition = spawned_from.as_deref().or_else(|| self.definition(service));
         match (role, outcome, definition) {
             (Role::Main, Some(outcome), _) => {
-                if let Some(event) = self.outcome_event(pid.0, &outcome, made_by.as_deref()) {
+                if let Some(event) = self.outcome_event(pid.0, &outcome, spawned_from.as_deref()) {
                     self.feed(now, event);
                 }
             }

@@ -1,21 +1,21 @@
-//! In the place of tini, dumb-init or catatonit: one command, every signal to it, every orphan reaped, and the end
-//! when it ends. There is no supervisor here, no control socket and no stop of our own: what is left when the command
-//! has ended is left to the kernel, or to the engine, as those programs do it.
+//! rinit called as tini, dumb-init or catatonit: it runs one command, forwards every signal to it, reaps every orphan,
+//! and ends when the command ends. There is no supervisor, no control socket and no stop. Like those programs, rinit
+//! leaves the remaining processes to the kernel or the engine.
 
 #![forbid(unsafe_code)]
 
-use super::children::gather::Gather;
-use super::contract::Contract;
-use super::launch::Surroundings;
+use super::children::reap_pacing::ReapPacing;
+use super::launch::Launcher;
 use super::output::logger;
 use super::output::{LAST_WORDS, OUTPUT};
 use super::settings::LogFormat;
 use super::signalling::terminal::Terminal;
+use super::tini_options::TiniOptions;
 use crate::model::Signal;
 use crate::model::text::cause;
 use crate::supervisor::ExitStatus;
 use crate::sys::process::{self, Reaped, Status};
-use crate::sys::signals::{Caught, Reading, Signals};
+use crate::sys::signals::{Reading, ReceivedSignal, Signals};
 use crate::sys::spawn::{self, Outcome, Session, Spawned, Spec};
 use crate::sys::{inherit, required, tty};
 use log::LevelFilter;
@@ -24,15 +24,15 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
 
-/// What the other program would do.
+/// How the other program treats its command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Role {
+pub struct CompatOptions {
     /// The command; empty for a pause: nothing is run, and SIGTERM or SIGINT is the end.
     pub command: Vec<OsString>,
     /// What rinit says of it on standard error.
     pub log_level: LevelFilter,
     /// What tini's options say.
-    pub contract: Contract,
+    pub tini_options: TiniOptions,
     /// The command's session and process group.
     pub session: Session,
     /// Signals that are not passed on.
@@ -62,26 +62,26 @@ pub struct Failures {
     pub other: u8,
 }
 
-/// Plays the role to its end, and returns the exit status.
-pub fn run(role: Role) -> u8 {
-    logger::start(role.log_level, LogFormat::Text);
-    let status = play(&role);
+/// Runs the command to its end, and returns the exit status.
+pub fn run(options: CompatOptions) -> u8 {
+    logger::start(options.log_level, LogFormat::Text);
+    let status = run_to_end(&options);
     OUTPUT.finish(LAST_WORDS);
     status
 }
 
-fn play(role: &Role) -> u8 {
-    match StandIn::start(role) {
-        Ok(stand_in) => {
+fn run_to_end(options: &CompatOptions) -> u8 {
+    match CompatInit::start(options) {
+        Ok(compat) => {
             inherit::close_inherited();
             // A directory that rinit stays in could not be unmounted.
             let _ = std::env::set_current_dir("/");
-            let status = stand_in.run();
-            role.contract.remap.apply(status)
+            let status = compat.run();
+            options.tini_options.remap.apply(status)
         }
         Err(e) => {
             log::error!("{}", cause(&e));
-            role.failures.own
+            options.failures.own
         }
     }
 }
@@ -89,42 +89,42 @@ fn play(role: &Role) -> u8 {
 /// So many processes that have themselves traced are let go before rinit looks at other signals.
 const DETACHED_A_TURN: usize = 64;
 
-struct StandIn<'a> {
-    role: &'a Role,
+struct CompatInit<'a> {
+    options: &'a CompatOptions,
     signals: Signals,
     terminal: Terminal,
-    gather: Gather,
+    pacing: ReapPacing,
     command: Option<Spawned>,
     /// Of the kernel's SIGHUP and SIGCONT for giving up the terminal, those that are still to come.
     expected: Vec<Signal>,
 }
 
-impl<'a> StandIn<'a> {
-    fn start(role: &'a Role) -> io::Result<StandIn<'a>> {
+impl<'a> CompatInit<'a> {
+    fn start(options: &'a CompatOptions) -> io::Result<CompatInit<'a>> {
         let signals = Signals::catch_all(Reading::Waits)?;
         required::check_reaping()?;
-        role.contract.begin();
-        let mut stand_in = StandIn {
-            role,
+        options.tini_options.begin();
+        let mut compat = CompatInit {
+            options,
             signals,
-            terminal: Terminal::new(role.session),
-            gather: Gather::default(),
+            terminal: Terminal::new(options.session),
+            pacing: ReapPacing::default(),
             command: None,
             expected: Vec::new(),
         };
-        if role.session == Session::WithTerminal && tty::detach() {
-            stand_in.expected = vec![Signal::HUP, Signal::CONT];
+        if options.session == Session::WithTerminal && tty::detach() {
+            compat.expected = vec![Signal::HUP, Signal::CONT];
         }
-        if let Some(name) = role.command.first() {
-            let surroundings = Surroundings::record();
-            let spec = surroundings.stand_in(&role.command, role.session);
-            let spec = Spec { resets_ignored: role.resets_ignored, ..spec };
+        if let Some(name) = options.command.first() {
+            let launcher = Launcher::record();
+            let spec = launcher.as_inherited(&options.command, options.session);
+            let spec = Spec { resets_ignored: options.resets_ignored, ..spec };
             let spawned = spawn::spawn(&spec, None)
                 .map_err(|e| io::Error::other(format!("cannot make a process: {}", cause(&e))))?;
             log::info!("started {}, pid {}", name.display(), spawned.pid);
-            stand_in.command = Some(spawned);
+            compat.command = Some(spawned);
         }
-        Ok(stand_in)
+        Ok(compat)
     }
 
     fn run(mut self) -> u8 {
@@ -132,10 +132,10 @@ impl<'a> StandIn<'a> {
         loop {
             OUTPUT.attend(&self.signals);
             self.signals.read(&mut signals);
-            for caught in signals.drain(..) {
-                let end = match caught.signal {
+            for received in signals.drain(..) {
+                let end = match received.signal {
                     Signal::CHLD => self.reap(),
-                    _ => self.take(caught),
+                    _ => self.take(received),
                 };
                 if let Some(status) = end {
                     self.terminal.give_back();
@@ -147,7 +147,7 @@ impl<'a> StandIn<'a> {
 
     /// Reaps every child that has ended. Returns the exit status if the command is among them.
     fn reap(&mut self) -> Option<u8> {
-        if self.gather.is_close() {
+        if self.pacing.is_close() {
             // Whoever is about to end gets the processor first.
             process::yield_now();
         }
@@ -158,7 +158,7 @@ impl<'a> StandIn<'a> {
             match process::reap() {
                 Reaped::Child(pid, status) if Some(pid) == command => end = Some(self.ended(pid, status)),
                 Reaped::Child(pid, _) if OUTPUT.is_relay(pid) => OUTPUT.reaped(pid),
-                Reaped::Child(pid, _) if self.role.contract.warn_zombies => {
+                Reaped::Child(pid, _) if self.options.tini_options.warn_zombies => {
                     log::warn!("reaped zombie process {pid}");
                 }
                 Reaped::Child(pid, _) => log::debug!("reaped process {pid}"),
@@ -178,7 +178,7 @@ impl<'a> StandIn<'a> {
     }
 
     fn ended(&mut self, pid: i32, status: Status) -> u8 {
-        if self.role.last_signal
+        if self.options.last_signal
             && let Some(signal) = self.rewritten(Signal::TERM)
         {
             // The leader is reaped: only where others are left is there such a group.
@@ -199,19 +199,19 @@ impl<'a> StandIn<'a> {
     }
 
     fn failed(&self, error: &io::Error) -> u8 {
-        let program = self.role.command.first().map(OsString::as_os_str).unwrap_or_default();
+        let program = self.options.command.first().map(OsString::as_os_str).unwrap_or_default();
         log::error!("cannot execute {}: {}", program.display(), cause(error));
         match error.kind() {
-            io::ErrorKind::NotFound => self.role.failures.not_found,
-            io::ErrorKind::PermissionDenied => self.role.failures.denied,
-            _ => self.role.failures.other,
+            io::ErrorKind::NotFound => self.options.failures.not_found,
+            io::ErrorKind::PermissionDenied => self.options.failures.denied,
+            _ => self.options.failures.other,
         }
     }
 
     /// A signal has come, other than SIGCHLD. Returns the exit status if it is the end.
-    fn take(&mut self, caught: Caught) -> Option<u8> {
-        let signal = caught.signal;
-        if caught.by_kernel
+    fn take(&mut self, received: ReceivedSignal) -> Option<u8> {
+        let signal = received.signal;
+        if received.by_kernel
             && let Some(at) = self.expected.iter().position(|expected| *expected == signal)
         {
             self.expected.remove(at);
@@ -228,16 +228,16 @@ impl<'a> StandIn<'a> {
     }
 
     fn rewritten(&self, signal: Signal) -> Option<Signal> {
-        match self.role.rewritten.get(&signal) {
+        match self.options.rewritten.get(&signal) {
             Some(other) => *other,
-            None => Some(signal).filter(|signal| !self.role.dropped.contains(signal)),
+            None => Some(signal).filter(|signal| !self.options.dropped.contains(signal)),
         }
     }
 
     fn forward(&self, pid: i32, signal: Signal) {
         let stopped_job = signal == Signal::CONT && self.terminal.follow_continue(pid);
         if let Some(signal) = self.rewritten(signal) {
-            let to_group = self.role.contract.to_group || stopped_job;
+            let to_group = self.options.tini_options.to_group || stopped_job;
             let send = if to_group { process::kill_group } else { process::kill };
             if let Err(e) = send(pid, signal) {
                 log::warn!("cannot send {signal} to process {pid}: {}", cause(&e));
@@ -247,7 +247,7 @@ impl<'a> StandIn<'a> {
                 let _ = send(pid, Signal::CONT);
             }
         }
-        if self.role.suspends && matches!(signal, Signal::TSTP | Signal::TTIN | Signal::TTOU) {
+        if self.options.suspends && matches!(signal, Signal::TSTP | Signal::TTIN | Signal::TTOU) {
             process::stop_self();
         }
     }

@@ -1,5 +1,5 @@
-//! The definitions that processes were made by. A reload replaces the definition of a service, and what its processes have
-//! to tell is still shown as the one says that they were made by.
+//! The definitions that processes were started from. After a reload, rinit still reports on an older process as the
+//! definition says that it was started from.
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +18,7 @@ impl Executor {
         leaving.or_else(|| self.services.get(id.0))
     }
 
-    /// Has the children that were made by the current definitions keep these.
+    /// Lets the children of the current definitions keep them, before a reload replaces these.
     pub(in crate::init) fn keep_definitions(&mut self) {
         let mut kept: BTreeMap<ServiceId, Rc<Service>> = BTreeMap::new();
         for pid in self.children.without_definition() {
@@ -33,14 +33,14 @@ impl Executor {
         }
     }
 
-    /// Has a new child keep its definition where that is an old one.
+    /// Lets a new child keep its definition, if that is an old one.
     pub(in crate::init) fn keep_leaving(&mut self, id: ServiceId, pid: Pid) {
         if let Some(leaving) = self.places.get(id).and_then(|place| place.leaving.as_ref()) {
             self.children.keep_definition(pid.0, Rc::clone(leaving));
         }
     }
 
-    /// A process is about to be made: what probes have said so far is not of that.
+    /// Call this before a process is started: earlier results of probes are not about it.
     pub(in crate::init) fn note_last_probe(&mut self, id: ServiceId) {
         let is_probed = self.services.get(id.0).is_some_and(|service| service.healthcheck.is_some());
         if !is_probed {
@@ -52,12 +52,12 @@ impl Executor {
         }
     }
 
-    /// The event for the set-up result of a main process. `made_by`: its definition, where that is not the current one.
+    /// The event for the set-up result of a main process. `spawned_from`: its definition, where that is not the current one.
     pub(in crate::init) fn outcome_event(
         &self,
         pid: i32,
         outcome: &Outcome,
-        made_by: Option<&Service>,
+        spawned_from: Option<&Service>,
     ) -> Option<Event> {
         let pid = Pid(pid);
         match outcome {
@@ -65,7 +65,7 @@ impl Executor {
             Outcome::Executed => Some(Event::Executed { pid }),
             Outcome::Failed(stage, error) => {
                 let id = self.supervisor.processes().main_of(pid)?;
-                let service = made_by.or_else(|| self.services.get(id.0))?;
+                let service = spawned_from.or_else(|| self.services.get(id.0))?;
                 let error = launch::setup_error(service, launch::Purpose::Main, *stage, error);
                 Some(Event::SetupFailed { pid, error })
             }

@@ -1,5 +1,5 @@
-//! Signals to processes of other users where rinit lacks the capability KILL but may change its user: a child sends
-//! them, as the user of each process that it is to reach. PID 1 itself never is another user, and never waits for it.
+//! Sends signals to processes of other users where rinit lacks the capability KILL but may change its user. A child takes
+//! the user of each target and sends the signal. PID 1 itself never changes its user, and never waits for the child.
 //!
 //! A process may signal another one if its real or effective user is the real or saved user of that one (kill(2)). So the
 //! child changes its effective user alone. Its real and saved user stay rinit's: the user whose processes it signals can
@@ -7,17 +7,17 @@
 
 use super::proc_fs::Identity;
 use super::signals::Blocked;
-use super::{aside, caps, proc_fs, process, spawn};
+use super::{caps, child_task, proc_fs, process, spawn};
 use crate::model::{Signal, capability};
 use nix::libc;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-/// Whom rinit can signal.
+/// Which processes rinit can signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Means {
-    /// Everybody.
+    /// All processes.
     All,
     /// Processes of its own user, and others by a child.
     ByChild,
@@ -36,26 +36,26 @@ pub fn means() -> Means {
     }
 }
 
-/// Maximum number of errands that one child is given. What it tells of them fits into a pipe of one page, so the child never
+/// Maximum number of deliveries that one child is given. What it tells of them fits into a pipe of one page, so the child never
 /// waits for rinit.
 pub const MOST: usize = 1024;
 
-/// The child writes this byte before it begins an errand, and the result of it afterwards. No error has this number.
+/// The child writes this byte before it begins an delivery, and the result of it afterwards. No error has this number.
 pub(crate) const BEGUN: u8 = u8::MAX;
 
 /// An error that has no such number.
 const UNKNOWN: u8 = 5;
 
-/// What a child tells of its errands, in their order.
+/// What a child reports of its deliveries, in their order.
 #[derive(Debug)]
 pub enum Told {
-    /// It has begun the next one. What was not begun is certainly not sent.
+    /// It begins the next one. A signal that was not begun is certainly not sent.
     Begun,
-    /// It is through with that one.
+    /// The result of that one.
     Done(io::Result<()>),
 }
 
-/// Whom a signal is for, as it was when that was decided. Nothing goes to whoever has got the same number since.
+/// The targets of a signal. A process that has got the process ID of a target since then is not signalled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipients {
     /// These processes.
@@ -68,7 +68,7 @@ pub enum Recipients {
 
 /// A signal to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Errand {
+pub struct Delivery {
     /// To whom.
     pub to: Recipients,
     /// Which.
@@ -76,27 +76,27 @@ pub struct Errand {
 }
 
 /// A child that sends signals.
-pub struct Courier {
+pub struct SignalSender {
     /// Its process ID.
     pub pid: i32,
     results: OwnedFd,
 }
 
-/// Makes a child that does the errands in their order. At most [`MOST`] of them are done.
+/// Starts a child that makes the deliveries in order, at most [`MOST`] of them.
 ///
 /// # Errors
-/// There is no room for a pipe or a process.
-pub fn send(errands: &[Errand]) -> io::Result<Courier> {
-    child(|results| deliver_all(errands, results))
+/// `fork` or `pipe2` fails: EAGAIN, ENOMEM, EMFILE or ENFILE.
+pub fn send(deliveries: &[Delivery]) -> io::Result<SignalSender> {
+    child(|results| deliver_all(deliveries, results))
 }
 
-fn child(work: impl FnOnce(RawFd) -> Option<()>) -> io::Result<Courier> {
+fn child(work: impl FnOnce(RawFd) -> Option<()>) -> io::Result<SignalSender> {
     let (results, writer) = spawn::output_pipe()?;
     let blocked = Blocked::all();
     // SAFETY: rinit has one thread, so no lock can be held by another one in the child, which may allocate.
     match unsafe { libc::fork() } {
         0 => {
-            aside::give_up_all_but(|fd| fd == writer.as_raw_fd());
+            child_task::give_up_all_but(|fd| fd == writer.as_raw_fd());
             caps::keep_permitted();
             let status = i32::from(work(writer.as_raw_fd()).is_none());
             // SAFETY: `_exit` runs nothing of the parent's.
@@ -105,18 +105,18 @@ fn child(work: impl FnOnce(RawFd) -> Option<()>) -> io::Result<Courier> {
         -1 => Err(io::Error::last_os_error()),
         pid => {
             drop(blocked);
-            Ok(Courier { pid, results })
+            Ok(SignalSender { pid, results })
         }
     }
 }
 
-impl Courier {
+impl SignalSender {
     /// For tests: a child that has told so much.
     #[cfg(test)]
-    pub fn told(pid: i32, bytes: &[u8]) -> Courier {
+    pub fn told(pid: i32, bytes: &[u8]) -> SignalSender {
         let (reader, writer) = spawn::output_pipe().unwrap();
         nix::unistd::write(&writer, bytes).unwrap();
-        Courier { pid, results: reader }
+        SignalSender { pid, results: reader }
     }
 
     /// What it has told since this was asked last. Never waits.
@@ -134,11 +134,11 @@ impl Courier {
     }
 }
 
-/// Does the errands, and tells of each that it is begun, and then 0 or the error. `None`: that cannot be written, or the
+/// Does the deliveries, and tells of each that it is begun, and then 0 or the error. `None`: that cannot be written, or the
 /// child is another user for good.
-fn deliver_all(errands: &[Errand], results: RawFd) -> Option<()> {
+fn deliver_all(deliveries: &[Delivery], results: RawFd) -> Option<()> {
     let own = process::user_id();
-    for Errand { to, signal } in errands.iter().take(MOST) {
+    for Delivery { to, signal } in deliveries.iter().take(MOST) {
         tell(results, BEGUN)?;
         let error = deliver(to, *signal).err().map(|e| e.raw_os_error().unwrap_or(libc::EIO));
         let byte = error.map_or(0, |error| u8::try_from(error).unwrap_or(BEGUN));
@@ -244,12 +244,12 @@ fn deliver_one(process: Identity, signal: Signal) -> io::Result<()> {
     }
 }
 
-/// Does the errands that need no other user, in this process and without waiting. Tells of each whether it is done; one that
+/// Does the deliveries that need no other user, in this process and without waiting. Tells of each whether it is done; one that
 /// is not may be done in part, where that does no harm. This may read all of `/proc`.
-pub fn send_as_self(errands: &[Errand]) -> Vec<bool> {
-    let groups: BTreeSet<i32> = errands.iter().filter_map(|errand| errand.to.group()).collect();
+pub fn send_as_self(deliveries: &[Delivery]) -> Vec<bool> {
+    let groups: BTreeSet<i32> = deliveries.iter().filter_map(|delivery| delivery.to.group()).collect();
     let errors = if groups.is_empty() { BTreeMap::new() } else { proc_fs::unreachable(&groups) };
-    let is_done = |Errand { to, signal }: &Errand| {
+    let is_done = |Delivery { to, signal }: &Delivery| {
         if !to.is_anybody_left() {
             return true;
         }
@@ -271,7 +271,7 @@ pub fn send_as_self(errands: &[Errand]) -> Vec<bool> {
         };
         reaches_all && sent.is_ok()
     };
-    errands.iter().map(is_done).collect()
+    deliveries.iter().map(is_done).collect()
 }
 
 impl Recipients {
@@ -362,7 +362,7 @@ mod tests {
         ] {
             assert!(deliver(&to, Signal::KILL).is_ok());
             assert_eq!(
-                send_as_self(&[Errand { to, signal: Signal::KILL }]),
+                send_as_self(&[Delivery { to, signal: Signal::KILL }]),
                 [true],
                 "there is nothing to do"
             );
@@ -424,13 +424,13 @@ mod tests {
     }
 
     #[test]
-    fn each_errand_is_told_at_its_begin_and_its_end() {
+    fn each_delivery_is_reported_at_its_begin_and_its_end() {
         let (mut child, process) = sleeper(false);
         let to = Recipients::Processes(vec![process]);
-        let errands = [Signal::STOP, Signal::KILL].map(|signal| Errand { to: to.clone(), signal });
-        let courier = send(&errands).unwrap();
-        nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(courier.pid), None).unwrap();
-        let news = courier.news();
+        let deliveries = [Signal::STOP, Signal::KILL].map(|signal| Delivery { to: to.clone(), signal });
+        let sender = send(&deliveries).unwrap();
+        nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(sender.pid), None).unwrap();
+        let news = sender.news();
         assert!(
             matches!(news[..], [Told::Begun, Told::Done(Ok(())), Told::Begun, Told::Done(Ok(()))]),
             "{news:?}"
@@ -445,19 +445,19 @@ mod tests {
             std::fs::read_link(format!("/proc/self/fd/{stream}"))
                 .is_ok_and(|it| it.as_os_str() == "/dev/null")
         };
-        let courier = child(|results| tell(results, u8::from(!(0..=2).all(is_null)))).unwrap();
-        nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(courier.pid), None).unwrap();
-        assert!(matches!(courier.news()[..], [Told::Done(Ok(()))]));
+        let sender = child(|results| tell(results, u8::from(!(0..=2).all(is_null)))).unwrap();
+        nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(sender.pid), None).unwrap();
+        assert!(matches!(sender.news()[..], [Told::Done(Ok(()))]));
     }
 
     #[test]
     fn what_needs_no_other_user_is_sent_without_a_child() {
         let ((mut child, process), (mut other, leader)) = (sleeper(false), sleeper(true));
-        let errands = [
-            Errand { to: Recipients::Processes(vec![process]), signal: Signal::HUP },
-            Errand { to: Recipients::Group(leader), signal: Signal::TERM },
+        let deliveries = [
+            Delivery { to: Recipients::Processes(vec![process]), signal: Signal::HUP },
+            Delivery { to: Recipients::Group(leader), signal: Signal::TERM },
         ];
-        assert_eq!(send_as_self(&errands), [true, true]);
+        assert_eq!(send_as_self(&deliveries), [true, true]);
         assert_eq!(child.wait().unwrap().signal(), Some(Signal::HUP.number()));
         assert_eq!(other.wait().unwrap().signal(), Some(Signal::TERM.number()));
     }

@@ -1,16 +1,16 @@
-//! The queue of signals that a child of rinit sends, and that child: see `sys::courier`.
+//! The queue of signals that a child of rinit sends, and that child: see `sys::signal_sender`.
 //!
 //! One child runs at a time, so that signals arrive in the order in which they were decided. It takes everything that waits,
-//! up to `courier::MOST` signals, and tells of each when it begins it and what came of it. A child that makes no progress for
-//! [`LIMIT`] is killed, and the next child goes on with the rest. What the child has not begun is certainly not sent, whatever
-//! has kept the child from it: a limit of the processor, say. Of a signal that it has begun and not finished that is not
-//! known. SIGKILL, SIGSTOP and SIGCONT are then sent again, once, since that does no harm. Others are not, and rinit says so.
+//! up to `signal_sender::MOST` signals. It reports the begin and the result of each. A child that makes no progress for
+//! [`LIMIT`] is killed, and the next child goes on with the rest. A signal that the child has not begun is certainly not
+//! sent. It is not known whether a signal was sent that the child has begun and not finished. SIGKILL, SIGSTOP and SIGCONT
+//! are then sent again, once, since that does no harm. Others are not, and rinit says so.
 //!
-//! Where no child can be made, or children end before they begin anything, rinit tries again every [`RETRY`], for as long as
-//! [`LIMIT`]. What it can send without another user it sends at once. Then it refuses everything that waits.
+//! If no child can be started, or children end before they begin anything, rinit tries again every [`RETRY`], for as long
+//! as [`LIMIT`]. It sends at once what it can send as its own user. After [`LIMIT`] it refuses everything that waits.
 //!
-//! At the end of the stop, when all are killed, there is no time for that: [`LAST_LIMIT`] counts in place of [`LIMIT`], and
-//! rinit first sends what it can without a child.
+//! At the end of the stop, when everything was killed, there is less time: [`LAST_LIMIT`] replaces [`LIMIT`], and rinit
+//! first sends what it can without a child.
 //!
 //! When [`MOST_WAITING`] signals wait, further ones are refused.
 
@@ -20,7 +20,7 @@ use super::queue::{Message, Queue};
 use crate::init::output::narrate::Kill;
 use crate::model::Signal;
 use crate::supervisor::{Notice, Pid, ServiceId, Supervisor, Time};
-use crate::sys::courier::{self, Courier, Errand, Means, Told};
+use crate::sys::signal_sender::{self, Delivery, Means, SignalSender, Told};
 use crate::sys::{caps, process};
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -48,7 +48,7 @@ const ENDS: &str = "the processes that are to send it end before they begin";
 
 /// A child, and what it sends.
 struct Running {
-    courier: Courier,
+    sender: SignalSender,
     /// Messages without a result yet, in order.
     messages: VecDeque<Message>,
     /// It has begun the first of these.
@@ -85,12 +85,12 @@ pub(in crate::init) enum Unstarted {
 }
 
 /// Signals that are waiting or being sent by a child.
-pub struct Couriers {
+pub struct SignalSenders {
     pub(in crate::init) means: Means,
     /// Nobody whom rinit makes can become another user.
     users_are_fixed: bool,
     /// Tests have nothing sent.
-    send_as_self: fn(&[Errand]) -> Vec<bool>,
+    send_as_self: fn(&[Delivery]) -> Vec<bool>,
     /// How long a child may make no progress now.
     limit: Duration,
     running: Option<Running>,
@@ -111,12 +111,12 @@ pub struct Couriers {
     pub(in crate::init) rest_refused: bool,
 }
 
-impl Couriers {
-    pub fn new() -> Couriers {
-        Couriers {
-            means: courier::means(),
+impl SignalSenders {
+    pub fn new() -> SignalSenders {
+        SignalSenders {
+            means: signal_sender::means(),
             users_are_fixed: caps::own().is_ok_and(|own| own.no_new_privileges),
-            send_as_self: courier::send_as_self,
+            send_as_self: signal_sender::send_as_self,
             limit: LIMIT,
             running: None,
             killed: BTreeSet::new(),
@@ -131,8 +131,8 @@ impl Couriers {
     }
 
     /// Whether this child sends signals, or did before it was killed.
-    pub fn is_courier(&self, pid: i32) -> bool {
-        self.running.as_ref().is_some_and(|running| running.courier.pid == pid) || self.killed.contains(&pid)
+    pub fn is_child(&self, pid: i32) -> bool {
+        self.running.as_ref().is_some_and(|running| running.sender.pid == pid) || self.killed.contains(&pid)
     }
 
     /// Whether there is a child that sends signals, or did before it was killed.
@@ -259,27 +259,27 @@ impl Couriers {
         Ok(())
     }
 
-    /// Takes the next messages if no child is at work, and if there is something to be tried. Messages without an errand,
+    /// Takes the next messages if no child is at work, and if there is something to be tried. Messages without an delivery,
     /// because the target is gone, are dropped.
     pub(in crate::init) fn next_batch(
         &mut self,
         now: Time,
-        mut errand: impl FnMut(&Message) -> Option<Errand>,
-    ) -> Option<(VecDeque<Message>, Vec<Errand>)> {
-        let (mut messages, mut errands) = (VecDeque::new(), Vec::new());
+        mut delivery: impl FnMut(&Message) -> Option<Delivery>,
+    ) -> Option<(VecDeque<Message>, Vec<Delivery>)> {
+        let (mut messages, mut deliveries) = (VecDeque::new(), Vec::new());
         if self.failing.is_some_and(|failing| now < failing.again && !failing.has_new) {
             return None;
         }
         while self.running.is_none()
-            && errands.len() < courier::MOST
+            && deliveries.len() < signal_sender::MOST
             && let Some(message) = self.waiting.pop()
         {
-            if let Some(errand) = errand(&message) {
+            if let Some(delivery) = delivery(&message) {
                 messages.push_back(message);
-                errands.push(errand);
+                deliveries.push(delivery);
             }
         }
-        (!errands.is_empty()).then_some((messages, errands))
+        (!deliveries.is_empty()).then_some((messages, deliveries))
     }
 
     /// Starts a child that sends these messages.
@@ -287,7 +287,7 @@ impl Couriers {
         &mut self,
         now: Time,
         messages: VecDeque<Message>,
-        errands: &[Errand],
+        deliveries: &[Delivery],
     ) -> Result<(), Unstarted> {
         let before = self.failing;
         let is_over = |failing: Failing| failing.since.saturating_add(self.limit) <= now;
@@ -295,9 +295,9 @@ impl Couriers {
             (Some(failing), _) if now < failing.again => None,
             (Some(failing), _) if failing.ends && is_over(failing) => Some(io::Error::other(ENDS)),
             (_, MOST_KILLED..) => Some(io::Error::other("the processes that are to send it do not end")),
-            (_, _) => match courier::send(errands) {
-                Ok(courier) => {
-                    self.begin(now, courier, messages);
+            (_, _) => match signal_sender::send(deliveries) {
+                Ok(sender) => {
+                    self.begin(now, sender, messages);
                     return Ok(());
                 }
                 Err(error) => Some(error),
@@ -310,16 +310,16 @@ impl Couriers {
             failing.again = now.saturating_add(RETRY);
         }
         self.failing = Some(failing);
-        let left = self.send_what_needs_no_child(messages, errands);
+        let left = self.send_what_needs_no_child(messages, deliveries);
         Err(match error {
             Some(error) => Unstarted::Refused(left, error),
             None => Unstarted::Waits(left),
         })
     }
 
-    fn begin(&mut self, now: Time, courier: Courier, messages: VecDeque<Message>) {
+    fn begin(&mut self, now: Time, sender: SignalSender, messages: VecDeque<Message>) {
         self.running = Some(Running {
-            courier,
+            sender,
             messages,
             has_begun: false,
             has_told: false,
@@ -334,9 +334,9 @@ impl Couriers {
     pub(in crate::init) fn send_what_needs_no_child(
         &self,
         messages: VecDeque<Message>,
-        errands: &[Errand],
+        deliveries: &[Delivery],
     ) -> VecDeque<Message> {
-        let done = (self.send_as_self)(errands);
+        let done = (self.send_as_self)(deliveries);
         messages.into_iter().zip(done).filter(|(_, is_done)| !is_done).map(|(message, _)| message).collect()
     }
 
@@ -376,7 +376,7 @@ impl Couriers {
         if self.killed.remove(&pid) {
             return Vec::new();
         }
-        let Some(mut running) = self.running.take_if(|running| running.courier.pid == pid) else {
+        let Some(mut running) = self.running.take_if(|running| running.sender.pid == pid) else {
             return Vec::new();
         };
         running.read();
@@ -414,8 +414,8 @@ impl Couriers {
         }
         let Some(running) = self.running.take() else { return Vec::new() };
         // Its real and saved user are rinit's, so this needs no capability.
-        let _ = process::kill(running.courier.pid, Signal::KILL);
-        self.killed.insert(running.courier.pid);
+        let _ = process::kill(running.sender.pid, Signal::KILL);
+        self.killed.insert(running.sender.pid);
         self.close(running, "the process that was to send it hung, and was killed")
     }
 
@@ -428,19 +428,19 @@ impl Couriers {
     /// For tests: all recipients are other users' processes, as it were.
     #[cfg(test)]
     pub(in crate::init) fn need_children(&mut self) {
-        self.need_children_but(|errands| vec![false; errands.len()]);
+        self.need_children_but(|deliveries| vec![false; deliveries.len()]);
     }
 
     /// For tests: all of which this is not true.
     #[cfg(test)]
-    pub(in crate::init) fn need_children_but(&mut self, send_as_self: fn(&[Errand]) -> Vec<bool>) {
+    pub(in crate::init) fn need_children_but(&mut self, send_as_self: fn(&[Delivery]) -> Vec<bool>) {
         self.send_as_self = send_as_self;
     }
 
     fn close(&mut self, mut running: Running, why: &str) -> Vec<(Message, io::Error)> {
         running.read();
         if let Some(message) = running.messages.front().copied().filter(|_| running.has_begun) {
-            let again = Some(message).filter(|it| courier::is_repeatable(it.signal));
+            let again = Some(message).filter(|it| signal_sender::is_repeatable(it.signal));
             let before = std::mem::replace(&mut self.interrupted, again);
             if again.is_none() || again == before {
                 self.interrupted = None;
@@ -456,7 +456,7 @@ impl Couriers {
 impl Running {
     /// Reads what it has told.
     fn read(&mut self) {
-        for told in self.courier.news() {
+        for told in self.sender.news() {
             (self.has_told, self.has_news) = (true, true);
             self.has_begun = matches!(told, Told::Begun);
             let Told::Done(result) = told else { continue };

@@ -1,25 +1,25 @@
-//! What the command line says of how PID 1 treats its command, in tini's words: `-g`, `-e`, `-p`, `-w`.
+//! tini's options: `-g`, `-e`, `-p`, `-w`.
 
 #![forbid(unsafe_code)]
 
 use crate::model::Signal;
 use crate::sys::process;
 
-/// How rinit is to treat COMMAND, natively and in another program's place.
+/// How rinit treats COMMAND, under its own name and under tini's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Contract {
+pub struct TiniOptions {
     /// Signals go to COMMAND's process group in place of COMMAND alone.
     pub to_group: bool,
     /// Exit statuses that become 0.
     pub remap: Remap,
     /// The signal that rinit gets when its parent ends.
     pub parent_death_signal: Option<Signal>,
-    /// Every reaped orphan is told, as a warning.
+    /// rinit warns of every orphan that it reaps.
     pub warn_zombies: bool,
 }
 
-impl Contract {
-    /// Asks the kernel for what it does of it.
+impl TiniOptions {
+    /// Sets the parent death signal, and becomes a subreaper unless rinit is PID 1.
     pub fn begin(&self) {
         if let Some(signal) = self.parent_death_signal
             && let Err(e) = process::set_parent_death_signal(signal)
@@ -39,7 +39,7 @@ impl Contract {
 pub struct Remap(Vec<u8>);
 
 impl Remap {
-    /// Has this status become 0.
+    /// Adds a status that becomes 0.
     pub fn add(&mut self, status: u8) {
         self.0.push(status);
     }

@@ -52,7 +52,7 @@ fn a_service_cannot_stop_the_process_that_signals_it() {
 fn a_signal_arrives_where_the_processor_is_scarce() {
     require_namespace!();
     require_root!();
-    let Some(share) = CpuShare::new("couriers") else {
+    let Some(share) = CpuShare::new("signal-senders") else {
         crate::skip!("needs a cgroup with a limit of the processor");
     };
     let enter = format!("echo 0 >{}/cgroup.procs && exec \"$@\"", share.dir().display());

@@ -11,7 +11,7 @@ use std::time::Duration;
 impl World<'_> {
     /// How long the next child takes; `None` where PID 1 sends signals itself.
     fn takes(&self) -> Option<Duration> {
-        let times = &self.scenario.hardships.couriers_take;
+        let times = &self.scenario.hardships.senders_take;
         times.get(self.kernel.deliveries % times.len().max(1)).copied()
     }
 

@@ -1,15 +1,15 @@
-//! Writes to the state directory, by a child: it may be on a disk that does not answer. One child at a time, so that a
-//! later word about a service goes after an earlier one. What is to be written meanwhile waits, one word for each service.
+//! Writes to the state directory in a child, because the disk may not answer. One child runs at a time, so that a later
+//! state of a service is written after an earlier one. Meanwhile the last state of each service waits.
 //!
-//! A child that takes longer than [`LIMIT`] is killed. If it waits in the kernel, it stays, and everything waits for its
-//! end. What it had to write is tried again [`PAUSE`] after that end, with the next word, or at the end of rinit.
+//! A child that takes longer than [`LIMIT`] is killed. If it hangs in the kernel, everything waits for its end. Its write
+//! is tried again [`PAUSE`] after that end, with the next write, or at the end of rinit.
 
 #![forbid(unsafe_code)]
 
 use super::{LastStop, State};
 use crate::model::text::cause;
 use crate::model::{Signal, duration};
-use crate::sys::aside::{self, Aside};
+use crate::sys::child_task::{self, ChildTask};
 use crate::sys::process::{self, Status};
 use std::collections::BTreeMap;
 use std::io;
@@ -31,7 +31,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 const MOST_WAITING: usize = 4096;
 
 /// The child and what it has to do next.
-pub struct Scribe {
+pub struct StateWriter {
     state: State,
     running: Option<Running>,
     /// By the name of the service: whether it was stopped by hand.
@@ -43,16 +43,16 @@ pub struct Scribe {
 }
 
 struct Running {
-    child: Aside,
+    child: ChildTask,
     name: String,
     stopped: bool,
     /// `None`: it was killed, or has no limit that the clock knows.
     deadline: Option<Instant>,
 }
 
-impl Scribe {
-    pub fn new(state: State) -> Scribe {
-        Scribe { state, running: None, waiting: BTreeMap::new(), retry_at: None, is_told: false }
+impl StateWriter {
+    pub fn new(state: State) -> StateWriter {
+        StateWriter { state, running: None, waiting: BTreeMap::new(), retry_at: None, is_told: false }
     }
 
     /// The child that writes, if there is one.
@@ -141,7 +141,7 @@ impl Scribe {
         while self.running.is_none() {
             let Some((name, stopped)) = self.waiting.pop_first() else { return };
             let state = &self.state;
-            match aside::run(|| state.write_stopped(&name, stopped)) {
+            match child_task::run(|| state.write_stopped(&name, stopped)) {
                 Ok(child) => {
                     let deadline = Instant::now().checked_add(LIMIT);
                     self.running = Some(Running { child, name, stopped, deadline });
@@ -171,7 +171,7 @@ impl Scribe {
             return tell_no_time();
         }
         let (state, waiting) = (&self.state, std::mem::take(&mut self.waiting));
-        let written = aside::run(|| {
+        let written = child_task::run(|| {
             for (name, stopped) in &waiting {
                 let _ = state.write_stopped(name, *stopped);
             }
@@ -204,11 +204,11 @@ mod tests {
     use nix::sys::wait::{WaitStatus, waitpid};
     use nix::unistd::Pid;
 
-    /// Waits for the child, and has the scribe know its end.
-    fn reap(scribe: &mut Scribe) {
-        let pid = Pid::from_raw(scribe.running.as_ref().unwrap().child.pid);
+    /// Waits for the child, and has the state_writer know its end.
+    fn reap(state_writer: &mut StateWriter) {
+        let pid = Pid::from_raw(state_writer.running.as_ref().unwrap().child.pid);
         match waitpid(pid, None).unwrap() {
-            WaitStatus::Exited(_, code) => scribe.reaped(Status::Code(code)),
+            WaitStatus::Exited(_, code) => state_writer.reaped(Status::Code(code)),
             other => panic!("{other:?}"),
         }
     }
@@ -218,15 +218,15 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let dir = base.path().join("state");
         let open = || State::open(Some(&dir), false);
-        let mut scribe = Scribe::new(open());
+        let mut state_writer = StateWriter::new(open());
         for (name, stopped) in [("web", true), ("web", false), ("db", true), ("web", true), ("web", false)] {
-            scribe.remember(name, stopped);
+            state_writer.remember(name, stopped);
         }
-        assert_eq!(scribe.waiting.len(), 2);
+        assert_eq!(state_writer.waiting.len(), 2);
         for _ in 0..3 {
-            reap(&mut scribe);
+            reap(&mut state_writer);
         }
-        assert!(scribe.running.is_none());
+        assert!(state_writer.running.is_none());
         assert_eq!(open().stopped(), ["db"]);
     }
 
@@ -234,40 +234,41 @@ mod tests {
     fn a_child_that_takes_too_long_is_killed_and_everything_waits_for_its_end() {
         let base = tempfile::tempdir().unwrap();
         let dir = base.path().join("state");
-        let mut scribe = Scribe::new(State::open(Some(&dir), false));
+        let mut state_writer = StateWriter::new(State::open(Some(&dir), false));
         let hangs = || {
             std::thread::sleep(Duration::from_secs(1000));
             Ok(())
         };
         let deadline = Instant::now() + LIMIT;
-        let child = aside::run(hangs).unwrap();
-        scribe.running = Some(Running { child, name: "web".into(), stopped: true, deadline: Some(deadline) });
+        let child = child_task::run(hangs).unwrap();
+        state_writer.running =
+            Some(Running { child, name: "web".into(), stopped: true, deadline: Some(deadline) });
         // A freeze is not at its cost.
-        scribe.overslept(LIMIT);
-        scribe.pass(deadline);
-        assert_eq!((scribe.deadline(), scribe.is_told), (Some(deadline + LIMIT), false));
-        scribe.pass(deadline + LIMIT);
-        assert_eq!((scribe.deadline(), scribe.is_told), (None, true));
-        scribe.remember("db", true);
-        assert_eq!(scribe.waiting.len(), 1);
-        let pid = Pid::from_raw(scribe.running.as_ref().unwrap().child.pid);
+        state_writer.overslept(LIMIT);
+        state_writer.pass(deadline);
+        assert_eq!((state_writer.deadline(), state_writer.is_told), (Some(deadline + LIMIT), false));
+        state_writer.pass(deadline + LIMIT);
+        assert_eq!((state_writer.deadline(), state_writer.is_told), (None, true));
+        state_writer.remember("db", true);
+        assert_eq!(state_writer.waiting.len(), 1);
+        let pid = Pid::from_raw(state_writer.running.as_ref().unwrap().child.pid);
         assert!(matches!(
             waitpid(pid, None),
             Ok(WaitStatus::Signaled(_, nix::sys::signal::Signal::SIGKILL, _))
         ));
-        scribe.reaped(Status::Signal(9));
-        assert!(scribe.running.is_none());
+        state_writer.reaped(Status::Signal(9));
+        assert!(state_writer.running.is_none());
         // Nobody says anything more, and it is tried again.
-        let retry = scribe.deadline().unwrap();
-        scribe.pass(retry - Duration::from_millis(1));
-        assert!(scribe.running.is_none());
-        scribe.pass(retry);
-        scribe.remember("x", true);
+        let retry = state_writer.deadline().unwrap();
+        state_writer.pass(retry - Duration::from_millis(1));
+        assert!(state_writer.running.is_none());
+        state_writer.pass(retry);
+        state_writer.remember("x", true);
         for _ in 0..3 {
-            reap(&mut scribe);
+            reap(&mut state_writer);
         }
-        assert_eq!(scribe.deadline(), None);
-        assert!(!scribe.is_told, "it has answered");
+        assert_eq!(state_writer.deadline(), None);
+        assert!(!state_writer.is_told, "it has answered");
         assert_eq!(State::open(Some(&dir), false).stopped(), ["db", "web", "x"]);
     }
 
@@ -275,26 +276,29 @@ mod tests {
     #[test]
     fn a_directory_that_hangs_again_after_an_error_is_told_again() {
         let base = tempfile::tempdir().unwrap();
-        let mut scribe = Scribe::new(State::open(Some(&base.path().join("state")), false));
-        let child = aside::run(|| Err(nix::errno::Errno::EIO.into())).unwrap();
-        scribe.running = Some(Running { child, name: "web".into(), stopped: true, deadline: None });
-        scribe.is_told = true;
-        reap(&mut scribe);
-        assert!(!scribe.is_told);
+        let mut state_writer = StateWriter::new(State::open(Some(&base.path().join("state")), false));
+        let child = child_task::run(|| Err(nix::errno::Errno::EIO.into())).unwrap();
+        state_writer.running = Some(Running { child, name: "web".into(), stopped: true, deadline: None });
+        state_writer.is_told = true;
+        reap(&mut state_writer);
+        assert!(!state_writer.is_told);
     }
 
     /// Reloads may bring new names for ever.
     #[test]
     fn what_waits_has_a_maximum() {
         let base = tempfile::tempdir().unwrap();
-        let mut scribe = Scribe::new(State::open(Some(&base.path().join("state")), false));
-        scribe.remember("first", true);
+        let mut state_writer = StateWriter::new(State::open(Some(&base.path().join("state")), false));
+        state_writer.remember("first", true);
         for number in 0..MOST_WAITING + 10 {
-            scribe.remember(&format!("s{number}"), true);
+            state_writer.remember(&format!("s{number}"), true);
         }
-        scribe.remember("s1", false);
-        assert_eq!((scribe.waiting.len(), scribe.waiting.get("s1")), (MOST_WAITING, Some(&false)));
-        waitpid(Pid::from_raw(scribe.running.as_ref().unwrap().child.pid), None).unwrap();
+        state_writer.remember("s1", false);
+        assert_eq!(
+            (state_writer.waiting.len(), state_writer.waiting.get("s1")),
+            (MOST_WAITING, Some(&false))
+        );
+        waitpid(Pid::from_raw(state_writer.running.as_ref().unwrap().child.pid), None).unwrap();
     }
 
     #[test]
@@ -302,14 +306,14 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let dir = base.path().join("state");
         let open = || State::open(Some(&dir), false);
-        let mut scribe = Scribe::new(open());
-        scribe.remember("web", true);
-        waitpid(Pid::from_raw(scribe.running.as_ref().unwrap().child.pid), None).unwrap();
+        let mut state_writer = StateWriter::new(open());
+        state_writer.remember("web", true);
+        waitpid(Pid::from_raw(state_writer.running.as_ref().unwrap().child.pid), None).unwrap();
         open().write_stopped("web", false).unwrap();
-        scribe.reaped(Status::Signal(15));
-        assert!(scribe.running.is_none() && scribe.waiting.contains_key("web"));
+        state_writer.reaped(Status::Signal(15));
+        assert!(state_writer.running.is_none() && state_writer.waiting.contains_key("web"));
         let stop = LastStop::new("SIGTERM".into(), Duration::ZERO, Vec::new(), 0);
-        scribe.finish(&stop, PATIENCE);
+        state_writer.finish(&stop, PATIENCE);
         assert_eq!((open().stopped(), open().last_stop()), (vec!["web".to_owned()], Some(stop)));
     }
 
@@ -318,12 +322,12 @@ mod tests {
     fn without_time_no_child_is_made_at_the_end() {
         let base = tempfile::tempdir().unwrap();
         let dir = base.path().join("state");
-        let mut scribe = Scribe::new(State::open(Some(&dir), false));
-        scribe.waiting.insert("web".into(), true);
+        let mut state_writer = StateWriter::new(State::open(Some(&dir), false));
+        state_writer.waiting.insert("web".into(), true);
         let stop = LastStop::new("SIGTERM".into(), Duration::ZERO, Vec::new(), 0);
-        scribe.finish(&stop, Duration::ZERO);
-        assert!(scribe.waiting.contains_key("web"), "a child has it");
-        scribe.finish(&stop, LEAST);
-        assert!(scribe.waiting.is_empty());
+        state_writer.finish(&stop, Duration::ZERO);
+        assert!(state_writer.waiting.contains_key("web"), "a child has it");
+        state_writer.finish(&stop, LEAST);
+        assert!(state_writer.waiting.is_empty());
     }
 }
