@@ -12,13 +12,14 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// So much may come before the body.
+/// Maximum number of bytes before the body.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// So much of the body of a failure is shown.
+/// Maximum number of bytes shown of the body of a failure.
 const MAX_BODY: usize = 1024;
 
-/// So much, and for so long, is read after the result is known: a server that is cut off in its answer may log that as an error.
+/// After the result is known, at most this much is read, for at most this long. A server that is cut off in its response
+/// may log an error.
 const MAX_DRAIN: usize = 256 * 1024;
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
@@ -37,7 +38,7 @@ impl Outcome {
     }
 }
 
-/// A machine that has much to do may be so late.
+/// On a busy machine, a wake-up may come late by this.
 const TOLERATED: Duration = Duration::from_secs(1);
 
 /// Makes an attempt that has this long. One that fails long after that was stopped or frozen, perhaps with the service:

@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// So much of a text is shown.
 const MAX_TEXT: usize = 1024;
 
-/// The columns are at least so wide. Whoever follows does not know the names that are to come.
+/// Minimum widths of the columns. With --follow the later names are not known.
 const SERVICE_WIDTH: usize = 10;
 const KIND_WIDTH: usize = 12;
 

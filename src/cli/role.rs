@@ -13,7 +13,7 @@ use crate::sys::{container, process};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// So much of a word is repeated.
+/// Maximum length of a word that a message repeats.
 const MAX_WORD: usize = 80;
 
 /// What a command line without a verb makes of this process.

@@ -174,7 +174,7 @@ pub(super) fn env_verbosity(env: Env<'_>) -> Option<LevelFilter> {
     Some(raised(LevelFilter::Error, number))
 }
 
-/// So many levels more.
+/// Raises the level by this number of steps.
 pub(super) fn raised(level: LevelFilter, by: usize) -> LevelFilter {
     LevelFilter::iter().filter(|other| *other > level).take(by).last().unwrap_or(level)
 }

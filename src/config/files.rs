@@ -193,7 +193,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     read_at_most(path, LARGEST)
 }
 
-/// Reads a regular file (or a link to one) of at most so many bytes, which are whole KiB.
+/// Reads a regular file (or a link to one) of at most `largest` bytes, which are whole KiB.
 ///
 /// # Errors
 /// Why it cannot be read, as the end of a sentence.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 const FILE: &str = "rinit.sock";
 
-/// A place that was given is open to all who can reach it: reading is, and who may change is decided by their user ID.
+/// Everybody who can reach a given address may connect. Everybody may read; the user ID decides who may change something.
 const GIVEN_MODE: u32 = 0o666;
 const OWN_MODE: u32 = 0o600;
 
@@ -88,10 +88,10 @@ pub struct Candidate {
     pub trusted: Trusted,
 }
 
-/// Whom a verb believes to be its init.
+/// Which process a verb accepts as its init.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trusted {
-    /// Whoever answers at the place that the user has named.
+    /// Any process that answers at the address that the user has given.
     Anyone,
     /// PID 1.
     Pid1,

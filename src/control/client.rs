@@ -108,8 +108,9 @@ fn cause(error: &io::Error, deadline: &Deadline) -> String {
     }
 }
 
-/// The first place where somebody listens who can be trusted. No place holds up the search for the others: whoever has
-/// taken the first name need not accept anybody. Only then the places are waited for whose queue is full, a little each.
+/// Connects to the first place with a trusted listener. A process that has taken the first name may never accept, so
+/// no place delays the search of the others. Places whose queue is full are tried again afterwards, each for a short
+/// time.
 fn connect<'a>(places: &'a [Candidate], deadline: &Deadline) -> Result<(&'a Address, UnixStream), Failure> {
     let mut patience = Duration::ZERO;
     loop {

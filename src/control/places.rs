@@ -1,6 +1,6 @@
 //! Who gets a place among the clients, and who has to give way to others. Pure.
 //!
-//! Every connection is accepted at once, because whoever waits in the kernel's queue waits behind everybody else in it.
+//! Every connection is accepted at once, because a client in the kernel's queue waits behind all others in it.
 //! What there is not room for is then decided here, by these rules:
 //!
 //! 1. No user but root holds more than half of the places.
@@ -24,10 +24,10 @@ use std::time::Duration;
 /// Maximum number of clients at a time.
 pub const MAX_CLIENTS: usize = 64;
 
-/// One of so many file descriptors that rinit may have is for clients: the services need some, too.
+/// Clients get this fraction of the file descriptors that rinit may have. The services need some, too.
 const DESCRIPTORS_A_CLIENT: usize = 4;
 
-/// One user but root holds at most one of so many places.
+/// A user other than root holds at most this fraction of the places.
 const SHARES: usize = 2;
 
 /// Maximum number of bytes held for all clients together: requests, answers, and what is kept of requests that wait.
@@ -76,7 +76,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// For an init that may have so many file descriptors.
+    /// For an init whose limit of file descriptors is this.
     pub(super) fn new(descriptors: usize) -> Places {
         let all = descriptors.checked_div(DESCRIPTORS_A_CLIENT).unwrap_or(0);
         Places { all: all.clamp(1, MAX_CLIENTS) }
@@ -173,7 +173,7 @@ mod tests {
         Peer { uid, pid: 5, may_change: uid == 0 || uid == OWN }
     }
 
-    /// Clients of a user that have owed something for so many milliseconds; numbered from `first` on.
+    /// Clients of a user, each with the milliseconds since it owes something; numbered from `first` on.
     fn clients(first: u64, uid: u32, owe: &[u64]) -> Vec<Holder> {
         let holder = |(at, millis): (u64, &u64)| Holder {
             client: ClientId(first + at),

@@ -54,7 +54,7 @@ fn at(place: Candidate) -> Option<Running> {
             };
             is_init.then_some(Running { pid: Some(peer.pid), address })
         }
-        // Somebody is there, but has no time. Whoever holds the abstract name may be anybody.
+        // A busy process listens there. Any user's process can hold the abstract name.
         Err(e) if e.kind() == io::ErrorKind::WouldBlock && trusted != Trusted::Pid1 => {
             Some(Running { pid: None, address })
         }

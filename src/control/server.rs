@@ -72,7 +72,7 @@ pub struct Server {
     next_id: u64,
     /// Whose turn it was last, among those who have sent several requests at once.
     last_served: ClientId,
-    /// Whose turn it is next: the highest rank's, or whoever comes after the last one.
+    /// The client whose turn is next: the one of the highest rank, or the one after the last.
     rank_first: bool,
     listening: bool,
     /// When to listen again after the system lacked something.
@@ -198,7 +198,7 @@ impl Server {
         self.settle(poller, client, result);
     }
 
-    /// Whether so many bytes more may be kept of a client's request until it is answered.
+    /// Whether this number of further bytes of a client's request may be kept until it is answered.
     pub fn keep(&mut self, poller: &Poller, now: Instant, client: ClientId, bytes: usize) -> bool {
         if !self.make_room(poller, now, client, bytes) {
             return false;
@@ -310,7 +310,7 @@ impl Server {
         self.clients.iter().map(holder).collect()
     }
 
-    /// Sees to it that so many bytes more can be held for a client: others may have to go.
+    /// Makes room for this number of further bytes for a client. Other clients may be disconnected.
     fn make_room(&mut self, poller: &Poller, now: Instant, client: ClientId, bytes: usize) -> bool {
         loop {
             if self.held().saturating_add(bytes) <= MAX_HELD {

@@ -1,5 +1,5 @@
 //! What goes wrong again and again: it is worth a line once, then one at most once a minute, and one when it works again.
-//! However often it comes and goes, and whoever brings that about, there are no more lines. Pure.
+//! However often it comes and goes, and for whatever reason, there are no more lines. Pure.
 
 #![forbid(unsafe_code)]
 

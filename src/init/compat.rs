@@ -86,7 +86,7 @@ fn run_to_end(options: &CompatOptions) -> u8 {
     }
 }
 
-/// So many processes that have themselves traced are let go before rinit looks at other signals.
+/// Maximum number of traced processes released before rinit reads other signals.
 const DETACHED_A_TURN: usize = 64;
 
 struct CompatInit<'a> {
@@ -148,7 +148,7 @@ impl<'a> CompatInit<'a> {
     /// Reaps every child that has ended. Returns the exit status if the command is among them.
     fn reap(&mut self) -> Option<u8> {
         if self.pacing.is_close() {
-            // Whoever is about to end gets the processor first.
+            // Processes that are about to end run first.
             process::yield_now();
         }
         let command = self.command.as_ref().map(|command| command.pid);

@@ -53,8 +53,8 @@ use std::time::{Duration, Instant};
 /// The signals that ask rinit to stop the container.
 const STOP_SIGNALS: [Signal; 5] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::PWR, Signal::RTMIN_3];
 
-/// Maximum number of times that the poller is asked for more before deadlines expire, so that whoever keeps rinit busy
-/// cannot hold them up.
+/// Maximum number of times that the poller is asked for more before deadlines expire, so that a client that keeps
+/// rinit busy cannot hold them up.
 const ROUNDS: u32 = 16;
 
 /// The signals' token.

@@ -386,7 +386,7 @@ mod tests {
         }
     }
 
-    /// A child is given so many at most, and others may wait behind them.
+    /// A child gets a limited number of signals. Others may wait behind them.
     #[test]
     fn all_that_waits_is_tried_where_no_child_can_be_made() {
         let (mut executor, [(mut first, pid), (mut second, other)]) = executor();

@@ -26,22 +26,22 @@ pub struct Source {
     command: Vec<OsString>,
     logging: Option<Logging>,
     groups: BTreeMap<String, Vec<String>>,
-    /// Those for whom it is being read.
+    /// The clients that wait for this reading.
     askers: Vec<Asker>,
     /// Those who have asked since that began.
     next: Vec<Asker>,
 }
 
-/// Who has asked for the configuration to be read again.
+/// Where a request to reload came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asker {
-    /// Whoever has sent SIGHUP.
+    /// The signal SIGHUP.
     Signal,
     /// This client.
     Client(ClientId),
 }
 
-/// What came of it for whom.
+/// The result of a reload, and the clients that wait for it.
 pub type Answer = (Vec<Asker>, Result<ReloadReport, String>);
 
 const STOPPING: &str = "the container is being stopped";

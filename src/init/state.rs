@@ -1,11 +1,11 @@
-//! What is remembered from one start of the container to the next: which services were stopped by hand, and how the
-//! last stop went. Small files in the state directory:
+//! The state that survives a restart of the container: which services were stopped by hand, and how the last stop
+//! went. Small files in the state directory:
 //!
 //! - `stopped/NAME`, empty: the service NAME, of `restart = "unless-stopped"`, was stopped by hand;
 //! - `last-stop.json`: the report of the last stop.
 //!
-//! All of it is a convenience: rinit runs without, and on a read-only file system it does. Nothing is created before it
-//! is needed. It is read before anything is started, and written by a child (see `state_writer`): the directory may be on a disk
+//! rinit also runs without it, on a read-only file system for example. Nothing is created before it
+//! is needed. It is read before anything is started, and written by a child (see `writer`): the directory may be on a disk
 //! that does not answer.
 
 #![forbid(unsafe_code)]
@@ -29,7 +29,7 @@ const MAX_NAMES: usize = 10_000;
 /// Longer than any report that is written.
 const MAX_REPORT: usize = 64 * 1024;
 
-/// So many names of services that had to be killed are kept, and so much of the cause.
+/// Maximum number of names of killed services, and maximum length of the cause.
 const MAX_KILLED: usize = 100;
 const MAX_CAUSE: usize = 1024;
 

@@ -26,7 +26,7 @@ pub struct HealthTiming {
     pub start_period: Duration,
     /// The same until the first success, for probes whose failures do not count.
     pub start_interval: Duration,
-    /// So many failures in a row make it unhealthy; at least 1.
+    /// Number of failures in a row that make it unhealthy; at least 1.
     pub retries: u32,
     /// What is done then.
     pub on_unhealthy: OnUnhealthy,

@@ -254,7 +254,7 @@ pub struct Backoff {
     pub max: Duration,
     /// A service that was ready this long, and healthy where it has a health check, is restarted at once.
     pub reset_after: Duration,
-    /// It is restarted so many times in a row and then has failed; `None`: there is no limit.
+    /// Maximum number of restarts in a row, after which the service has failed; `None`: no limit.
     pub limit: Option<u32>,
     /// The limit is one of all restarts within this time, in a row or not. As with systemd, the time begins with a
     /// restart, and anew with the first one after it.

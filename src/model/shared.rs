@@ -8,7 +8,7 @@ use std::rc::Rc;
 /// So far back an equal value is looked for.
 const NEAR: usize = 8;
 
-/// Whoever changes it gets a copy, if others have it too. Most services of a container have most of their settings in
+/// A change makes a copy if others share the value. Most services of a container have most of their settings in
 /// common: they take no more memory than one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shared<T>(Rc<T>);

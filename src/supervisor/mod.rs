@@ -332,7 +332,7 @@ impl Supervisor {
     fn exited(&mut self, now: Time, pid: Pid, ended: Ended, out: &mut Vec<Effect>) {
         let Ended { status, group_left, oom, output } = ended;
         let Some(Process { service, role, .. }) = self.processes.ended(pid) else { return };
-        // With COMMAND alone the stop of the container follows at once, and is for whoever is left.
+        // With COMMAND alone the stop of the container follows at once, and ends the remaining processes.
         let group_left = group_left && !(role == Role::Main && self.is_all(service));
         self.processes.told(pid, group_left);
         if group_left && role != Role::Main {

@@ -1,6 +1,6 @@
 //! The one table of processes: which there are, what each is to its service, and whom a signal can still reach.
 //!
-//! The supervisor owns the table, and whoever makes, watches, reaps or signals a process consults it; nobody else keeps
+//! The supervisor owns the table. All code that makes, watches, reaps or signals a process uses it; nothing else keeps
 //! a list of its own. A process enters with `insert`, as soon as it is forked and before anything can be reaped. It
 //! leaves in two steps. `reap` marks it the moment the kernel has given up its process ID, so that from then on nothing
 //! can be sent to it. `told` removes it when its service learns how it ended. All that ended together are marked before

@@ -11,7 +11,7 @@ impl Supervisor {
     /// Carries out what the changes so far mean for other units, until nothing changes any more.
     pub(super) fn settle(&mut self, now: Time, out: &mut Vec<Effect>) {
         self.spread(now, out);
-        // Whoever waits for something else as well finds it as it is now.
+        // A unit that waits for something else as well finds that in its current state.
         for id in std::mem::take(&mut self.came_up) {
             self.queue.extend(self.units.get(id.0).iter().flat_map(|unit| &unit.needed_by));
         }

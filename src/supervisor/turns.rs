@@ -46,7 +46,7 @@ impl Supervisor {
         }
     }
 
-    /// A service waits no longer for others: whoever waits for it waits for these.
+    /// A service no longer waits for others. Services that wait for it wait for these instead.
     fn pass_on(&mut self, id: ServiceId, turn: Option<&Turn>) {
         let after = turn.iter().flat_map(|turn| &turn.after).copied();
         let after: Vec<ServiceId> = after.filter(|id| !self.is_out_of_the_way(*id)).collect();

@@ -79,7 +79,7 @@ fn each_listed(act: impl Fn(RawFd) -> Result<(), ()>) -> Result<(), ()> {
             // SAFETY: closes what was opened above.
             return check(unsafe { libc::close(dir) });
         }
-        // SAFETY: the kernel has filled in so many bytes of the buffer, and any bytes are valid.
+        // SAFETY: the kernel has filled in this number of bytes, and any bytes are valid.
         let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), count) };
         each_number(bytes, |fd| if fd >= FIRST && fd != dir { act(fd) } else { Ok(()) })?;
     }

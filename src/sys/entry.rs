@@ -28,7 +28,7 @@ macro_rules! entry {
 ///
 /// # Safety
 ///
-/// `words` are so many strings, which nobody changes or frees.
+/// `words` points to that many strings, which nobody changes or frees.
 pub unsafe fn begin(count: c_int, words: *const *const c_char) -> Vec<OsString> {
     // Writing to a pipe without a reader is an error like others, and no end.
     // SAFETY: the disposition runs no code.

@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Room for the sender's credentials and nothing else: for descriptors that somebody sends along there is none, so the
-/// kernel closes them. Whoever waits for that (systemd's barrier) learns that the message was read.
+/// kernel closes them. A sender that waits for that (systemd's barrier) learns that the message was read.
 const CONTROL_SIZE: usize = {
     // SAFETY: CMSG_SPACE computes a number.
     let size = unsafe { libc::CMSG_SPACE(size_of::<libc::ucred>() as u32) };
@@ -36,7 +36,7 @@ pub struct Received {
     pub pid: i32,
     /// The sender's user ID, as far as it can be seen from here.
     pub uid: u32,
-    /// So many bytes are in the buffer.
+    /// Number of bytes in the buffer.
     pub length: usize,
     /// There were more.
     pub truncated: bool,

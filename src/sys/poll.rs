@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-/// So many descriptors are looked at for one wake-up; the rest comes with the next.
+/// Maximum number of events per wake-up. The next wake-up has the rest.
 const BATCH: usize = 64;
 
 /// What a descriptor is watched for. A hang-up or an error is always told.

@@ -21,23 +21,23 @@ struct Stat {
 /// The name that a client of rinit gives itself.
 pub const CLIENT: &std::ffi::CStr = c"rinit-client";
 
-/// So many ancestors, itself included, are looked at for a client.
+/// Maximum number of ancestors, including the process itself, that are checked for a client.
 const GENERATIONS: usize = 8;
 
-/// So many fields are between the group and the flags.
+/// Number of fields between the group and the flags.
 const FLAGS_AFTER_GROUP: usize = 3;
 
-/// So many fields are between the flags and the number of threads.
+/// Number of fields between the flags and the number of threads.
 const THREADS_AFTER_FLAGS: usize = 10;
 
 /// The flag of a process that was forked and has not executed a program: `PF_FORKNOEXEC` of the kernel's
 /// include/linux/sched.h. An exec takes it away before it closes any descriptor, and the end of a process leaves it.
 const FORKED_WITHOUT_EXEC: u32 = 0x40;
 
-/// One field is between the number of threads and the time of the start.
+/// Number of fields between the number of threads and the time of the start.
 const START_AFTER_THREADS: usize = 1;
 
-/// A process. With the time of its start its number means one process for ever.
+/// A process. Its number and the time of its start together are never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Its number.
@@ -47,12 +47,12 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Who has this number now.
+    /// The process that has this number now.
     pub fn of(pid: i32) -> Identity {
         Identity { pid, started: start_time(pid) }
     }
 
-    /// Whether it is gone, be the number another process's. Not known of whom `/proc` did not show.
+    /// Whether the process is gone, even if another one has its number. False if `/proc` did not show it.
     pub fn is_gone(self) -> bool {
         self.started.is_some() && start_time(self.pid) != self.started
     }
@@ -94,7 +94,7 @@ pub fn has_executed(pid: i32) -> Option<bool> {
     stat(pid)?.flags.map(|flags| flags & FORKED_WITHOUT_EXEC == 0)
 }
 
-/// When a process was started, in a measure of the kernel's: with it, a number means one process for ever.
+/// When a process was started, in clock ticks since the boot. See [`Identity`].
 pub fn start_time(pid: i32) -> Option<u64> {
     stat(pid)?.started
 }
@@ -120,19 +120,19 @@ pub fn dead_groups() -> BTreeSet<i32> {
     dead.iter().map(|stat| stat.group).filter(|group| !live.contains(group)).collect()
 }
 
-/// Whether somebody is left whom rinit has to stop before it ends, beside its own children: for PID 1, one that has
-/// entered the container from outside, as by `docker exec`. Clients of rinit are not waited for.
+/// Whether a process is left that rinit has to stop before it ends, beside its own children. For PID 1, this is one that
+/// has entered the container from outside, for example by `docker exec`. rinit does not wait for its clients.
 pub fn is_anybody_left() -> bool {
     if !process::is_pid1() || process::is_alone() {
         return false;
     }
     let found = Found::look();
-    // Without /proc it is known only that there is somebody.
+    // Without /proc, rinit knows only that there is a process.
     found.all.is_empty() || found.targets().any(|pid| !found.is_client(pid))
 }
 
-/// Every process that is left but this one, and but those of other containers. For a PID 1 these are the ones whose
-/// cgroup is outside of its own and who are not its descendants. Any other process has nobody but its descendants.
+/// Every remaining process except this one and those of other containers. For PID 1, a process of another container is
+/// one outside of its cgroup that is not its descendant. For any other process, only descendants remain.
 pub fn rest(spare_clients: bool) -> Rest {
     let mut found = Found::look();
     let pids: Vec<i32> = found.targets().filter(|pid| !(spare_clients && found.is_client(*pid))).collect();
@@ -141,7 +141,7 @@ pub fn rest(spare_clients: bool) -> Rest {
     Rest { is_everybody: process::is_pid1() && pids.len() == others, pids, stats }
 }
 
-/// Who is left.
+/// The remaining processes.
 pub struct Rest {
     pids: Vec<i32>,
     /// Of each of them.
@@ -155,7 +155,7 @@ impl Rest {
         self.pids.iter().copied().zip(self.stats.iter().map(|stat| stat.name.as_slice()))
     }
 
-    /// To whom signals go, one by one; -1 stands for everybody, where it is not known who that is.
+    /// The targets for signals. A process ID of -1 stands for all processes, if `/proc` does not show them.
     pub fn recipients(&self) -> Vec<Identity> {
         if self.is_everybody && self.pids.is_empty() {
             return vec![Identity { pid: -1, started: None }];
@@ -169,7 +169,7 @@ impl Rest {
     /// # Errors
     /// The first error of `kill`: EPERM for a process of another user. The others are signalled nevertheless.
     pub fn signal(&self, signals: &[Signal]) -> std::io::Result<()> {
-        // Where everybody is meant, nobody slips through who is made meanwhile.
+        // A signal to -1 also reaches processes that are started meanwhile.
         let pids = if self.is_everybody { &[-1][..] } else { &self.pids };
         let mut result = Ok(());
         for signal in signals {
@@ -177,7 +177,7 @@ impl Rest {
                 result = result.and(process::kill(*pid, *signal));
             }
         }
-        // For everybody the kernel does not say whom it has left out.
+        // For -1 the kernel does not report the processes that it could not signal.
         let reaches_all = || self.pids.iter().try_for_each(|pid| process::may_signal(*pid));
         if self.is_everybody { result.and(reaches_all()) } else { result }
     }
@@ -219,7 +219,7 @@ impl Found {
         Found { own: i32::try_from(std::process::id()).unwrap_or_default(), all: all().collect() }
     }
 
-    /// Whom the rest is: everybody alive but rinit and the processes of other containers.
+    /// All live processes except rinit and those of other containers.
     fn targets(&self) -> impl Iterator<Item = i32> {
         let descendants = self.descendants();
         let cgroup = if process::is_pid1() { read(self.own, CGROUP) } else { None };

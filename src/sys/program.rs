@@ -21,7 +21,7 @@ pub enum Program {
     Paths(Vec<CString>),
     /// This name, looked for in a PATH whose value is in a file.
     Named(OsString),
-    /// The program of an open descriptor: rinit itself, wherever its file is and whoever executes it.
+    /// The program of an open descriptor: rinit itself, in any root and for any user.
     Descriptor(RawFd),
     /// None: the process has nothing to do and exits with 0.
     Nothing,

@@ -1,5 +1,5 @@
-//! Descriptors that others send along. rinit takes none; but one that is thrown away is closed by whom it was sent to,
-//! and that may take as long as its sender likes: a TCP socket with data left and SO_LINGER set.
+//! Refuses descriptors that are sent over a socket. rinit uses none. The kernel would close them in rinit's name, and the
+//! sender decides how long that takes: a TCP socket with unsent data and SO_LINGER, for example.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -7,10 +7,10 @@ use std::os::fd::{AsFd, AsRawFd};
 /// Since Linux 6.16; the libc crate does not know it yet.
 const SO_PASSRIGHTS: libc::c_int = 83;
 
-/// Whoever sends descriptors to this socket, or to one that is accepted from it, gets EPERM.
+/// Makes sending descriptors to this socket, or to one that is accepted from it, fail with EPERM.
 ///
 /// # Errors
-/// An older kernel does not know this.
+/// `setsockopt` fails: ENOPROTOOPT before Linux 6.16.
 pub fn refuse(socket: impl AsFd) -> io::Result<()> {
     let no: libc::c_int = 0;
     let size = libc::socklen_t::try_from(size_of_val(&no)).unwrap_or_default();

@@ -153,7 +153,8 @@ pub fn spawn(spec: &Spec, output: Option<BorrowedFd<'_>>) -> io::Result<Spawned>
         -1 => Err(io::Error::last_os_error()),
         pid => {
             if matches!(spec.session, Session::Foreground | Session::Background) {
-                // In the child too: whoever comes first. Fails harmlessly once the child has executed its program.
+                // The child does the same; the first of the two calls counts. After the child's exec this one fails
+                // harmlessly.
                 // SAFETY: setpgid has no memory effects.
                 unsafe {
                     libc::setpgid(pid, pid);

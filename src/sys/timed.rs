@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// A machine that has much to do may wake us up so late.
+/// On a busy machine, a wake-up may come late by this.
 const TOLERATED: Duration = Duration::from_secs(1);
 
 /// How the program has ended.

@@ -68,7 +68,7 @@ fn answer(next: Next, separator: Option<char>) -> String {
     text
 }
 
-/// The services of the running init, with their states. None if there is no init: whoever completes a word wants no
+/// The services of the running init, with their states. None if there is no init: a user who completes a word wants no
 /// explanation.
 fn services(socket: Option<&OsStr>) -> Vec<Candidate> {
     let socket = socket.map(OsStr::to_owned).or_else(|| super::values::env("RINIT_SOCKET"));

@@ -11,7 +11,7 @@ use crate::sys::tty;
 pub struct Screen {
     /// Colours.
     pub colour: bool,
-    /// So many columns; `None`: lines of any length.
+    /// Number of columns; `None`: lines of any length.
     pub columns: Option<usize>,
 }
 

@@ -16,7 +16,7 @@ const HEALTH: usize = 2;
 /// On a screen that leaves the last column less than this, lines are not cut: they are broken by the terminal.
 const LEAST: usize = 10;
 
-/// So many names are listed below the table.
+/// Maximum number of names below the table.
 const MOST_NAMES: usize = 10;
 
 type Row = [String; COLUMNS];

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::ops::Range;
 
-/// So deep may one `${` stand in the default of another: each costs a piece of the stack.
+/// Maximum depth of a `${` in the default of another one. Each level needs a piece of the stack.
 const DEEPEST: u32 = 16;
 
 /// The longest text that putting values in may make of a string: the kernel takes no longer argument.

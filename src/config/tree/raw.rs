@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// The largest file that is read whole, in bytes.
 const LARGEST: u64 = 64 * 1024;
-/// So much of a program is looked at: the kernel reads no more of its first line either.
+/// Bytes read of a program. The kernel reads no more of its first line either.
 const HEAD: u64 = 256;
 
 /// Mistakes and notes, while trees are read.

@@ -11,7 +11,7 @@ use std::fmt;
 /// What has happened, as far as it is kept: a page of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventsReport {
-    /// So many that were asked for are not kept any more.
+    /// Number of requested events that are not kept any more.
     #[serde(default)]
     pub lost: u64,
     /// The number up to which this answers: what comes after it is another page.

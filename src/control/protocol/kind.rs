@@ -1,4 +1,4 @@
-//! The kinds of events: the one table of their words, and of what is told with each.
+//! The kinds of events: one table with their names and the fields of each.
 
 #![forbid(unsafe_code)]
 
@@ -113,7 +113,7 @@ mod tests {
         assert!(!EventKind::is_meant("health_status: healthy", "health"));
     }
 
-    /// The page has a row for each word, no other, and in it what is told with each of its kinds.
+    /// The page has exactly one row for each name, with the fields of its kinds.
     #[test]
     fn the_page_for_people_explains_every_kind() {
         let page = include_str!("../../../docs/events.md");

@@ -87,7 +87,7 @@ impl Running {
         self.clock_ms.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
-    /// Waits until the server has so many clients.
+    /// Waits until the server has this number of clients.
     fn await_clients(&self, count: usize) {
         let deadline = Instant::now() + LONG;
         while self.clients.load(Ordering::SeqCst) != count {

@@ -20,7 +20,7 @@ impl Additions {
     }
 }
 
-/// What whoever has started rinit tells the program that it has started: where to notify, and which sockets it is given.
+/// Variables that are meant for rinit alone: where to notify, and which sockets were passed.
 /// To a service it would lie.
 const FOR_RINIT: [&[u8]; 6] =
     [b"NOTIFY_SOCKET", b"WATCHDOG_USEC", b"WATCHDOG_PID", b"LISTEN_PID", b"LISTEN_FDS", b"LISTEN_FDNAMES"];

@@ -19,7 +19,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// Maximum number of processes of one user whose ancestors are looked at in that time.
 const LOOKUPS: u32 = 16;
 
-/// Maximum number of users for whom that is done in that time.
+/// Maximum number of users whose senders are looked up in that time.
 const USERS: usize = 16;
 
 /// Maximum number of ancestors that are looked at.
@@ -199,7 +199,7 @@ mod tests {
                 let found = senders.find(now, (pid, uid), &chain, &owner);
                 assert_ne!(found, Sender::Of(WEB));
             }
-            // Ten windows, two users, with so many processes each, of so many ancestors.
+            // Ten windows and two users with many processes, each of which has many ancestors.
             let most = 10 * 2 * usize::try_from(LOOKUPS).unwrap() * MAX_ANCESTORS;
             assert!(chain.reads.get() <= if same { 10 * MAX_ANCESTORS } else { most }, "{:?}", chain.reads);
         }

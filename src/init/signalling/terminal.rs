@@ -11,7 +11,8 @@ use crate::sys::{inherit, process, tty};
 use log::Level;
 use std::time::{Duration, Instant};
 
-/// So long after a SIGTSTP that rinit has sent, a stop is ascribed to it. A command that ignores it is not stopped by it.
+/// A stop within this time after a SIGTSTP that rinit has sent is ascribed to that signal. A command that ignores it
+/// is not stopped by it.
 const REQUEST: Duration = Duration::from_secs(5);
 
 /// A command that is stopped again sooner than this is not spoken of again.
@@ -25,7 +26,7 @@ pub struct Terminal {
     has_shell: bool,
     /// rinit is PID 1: nobody is there who could continue a command that is stopped from its terminal.
     is_last: bool,
-    /// When rinit has sent a SIGTSTP that may stop it: whoever wanted that can send SIGCONT.
+    /// When rinit has sent a SIGTSTP that may stop it: the sender of that signal can send SIGCONT.
     requested: Option<Instant>,
     /// When it was continued last.
     continued: Option<Instant>,
@@ -89,7 +90,7 @@ impl Terminal {
         self.has_shell
     }
 
-    /// The end: whoever started rinit finds the terminal as it was.
+    /// At the end of rinit: returns the terminal to its state before rinit.
     pub fn give_back(&self) {
         if let Some(group) = self.own_group {
             tty::set_foreground(group);

@@ -130,7 +130,7 @@ fn a_command_stops_what_runs_and_the_signal_is_sent_where_it_fails() {
     world.tell(Event::Start { services: vec![ServiceId(0)] });
     world.tell(Event::Stop { services: vec![ServiceId(0)] });
     world.exits("web", 0);
-    assert_eq!(world.state("web"), State::Stopping, "the command has the word");
+    assert_eq!(world.state("web"), State::Stopping, "COMMAND decides when it ends");
     world.exits("web:stop_command", 0);
     assert_eq!(world.state("web"), State::Stopped);
     world.tell(Event::Start { services: vec![ServiceId(0)] });

@@ -71,7 +71,7 @@ struct World {
     now: Time,
     next_pid: i32,
     alive: Vec<(String, Pid)>,
-    /// The next so many spawns fail for want of processes.
+    /// Number of spawns that fail next because no process can be made.
     fork_failures: u32,
     /// What happened, in words.
     story: Vec<String>,

@@ -1,4 +1,4 @@
-//! What is told of processes that ended together, and of what they left behind.
+//! Events for processes that ended together, and for the groups that they left.
 
 use super::*;
 use crate::model::Control;
@@ -219,7 +219,7 @@ fn what_a_probe_or_a_hook_leaves_behind_is_killed() {
     assert!(world.supervisor.processes().groups().count() == 0);
 }
 
-/// Whoever looks at groups before a deadline looks only at these.
+/// Only these groups are checked before a deadline expires.
 #[test]
 fn a_deadline_is_about_the_groups_of_services_that_have_to_end() {
     let mut web = checked(service("web"), OnUnhealthy::None);
