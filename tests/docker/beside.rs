@@ -28,7 +28,7 @@ fn starts_nothing(container: &Container, user: &str) {
             "\"staus\" is no verb; did you mean \"status\"? rinit runs here already, as process ",
         ),
         (&[], "rinit runs here already, as process "),
-        (&["logs"], "\"logs\" is no verb; did you mean \"events\"?"),
+        (&["lgos"], "\"lgos\" is no verb; did you mean \"logs\"?"),
         (&["version"], "did you mean \"--version\"?"),
         (&["id"], "to run it as a command: rinit -- id."),
     ] {

@@ -230,7 +230,8 @@ fn the_command_is_in_the_foreground() {
     assert_eq!(terminal.wait_exit(), 0);
     // A terminal that is not the session's: no error.
     let init = Init::rinit().path.display().to_string();
-    let mut terminal = Terminal::start(&["setsid", "--wait", &init, "sh", "-c", "echo there; exit 4"], &[]);
+    let mut terminal =
+        Terminal::start(&["setsid", "--wait", &init, "--", "sh", "-c", "echo there; exit 4"], &[]);
     terminal.wait("there");
     assert_eq!(terminal.wait_exit(), 4);
 }
