@@ -32,7 +32,7 @@ use crate::logger::told::Trouble;
 use crate::model::log_files::LogFiles;
 use crate::sys::poll::Poller;
 use crate::sys::process::Status;
-use nix::libc;
+use nix::errno::Errno;
 use packer::Packer;
 use place::Open;
 use std::io::{ErrorKind, Write};
@@ -135,7 +135,7 @@ impl LogFile {
             // The message that goes beyond the size is the last one of the file: alone, after all others that fit.
             let room = room.and_then(|room| usize::try_from(room).ok()).unwrap_or(LIMIT).min(LIMIT);
             match open.file.write(self.backlog.next(room)) {
-                Ok(0) => return Err(self.take_back(Trouble::Error(libc::ENOSPC))),
+                Ok(0) => return Err(self.take_back(Trouble::Error(Errno::ENOSPC as i32))),
                 Ok(count) => {
                     open.size = open.size.saturating_add(u64::try_from(count).unwrap_or_default());
                     self.backlog.advance(count);

@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 
 use crate::logger::told::Trouble;
-use nix::libc;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
@@ -47,7 +48,7 @@ pub fn open(path: &Path, torn: Torn) -> Result<Open, Trouble> {
         Err(e) if e.kind() == ErrorKind::NotFound => make_directory(path)?,
         Err(e) => return Err(trouble(&e)),
     }
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
     let file = OpenOptions::new().append(true).create(true).mode(FILE).custom_flags(flags).open(path);
     let file = file.map_err(|e| trouble(&e))?;
     // It may have been replaced since.
@@ -84,7 +85,7 @@ fn check(found: &Metadata) -> Result<(), Trouble> {
     if kind.is_symlink() {
         Err(Trouble::Link)
     } else if kind.is_dir() {
-        Err(Trouble::Error(libc::EISDIR))
+        Err(Trouble::Error(Errno::EISDIR as i32))
     } else if kind.is_file() {
         Ok(())
     } else {
@@ -101,8 +102,8 @@ fn make_directory(path: &Path) -> Result<(), Trouble> {
 pub fn trouble(error: &io::Error) -> Trouble {
     match error.raw_os_error() {
         // Only a link is refused so: it has been put there since this was looked at.
-        Some(libc::ELOOP) => Trouble::Link,
-        code => Trouble::Error(code.unwrap_or(libc::EIO)),
+        Some(code) if code == Errno::ELOOP as i32 => Trouble::Link,
+        code => Trouble::Error(code.unwrap_or(Errno::EIO as i32)),
     }
 }
 
@@ -111,12 +112,12 @@ pub fn trouble(error: &io::Error) -> Trouble {
 /// # Errors
 /// It cannot be opened, or is no regular file.
 pub fn read(path: &Path) -> io::Result<File> {
-    let other = || io::Error::from_raw_os_error(libc::ENXIO);
+    let other = || io::Error::from(Errno::ENXIO);
     // Opening a device could do something.
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(other());
     }
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(other()) }
 }
@@ -186,13 +187,13 @@ mod tests {
         nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).unwrap();
         assert_eq!(refused(&fifo), Trouble::NoFile);
         assert_eq!(refused(Path::new("/dev/null")), Trouble::NoFile);
-        assert_eq!(refused(dir.path()), Trouble::Error(libc::EISDIR));
+        assert_eq!(refused(dir.path()), Trouble::Error(Errno::EISDIR as i32));
         let link = dir.path().join("link");
         symlink(dir.path().join("elsewhere"), &link).unwrap();
         assert_eq!(refused(&link), Trouble::Link);
         fs::write(dir.path().join("elsewhere"), "mine\n").unwrap();
         assert_eq!(refused(&link), Trouble::Link);
-        assert_eq!(refused(&dir.path().join("elsewhere/x")), Trouble::Error(libc::ENOTDIR));
+        assert_eq!(refused(&dir.path().join("elsewhere/x")), Trouble::Error(Errno::ENOTDIR as i32));
         // A directory may be a link.
         fs::create_dir(dir.path().join("real")).unwrap();
         symlink(dir.path().join("real"), dir.path().join("there")).unwrap();

@@ -102,7 +102,7 @@ fn what_cannot_be_written_is_counted_and_said_once() {
     fs::create_dir(dir.path().join("web.log")).unwrap();
     let mut log = plain(dir.path(), None, 1);
     log.advance(now);
-    assert_eq!(log.take_trouble(), Some(Trouble::Error(libc::EISDIR)), "before anything is written");
+    assert_eq!(log.take_trouble(), Some(Trouble::Error(Errno::EISDIR as i32)), "before anything is written");
     assert_eq!(log.deadline(), None, "nobody wakes up for nothing");
     let line = format!("{}\n", "x".repeat(999));
     for _ in 0..200 {
@@ -178,7 +178,7 @@ fn where_rotating_fails_nothing_grows() {
         now += SECOND * 20;
     }
     assert_eq!(text(dir.path(), "web.log"), "0123456789\n");
-    assert_eq!(log.take_trouble(), Some(Trouble::Error(libc::EISDIR)));
+    assert_eq!(log.take_trouble(), Some(Trouble::Error(Errno::EISDIR as i32)));
     fs::remove_dir_all(dir.path().join("web.log.1")).unwrap();
     write(&mut log, now, "0123456789\n");
     assert_eq!((log.take_trouble(), lost(&mut log)), (Some(Trouble::Mended), 0));
