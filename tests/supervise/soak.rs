@@ -64,6 +64,7 @@ fn restarts_leave_nothing_behind() {
     wait(from_env("RINIT_RESTARTS", 5000));
     let after = usage(&init);
     println!("{} restarts: {before:?}, then {after:?}", restarts());
-    // One page more or less comes from how many happen to be under way.
-    assert!(after.memory <= before.memory + 16, "{before:?}, {after:?}");
+    // Some pages more or less come from how many happen to be under way, and from the reasons that events keep: with 64 KiB a
+    // leak of 22 bytes for each restart is found.
+    assert!(after.memory <= before.memory + 64, "{before:?}, {after:?}");
 }
